@@ -1,0 +1,150 @@
+"""How large r/ν becomes for sound potentials under the search: the factors c of the bounds, and the false alarms.
+
+    python -m benchmarks.calibrate run --seeds 0:20 --jobs 2
+    python -m benchmarks.calibrate factors --seeds 0:20
+
+`run` appends one line per potential and seed to its output and skips those that are there already, so it may be
+stopped and started at will. `factors` writes gnnp_bench/checks/calibration.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from benchmarks.sources import ROOT, digest
+from gnnp_bench.checks.registry import BUILT_IN, all_checks
+from gnnp_bench.engine.evaluate import Evaluator
+from gnnp_bench.engine.pool import draw_structures, evaluate_pool
+from gnnp_bench.engine.run import explore, not_applicable
+from gnnp_bench.engine.settings import POOL_SIZE, Settings
+from gnnp_bench.potential import Potential
+from tests.analytic.many_body import embedded_atom
+from tests.analytic.pair import smooth_pair
+
+MARGIN = 10.0
+SMALLEST = 10.0
+OUTPUT = ROOT / "benchmarks" / "results" / "calibration.jsonl"
+FACTORS = ROOT / "gnnp_bench" / "checks" / "calibration.json"
+
+POTENTIALS: dict[str, Callable[[], Potential]] = {
+    f"{make.__name__}-{dtype}": partial(make, dtype=dtype)
+    for make in (smooth_pair, embedded_atom)
+    for dtype in ("float64", "float32")
+}
+
+
+def measure(name: str, seed: int, budget: str) -> dict[str, Any]:
+    """Return the largest r/ν per check and quantity, and the statuses, of one sound potential with one seed."""
+    potential = POTENTIALS[name]()
+    settings = Settings(spec=name, budget=budget, seed=seed)  # type: ignore[arg-type]
+    evaluator = Evaluator(potential, POTENTIALS[name])
+    pool = evaluate_pool(evaluator, draw_structures(potential.capabilities, POOL_SIZE[settings.budget], seed))
+    ratios: dict[str, dict[str, float]] = {}
+    alarms: list[str] = [f"pool: {failure}" for failure in pool.failures]
+    for check in all_checks():
+        if not_applicable(check, potential.capabilities) is not None:
+            continue
+        findings = explore(check, pool, evaluator, settings)
+        alarms += [f"{check.id}: {message}" for message in findings.errors]
+        if not findings.outcomes:
+            alarms.append(f"{check.id}: no case")
+        for outcome in findings.outcomes:
+            if outcome.worst.status != "pass":
+                worst = outcome.worst
+                alarms.append(
+                    f"{check.id}: {worst.status} {worst.component.quantity} r={worst.component.residual:.3g}"
+                    f" b={worst.bound:.3g} s={worst.significance:.3g} {outcome.case.structure.info.get('recipe')}"
+                )
+            for judged in outcome.components:
+                component = judged.component
+                if component.bound is None and component.noise > 0.0:
+                    # What the estimated error explains is not rounding's to explain.
+                    left = max(0.0, component.residual - 10.0 * component.error) / component.noise
+                    largest = ratios.setdefault(check.id, {})
+                    largest[component.quantity] = max(largest.get(component.quantity, 0.0), left)
+    return {"sources": digest(), "potential": name, "seed": seed, "budget": budget, "ratios": ratios, "alarms": alarms}
+
+
+def rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the lines that are there; a last one cut short by an interruption is left out."""
+    if path.exists():
+        for line in path.read_text().splitlines():
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError:
+                continue
+
+
+def run(seeds: range, budget: str, jobs: int, path: Path) -> int:
+    """Measure what is missing and return the number of alarms."""
+    here = digest()
+    done = {(r["potential"], r["seed"], r["budget"]) for r in rows(path) if r["sources"] == here}
+    wanted = [(n, s, budget) for s in seeds for n in POTENTIALS if (n, s, budget) not in done]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    alarms = 0
+    with ProcessPoolExecutor(jobs) as executor, path.open("a") as output:
+        futures = [executor.submit(measure, *job) for job in wanted]
+        for count, future in enumerate(as_completed(futures), 1):
+            row = future.result()
+            output.write(json.dumps(row) + "\n")
+            output.flush()
+            alarms += len(row["alarms"])
+            for alarm in row["alarms"]:
+                print(f"{row['potential']} seed {row['seed']}: {alarm}")
+            if count % 20 == 0:
+                print(f"{count} of {len(wanted)}", file=sys.stderr)
+    return alarms
+
+
+def factors(seeds: range, budget: str, path: Path) -> dict[str, dict[str, float]]:
+    """Return c = 10 × the largest r/ν over the seeds, rounded up to two digits, at least 10."""
+    here = digest()
+    used = [r for r in rows(path) if r["sources"] == here and r["seed"] in seeds and r["budget"] == budget]
+    missing = {(n, s) for n in POTENTIALS for s in seeds} - {(r["potential"], r["seed"]) for r in used}
+    if missing:
+        raise SystemExit(f"{len(missing)} of the runs are missing or were made by other sources: `run` them first")
+    largest: dict[str, dict[str, float]] = {}
+    for row in used:
+        for check, quantities in row["ratios"].items():
+            for quantity, ratio in quantities.items():
+                known = largest.setdefault(check, {})
+                known[quantity] = max(known.get(quantity, 0.0), ratio)
+    order = [check.id for check in BUILT_IN if check.id in largest]
+    return {i: {q: _rounded_up(max(SMALLEST, MARGIN * r)) for q, r in sorted(largest[i].items())} for i in order}
+
+
+def _rounded_up(value: float) -> float:
+    step = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return round(math.ceil(value / step - 1e-9) * step, 6)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=["run", "factors"])
+    parser.add_argument("--seeds", default="0:20", help="first:end")
+    parser.add_argument("--budget", default="quick")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    arguments = parser.parse_args()
+    seeds = range(*map(int, arguments.seeds.split(":")))
+    if arguments.command == "run":
+        print(f"{run(seeds, arguments.budget, arguments.jobs, arguments.output)} alarms")
+    else:
+        table = factors(seeds, arguments.budget, arguments.output)
+        FACTORS.write_text(json.dumps(table, indent=2) + "\n")
+        print(json.dumps(table, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""Any ASE calculator as a potential.
+
+Every structure is evaluated from scratch on a fresh copy without constraints, so that neither the calculator's cache
+nor a constraint stands between a check and the calculator's own arithmetic. Charges and magnetic moments go along.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import importlib.metadata
+import io
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import PropertyNotImplementedError
+from ase.stress import voigt_6_to_full_3x3_stress
+
+from gnnp_bench.adapters import _factory
+from gnnp_bench.potential import (
+    Capabilities,
+    FloatArray,
+    Identity,
+    PotentialError,
+    Prediction,
+    Property,
+    Unsupported,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AsePotential:
+    """An ASE calculator as a `Potential`. Make one with `from_calculator`.
+
+    Attributes
+    ----------
+    calculator : ASE calculator
+    name : str
+        The name of the calculator's class.
+    capabilities : Capabilities
+    identity : Identity
+    free_energy : bool
+        Whether the energy is the calculator's `free_energy`, the one that its forces are derivatives of where
+        electrons are smeared.
+    """
+
+    calculator: Any
+    name: str
+    capabilities: Capabilities
+    identity: Identity
+    free_energy: bool
+
+    def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        """Evaluate structures one after another; see `Potential`.
+
+        Raises
+        ------
+        Unsupported
+            The calculator does not implement a property, or stress is asked for where no volume defines it.
+        """
+        # Calculators may print; what they print must not end up in a report on standard output.
+        with contextlib.redirect_stdout(io.StringIO()):
+            return [self._evaluate_one(structure, properties) for structure in structures]
+
+    def _evaluate_one(self, structure: Atoms, properties: frozenset[Property]) -> Prediction:
+        if "stress" in properties:
+            _require_volume(structure)
+        atoms = structure.copy()
+        atoms.info = copy.deepcopy(structure.info)  # which Atoms.copy shares
+        atoms.set_constraint()
+        if hasattr(self.calculator, "reset"):
+            self.calculator.reset()
+        # The costliest property first: a calculator that computes only what it is asked for then computes once.
+        try:
+            stress = _symmetric(self.calculator.get_stress(atoms)) if "stress" in properties else None
+            forces = np.array(self.calculator.get_forces(atoms), np.float64) if "forces" in properties else None
+            energy = (
+                self.calculator.get_potential_energy(atoms, force_consistent=True)
+                if self.free_energy
+                else self.calculator.get_potential_energy(atoms)
+            )
+        except PropertyNotImplementedError as error:
+            raise Unsupported(f"{self.name} does not implement a property: {' '.join(str(error).split())}") from error
+        return Prediction(float(energy), forces, stress)
+
+
+def from_calculator(calculator: Any, species: Sequence[str] | None) -> AsePotential:
+    """Wrap an ASE calculator.
+
+    Parameters
+    ----------
+    calculator : ASE calculator
+    species : sequence of str or None
+        The chemical symbols it is good for, in order of atomic number: a calculator cannot be asked.
+
+    Raises
+    ------
+    PotentialError
+        No species are given, or the calculator implements no energy.
+    """
+    name = type(calculator).__name__
+    if species is None:
+        raise PotentialError(
+            f"the ASE calculator {name} does not tell which species it supports: name them, --species Cu,Au"
+        )
+    implemented = set(getattr(calculator, "implemented_properties", ()))
+    properties: set[Property] = {"energy"}
+    if not implemented & {"energy", "free_energy"}:
+        raise PotentialError(f"the ASE calculator {name} must list 'energy' in its implemented_properties")
+    if "forces" in implemented:
+        properties.add("forces")
+    if "stress" in implemented:
+        properties.add("stress")
+    return AsePotential(
+        calculator=calculator,
+        name=name,
+        capabilities=Capabilities(species=tuple(species), properties=frozenset(properties)),
+        identity=_identity(type(calculator).__module__.partition(".")[0]),
+        free_energy="free_energy" in implemented,
+    )
+
+
+def is_calculator(value: object) -> bool:
+    """Return whether a value is an instance of a class with ASE's calculator interface."""
+    methods = ("get_potential_energy", "get_forces", "get_stress")
+    return not isinstance(value, type | Atoms) and all(callable(getattr(value, name, None)) for name in methods)
+
+
+def create(argument: str | None, options: Mapping[str, str], species: tuple[str, ...] | None) -> AsePotential:
+    """Build the potential of `ase:package.module:Calculator?key=value`.
+
+    Raises
+    ------
+    PotentialError
+        The calculator cannot be found or built, or is none.
+    """
+    if argument is None:
+        raise PotentialError("ase needs a calculator: ase:package.module:Class, as in ase:ase.calculators.emt:EMT")
+    made = _factory.call(argument, _factory.resolve(argument), options)
+    if not is_calculator(made):
+        raise PotentialError(f"{argument} made an object of type {type(made).__name__}, which is no ASE calculator")
+    return from_calculator(made, species)
+
+
+def _require_volume(structure: Atoms) -> None:
+    if not structure.pbc.any():
+        raise Unsupported("stress has no meaning for a structure without periodic directions")
+    cell = structure.cell.array
+    # Written so that a cell of NaN goes through to the calculator.
+    if abs(np.linalg.det(cell)) <= 1e-12 * np.prod(np.linalg.norm(cell, axis=1)):
+        raise Unsupported("stress needs a cell of non-zero volume")
+
+
+def _symmetric(stress: Any) -> FloatArray:
+    """Return stress as a (3, 3) array; calculators give ASE's Voigt order xx, yy, zz, yz, xz, xy or a full tensor."""
+    array = np.array(stress, np.float64)
+    return np.array(voigt_6_to_full_3x3_stress(array), np.float64) if array.shape == (6,) else array
+
+
+def _identity(package: str) -> Identity:
+    """Return the version of the distribution that a top-level package came with, if it came with one."""
+    for name in itertools.chain((package,), _distributions(package)):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            version = importlib.metadata.version(name)
+            return Identity(version=version, packages=(f"{name}=={version}",))
+    return Identity()
+
+
+def _distributions(package: str) -> Iterator[str]:
+    # Looked up only where the distribution is not named like the package: it reads the files of every one.
+    yield from importlib.metadata.packages_distributions().get(package, [])

@@ -1,0 +1,255 @@
+"""From a spec string to a potential.
+
+A spec is `name[:argument][?key=value&key=value]` with a name registered under the entry-point group
+`gnnp_bench.potentials`, or `package.module:factory[?key=value&key=value]` with a callable that returns an ASE
+calculator or a `Potential`. A registered name wins over a module of the same name.
+
+An entry point names a `factory(argument: str | None, options: Mapping[str, str], species: tuple[str, ...] | None)`
+that returns a `Potential` and raises `PotentialError` for what the user can mend.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import EntryPoint
+from typing import Any, TypeAlias, get_args
+
+from ase import Atoms
+from ase.data import atomic_numbers, chemical_symbols
+
+from gnnp_bench.adapters import _factory
+from gnnp_bench.potential import (
+    ALL_PROPERTIES,
+    Capabilities,
+    Claim,
+    Identity,
+    Periodicity,
+    Potential,
+    PotentialError,
+    Prediction,
+    Property,
+)
+
+GROUP = "gnnp_bench.potentials"
+Species: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A potential and the way to build it anew.
+
+    Attributes
+    ----------
+    spec : str
+    potential : Potential
+    reload : callable
+        Builds the same potential from scratch; nothing is kept between calls.
+    """
+
+    spec: str
+    potential: Potential
+    reload: Callable[[], Potential]
+
+
+def load(spec: str, species: Sequence[str] | None = None) -> Loaded:
+    """Build the potential that a spec string names.
+
+    Parameters
+    ----------
+    spec : str
+        For example `chgnet:r2scan?device=cuda`, `ase:ase.calculators.emt:EMT`, `my_potential:make_calculator?skin=0.3`.
+    species : sequence of str, optional
+        Chemical symbols to restrict the potential to. Needed for an ASE calculator, which does not tell its own.
+
+    Raises
+    ------
+    PotentialError
+        The spec is malformed, nothing of that name is known or installed, building failed, or what was built is not
+        a valid potential for these species. The message is one line and says how to mend it.
+    """
+    wanted = None if species is None else _symbols(species)
+    build = partial(_build, spec, _factory_of(spec), wanted)
+    return Loaded(spec, build(), build)
+
+
+def known() -> dict[str, EntryPoint]:
+    """Return the registered potentials by name.
+
+    Raises
+    ------
+    PotentialError
+        Two installed packages register the same name for different factories.
+    """
+    found: dict[str, EntryPoint] = {}
+    for entry in importlib.metadata.entry_points(group=GROUP):
+        other = found.setdefault(entry.name, entry)
+        if other.value != entry.value:
+            raise PotentialError(
+                f"the name {entry.name!r} is registered twice, as {other.value} and {entry.value}: uninstall one"
+            )
+    return dict(sorted(found.items()))
+
+
+def _factory_of(spec: str) -> Callable[[Species | None], object]:
+    """Return what builds a potential, given the species."""
+    body, mark, query = spec.partition("?")
+    options = _options(spec, query) if mark else {}
+    name, colon, argument = body.partition(":")
+    entries = known()
+    if name in entries:
+        if colon and not argument:
+            raise PotentialError(f"nothing follows the colon in {spec!r}: write {name} or {name}:ARGUMENT")
+        return partial(_create, entries[name], argument or None, options)
+    hint = _factory.suggestion(name, entries)
+    if not colon:
+        raise PotentialError(
+            f"unknown potential {name!r}{hint}; known: {', '.join(entries)}; your own: package.module:factory"
+        )
+    try:
+        factory = _factory.resolve(body)
+    except PotentialError as error:
+        raise PotentialError(f"{error}{hint}") from error
+    return partial(_call, body, factory, options)
+
+
+def _options(spec: str, query: str) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for part in query.split("&"):
+        key, equals, value = part.partition("=")
+        if not (key.isidentifier() and equals and value):
+            raise PotentialError(f"options must read ?key=value&key=value, not {part!r}, in {spec!r}")
+        if key in options:
+            raise PotentialError(f"the option {key!r} is given twice in {spec!r}")
+        options[key] = value
+    return options
+
+
+def _create(entry: EntryPoint, argument: str | None, options: Mapping[str, str], species: Species | None) -> object:
+    try:
+        return entry.load()(argument, options, species)
+    except PotentialError:
+        raise
+    except ModuleNotFoundError as error:
+        raise PotentialError(_missing(entry, (error.name or "").partition(".")[0])) from error
+    except (Exception, SystemExit) as error:
+        raise PotentialError(f"{entry.name} failed: {_factory.one_line(error)}") from error
+
+
+def _missing(entry: EntryPoint, module: str) -> str:
+    """Return how to install what a registered potential needs: the extra named after it, where there is one."""
+    extras = entry.dist.metadata.get_all("Provides-Extra", []) if entry.dist else []
+    install = f"'{entry.dist.name}[{entry.name}]'" if entry.dist and entry.name in extras else module
+    what = f"{module} is" if module == entry.name else f"{entry.name} needs {module}, which is"
+    return f"{what} not installed: pip install {install}"
+
+
+def _call(path: str, factory: Callable[..., object], options: Mapping[str, str], species: Species | None) -> object:
+    from gnnp_bench.adapters import ase
+
+    made = _factory.call(path, factory, options)
+    if isinstance(made, Potential):
+        return made
+    return ase.from_calculator(made, species) if ase.is_calculator(made) else made
+
+
+def _build(spec: str, factory: Callable[[Species | None], object], species: Species | None) -> Potential:
+    with contextlib.redirect_stdout(io.StringIO()):
+        made = factory(species)
+    if not isinstance(made, Potential):
+        lacks = [name for name in ("name", "capabilities", "evaluate") if not hasattr(made, name)]
+        raise PotentialError(
+            f"{spec} made an object of type {type(made).__name__}: it must make an ASE calculator or a Potential"
+            f" (this has no {', no '.join(lacks)})"
+        )
+    for problem in _problems(made):
+        raise PotentialError(f"{spec} is not a valid potential: {problem}")
+    return made if species is None else _restricted(spec, made, species)
+
+
+def _symbols(species: Sequence[str]) -> Species:
+    """Return chemical symbols without repetition in order of atomic number."""
+    if isinstance(species, str) or not species:
+        raise PotentialError(f"species must be a list of chemical symbols such as Cu,Au, not {species!r}")
+    for symbol in species:
+        if symbol not in chemical_symbols[1:]:
+            hint = _factory.suggestion(str(symbol).capitalize(), chemical_symbols[1:])
+            raise PotentialError(f"{symbol!r} is no chemical symbol{hint}")
+    return tuple(sorted(set(species), key=atomic_numbers.__getitem__))
+
+
+def _problems(potential: Any) -> Iterator[str]:
+    """Yield what is wrong with the attributes of a potential, each as one sentence. Their types are not trusted."""
+    if not (isinstance(potential.name, str) and potential.name.strip()):
+        yield f"its name must be a string that is not empty, not {potential.name!r}"
+    if not callable(potential.evaluate):
+        yield "its evaluate cannot be called"
+    if not isinstance(getattr(potential, "identity", None), Identity | None):
+        yield f"its identity must be a gnnp_bench.Identity or None, not {type(potential.identity).__name__}"
+    if isinstance(potential.capabilities, Capabilities):
+        yield from _capability_problems(potential.capabilities)
+    else:
+        yield f"its capabilities must be a gnnp_bench.Capabilities, not {type(potential.capabilities).__name__}"
+
+
+def _capability_problems(has: Any) -> Iterator[str]:
+    if isinstance(has.species, str) or not has.species:
+        yield f"capabilities.species must be a tuple of chemical symbols, not {has.species!r}"
+    elif unknown := [symbol for symbol in has.species if symbol not in chemical_symbols[1:]]:
+        yield f"capabilities.species holds {unknown[0]!r}, which is no chemical symbol"
+    elif has.combinations and frozenset().union(*has.combinations) != set(has.species):
+        yield "capabilities.combinations must be empty, or hold each of its species and no others"
+    if "energy" not in has.properties:
+        yield "capabilities.properties must hold 'energy'"
+    for name, allowed in (
+        ("properties", ALL_PROPERTIES),
+        ("periodicity", frozenset(get_args(Periodicity))),
+        ("claims", frozenset(get_args(Claim))),
+    ):
+        if strange := sorted(map(repr, set(getattr(has, name)) - allowed)):
+            yield f"capabilities.{name} holds {strange[0]}: choose from {', '.join(sorted(allowed))}"
+    if not has.periodicity:
+        yield "capabilities.periodicity is empty: name what the potential handles"
+    for name in ("cutoff", "receptive_field"):
+        distance = getattr(has, name)
+        if distance is not None and not (isinstance(distance, int | float) and distance > 0):
+            yield f"capabilities.{name} must be a positive distance in Å or None, not {distance!r}"
+    if has.dtype not in ("float32", "float64", None):
+        yield f"capabilities.dtype must be 'float32', 'float64' or None, not {has.dtype!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Restricted:
+    """A potential that says it supports fewer species than it does; everything else is the potential's own."""
+
+    potential: Potential
+    capabilities: Capabilities
+
+    @property
+    def name(self) -> str:
+        return self.potential.name
+
+    @property
+    def identity(self) -> Identity | None:
+        return getattr(self.potential, "identity", None)
+
+    def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        return self.potential.evaluate(structures, properties)
+
+
+def _restricted(spec: str, potential: Potential, species: Species) -> Potential:
+    has = potential.capabilities
+    if lacking := [symbol for symbol in species if symbol not in has.species]:
+        raise PotentialError(
+            f"{spec} does not support {', '.join(lacking)}: leave it out of --species, or choose from"
+            f" {', '.join(has.species)}"
+        )
+    if set(species) == set(has.species):
+        return potential
+    # A set of species that were trained on together stays one when some of them are left out.
+    combinations = dict.fromkeys(together.intersection(species) for together in has.combinations)
+    return _Restricted(potential, replace(has, species=species, combinations=tuple(filter(None, combinations))))

@@ -1,0 +1,176 @@
+"""Certificates as JSON files: encoding, decoding, atomic writing, and what makes two of them equal.
+
+The fields and the rule by which the format may change are in docs/certificate.md; the schema of version N is
+shipped beside this module as ``schema-N.json``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from gnnp_bench.certificate.result import SCHEMA_VERSION, Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class _Versioned:
+    """The one field that is read before anything else is believed."""
+
+    schema_version: int
+
+
+def encode(certificate: Certificate) -> bytes:
+    """Return the certificate as JSON text, indented by 2, ending in a newline.
+
+    Keys stand in the order of the contract. Numbers keep every bit; those that are not finite become null.
+
+    Raises
+    ------
+    TypeError
+        If a counterexample or the environment holds a value that JSON cannot keep.
+    """
+    compact = msgspec.json.encode(certificate, enc_hook=_builtin)
+    return msgspec.json.format(compact, indent=2) + b"\n"
+
+
+def _builtin(value: Any) -> Any:
+    """Return a NumPy value as plain numbers and lists: a check may have left one in its parameters."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    raise TypeError(f"a certificate cannot hold a {type(value).__name__}: {value!r}")
+
+
+def decode(data: bytes | str) -> Certificate:
+    """Return the certificate that a JSON text holds. Unknown fields are ignored.
+
+    Raises
+    ------
+    ValueError
+        If it is not a certificate, or one of another schema version. The message is one line.
+    """
+    try:
+        version = msgspec.json.decode(data, type=_Versioned).schema_version
+        if version != SCHEMA_VERSION:
+            raise ValueError(f"certificate has schema version {version}; this gnnp-bench reads {SCHEMA_VERSION}")
+        return msgspec.json.decode(data, type=Certificate)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"not a certificate of gnnp-bench: {error}") from error
+
+
+def read(path: str | os.PathLike[str]) -> Certificate:
+    """Return the certificate in a file.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read or is not a certificate. The message is one line and names the file.
+    """
+    try:
+        return decode(Path(path).read_bytes())
+    except OSError as error:
+        raise ValueError(f"cannot read {os.fspath(path)}: {error.strerror}") from error
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(path)}: {error}") from error
+
+
+def write(certificate: Certificate, path: str | os.PathLike[str]) -> None:
+    """Write the certificate so that a reader finds the old file or the new one, never a part of either.
+
+    The file gets the permissions of the one it replaces, else those of any new file (the umask's). A symbolic link
+    stays, and what it points to is replaced.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be written: see `check_writable`.
+    """
+    data = encode(certificate)
+    target = _target(path)
+    try:
+        temporary = _new_file_beside(target)
+        try:
+            with open(temporary, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            if target.exists():
+                os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
+            os.replace(temporary, target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+        _sync_directory(target.parent)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Make sure that a certificate can be written to `path`, before an hour is spent on computing it.
+
+    Raises
+    ------
+    ValueError
+        If it cannot. The message is one line and says why.
+    """
+    try:
+        target = _target(path)
+        if target.is_dir():
+            raise ValueError(f"cannot write {os.fspath(path)}: it is a directory; name a file in it")
+        if target.exists() and not target.is_file():
+            raise ValueError(f"cannot write {os.fspath(path)}: it is not a regular file")
+        if not target.parent.is_dir():
+            raise ValueError(
+                f"cannot write {os.fspath(path)}: there is no directory {target.parent.name}; create it first"
+            )
+        if target.exists() and not os.access(target, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+            raise ValueError(f"cannot write {os.fspath(path)}: the file is read-only")
+        # Asking for permissions is not enough: a full or read-only file system shows only when a file is made.
+        _new_file_beside(target).unlink()
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def _target(path: str | os.PathLike[str]) -> Path:
+    return Path(os.path.realpath(path))
+
+
+def _cannot_write(path: str | os.PathLike[str], error: OSError) -> ValueError:
+    return ValueError(f"cannot write {os.fspath(path)}: {error.strerror or error}")
+
+
+def _new_file_beside(target: Path) -> Path:
+    """Create an empty file in the directory of `target`: only within one file system is a replacement atomic."""
+    temporary = target.with_name(f".gnnp-bench-{secrets.token_hex(6)}.tmp")
+    # Not `tempfile`: its files are readable by their owner alone, and would stay so under the final name.
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    return temporary
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make the new name survive a power cut, where the system lets a directory be opened."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def comparable(certificate: Certificate) -> Certificate:
+    """Return the certificate without times and environment: equal for equal seeds and budgets on one machine."""
+    return replace(
+        certificate,
+        environment={},
+        elapsed_s=0.0,
+        potential_s=0.0,
+        checks=tuple(replace(check, elapsed_s=0.0) for check in certificate.checks),
+    )

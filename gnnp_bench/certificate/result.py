@@ -1,0 +1,110 @@
+"""What one check found, and the certificate that holds every result: plain values, as they stand in the JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+Status: TypeAlias = Literal["pass", "fail", "waived", "not_applicable", "inconclusive", "error"]
+Grade: TypeAlias = Literal["exact", "approximate", "violated"]
+Verdict: TypeAlias = Literal["certified", "failed", "partial"]
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentResult:
+    """The worst that was measured in one quantity. Numbers are null where they were not finite."""
+
+    quantity: str
+    status: Status
+    grade: Grade | None
+    measured: float | None
+    bound: float | None
+    significance: float | None
+    unit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counterexample:
+    """The simplest input found that still fails.
+
+    Attributes
+    ----------
+    structure : dict
+        numbers, positions (Å), cell (Å, rows), pbc, and what else the structure carries; see `certificate.io`.
+    case : dict
+        The transformation's parameters and ν.
+    reproduce : str
+        The command that measures it again.
+    """
+
+    structure: dict[str, Any]
+    case: dict[str, Any]
+    reproduce: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """What one check found. The headline numbers are those of the component of worst status, then largest r/max(b, s)."""
+
+    id: str
+    law: str
+    category: Literal["mandatory", "claimed", "informational"]
+    status: Status
+    grade: Grade | None = None
+    quantity: str | None = None
+    measured: float | None = None
+    bound: float | None = None
+    significance: float | None = None
+    unit: str | None = None
+    components: tuple[ComponentResult, ...] = ()
+    cases: int = 0
+    evaluations: int = 0
+    elapsed_s: float = 0.0
+    reason: str | None = None
+    counterexample: Counterexample | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PotentialRecord:
+    """Which potential was judged."""
+
+    spec: str
+    name: str
+    version: str | None
+    weights_sha256: str | None
+    dtype: str | None
+    device: str
+    species: tuple[str, ...]
+    parameters: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseRecord:
+    """The largest ν over the pool: eV/atom, eV/Å, eV/Å³."""
+
+    energy: float | None
+    forces: float | None
+    stress: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """Reproducible, measured evidence from a bounded search."""
+
+    schema_version: int = SCHEMA_VERSION
+    verdict: Verdict
+    grade: Literal["exact", "physical"] | None
+    complete: bool
+    potential: PotentialRecord
+    environment: dict[str, Any]
+    budget: Literal["quick", "standard", "thorough"]
+    profile: Literal["strict", "default", "loose"]
+    seed: int
+    elapsed_s: float
+    potential_s: float
+    evaluations: int
+    structures: int
+    noise: NoiseRecord
+    checks: tuple[CheckResult, ...] = field(default=())

@@ -1,0 +1,122 @@
+"""The JSON Schema of a certificate, made from the classes that are encoded and one sentence for each field.
+
+Regenerate the shipped file with ``python -m gnnp_bench.certificate.schema``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gnnp_bench.certificate import result
+from gnnp_bench.certificate.result import SCHEMA_VERSION, Certificate
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+FIELDS: dict[str, dict[str, str]] = {
+    "Certificate": {
+        "schema_version": "Version of this format. A reader refuses any other than those it knows.",
+        "verdict": "certified, failed (a law is violated) or partial (nothing violated, but not everything judged).",
+        "grade": "exact: every law holds to rounding; physical: to what matters. null unless certified.",
+        "complete": "false while checks are still to come, and for ever if the run was interrupted.",
+        "potential": "Which potential was judged.",
+        "environment": "Where and with what it was judged; has no influence on equality.",
+        "budget": "How many structures were drawn and how many evaluations each check had.",
+        "profile": "What matters: the significances are scaled by 0.1 (strict), 1 (default) or 10 (loose).",
+        "seed": "Seed from which structures and cases were drawn.",
+        "elapsed_s": "Wall time of the run in seconds, without imports and loading.",
+        "potential_s": "The part of it spent inside the potential, in seconds.",
+        "evaluations": "Structures evaluated, noise floor and simplification included.",
+        "structures": "Structures in the pool.",
+        "noise": "The largest noise floor over the pool.",
+        "checks": "What each check found, in the order in which they ran.",
+    },
+    "PotentialRecord": {
+        "spec": "The text by which the user named it, and by which it is loaded again.",
+        "name": "Its name in words.",
+        "version": "Version of the model, where it states one.",
+        "weights_sha256": "SHA-256 of its weights in hexadecimal, where it has any.",
+        "dtype": "Precision of its arithmetic, where known.",
+        "device": "Device on which it ran.",
+        "species": "Chemical symbols from which structures were drawn.",
+        "parameters": "Number of its trained parameters, where known.",
+    },
+    "NoiseRecord": {
+        "energy": "Energy, eV/atom.",
+        "forces": "Largest force component, eV/Å.",
+        "stress": "Largest stress component, eV/Å³.",
+    },
+    "CheckResult": {
+        "id": "family/name, the key by which a check is called everywhere.",
+        "law": "The law as one equation.",
+        "category": "mandatory, claimed (binding because the potential claims it) or informational (never fails).",
+        "status": "pass, fail, waived (a failure that is permitted), not_applicable, inconclusive or error.",
+        "grade": "exact (within the bound), approximate (within the significance) or violated; null if not judged.",
+        "quantity": "The quantity of worst status, then of largest measured/max(bound, significance).",
+        "measured": "By how much the law was missed in it, at worst. null if not measured or not finite.",
+        "bound": "What rounding and quadrature alone explain.",
+        "significance": "What starts to matter to a physicist.",
+        "unit": "Unit of the three numbers.",
+        "components": "The same for every quantity the law speaks of.",
+        "cases": "Cases measured that were not vacuous.",
+        "evaluations": "Structures evaluated for this check.",
+        "elapsed_s": "Wall time of this check in seconds.",
+        "reason": "Why it is not_applicable, inconclusive, error or waived, in words.",
+        "counterexample": "The simplest input found that fails; null if nothing failed.",
+    },
+    "ComponentResult": {
+        "quantity": "energy, forces, stress, or what the law speaks of.",
+        "status": "As for the check.",
+        "grade": "As for the check.",
+        "measured": "By how much the law was missed, at worst. null if not finite.",
+        "bound": "What rounding and quadrature alone explain.",
+        "significance": "What starts to matter to a physicist.",
+        "unit": "Unit of the three numbers.",
+    },
+    "Counterexample": {
+        "structure": "numbers, positions (Å), cell (Å, one vector a row), pbc, and what else the structure carries.",
+        "case": "Parameters of the transformation, and the noise floor on the structure.",
+        "reproduce": "The command that measures it again.",
+    },
+}
+"""What each field means, class by class."""
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of the certificates that this version writes.
+
+    Unknown fields are allowed, as the rule of compatibility demands.
+    """
+    generated = msgspec.json.schema(Certificate)
+    definitions = {name: _described(name, generated["$defs"][name]) for name in FIELDS}
+    definitions["Certificate"]["properties"]["schema_version"]["const"] = SCHEMA_VERSION
+    definitions["Certificate"]["required"].insert(0, "schema_version")
+    return {"$schema": DIALECT, "title": "gnnp-bench certificate", "$ref": generated["$ref"], "$defs": definitions}
+
+
+def _described(name: str, definition: dict[str, Any]) -> dict[str, Any]:
+    """Return the definition with a sentence for each field, fields in the order in which they are written."""
+    order = [field.name for field in dataclasses.fields(getattr(result, name))]
+    summary = definition["description"].split("\n", 1)[0]
+    properties = {key: {"description": FIELDS[name][key], **definition["properties"][key]} for key in order}
+    required = [key for key in order if key in definition["required"]]
+    return {"title": name, "description": summary, "type": "object", "properties": properties, "required": required}
+
+
+def text() -> str:
+    """Return the schema as it is shipped."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def shipped() -> str:
+    """Return the text of the shipped schema file."""
+    return (resources.files("gnnp_bench.certificate") / f"schema-{SCHEMA_VERSION}.json").read_text(encoding="utf-8")
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name(f"schema-{SCHEMA_VERSION}.json").write_text(text(), encoding="utf-8")

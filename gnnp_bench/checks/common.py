@@ -1,0 +1,101 @@
+"""What the checks share: the ladder of significance, and the comparison of two predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from ase import Atoms
+
+from gnnp_bench.check import Case, Component, Noise, on_structure
+from gnnp_bench.potential import FloatArray, Prediction
+from gnnp_bench.structures.simpler import simpler_structures
+
+ENERGY_S = 1e-4
+"""eV/atom; in all, where a law is about a total. Thermal energy at 1 K; a hundredth of the best accuracy reached."""
+FORCES_S = 1e-3
+"""eV/Å. A tenth of the convergence that relaxations ask for."""
+STRESS_S = 1e-4
+"""eV/Å³, 16 MPa."""
+CONVERGED = 0.1
+"""A measurement has converged when its estimated error is this fraction of max(ν-part, 1e-3·s)."""
+SAME = 1e-3
+"""Å. A transformation that moves nothing by more than this proves nothing."""
+
+
+def difference(expected: Prediction, found: Prediction, noise: Noise, n_atoms: int) -> tuple[Component, ...]:
+    """Return by how much two predictions for one physical situation differ.
+
+    Parameters
+    ----------
+    expected, found : Prediction
+        Of `n_atoms` atoms, already in one frame. What either lacks is not compared.
+    noise : Noise
+        ν of the structure.
+    """
+    components = [energy(found.energy - expected.energy, noise, n_atoms)]
+    if expected.forces is not None and found.forces is not None:
+        components.append(forces(found.forces - expected.forces, noise))
+    if expected.stress is not None and found.stress is not None:
+        components.append(stress(found.stress - expected.stress, noise))
+    return tuple(components)
+
+
+def grown(noise: Noise, structure: Atoms, transformed: Atoms) -> Noise:
+    """Return ν of a structure for another description of it.
+
+    Larger coordinates round more coarsely. Energy and stress are sums over atoms, whose rounding relative to the sum
+    grows as the root of the number of terms (Higham, Accuracy and Stability of Numerical Algorithms, section 4.2).
+    """
+    coordinates = max(1.0, _extent(transformed) / _extent(structure))
+    sums = coordinates * max(1.0, np.sqrt(len(transformed) / len(structure)))
+    return Noise(noise.energy * sums, noise.forces * coordinates, noise.stress * sums)
+
+
+def _extent(structure: Atoms) -> float:
+    # ν was measured on points that were moved by up to 1 Å.
+    return float(max(np.abs(structure.positions).max(initial=0.0), np.abs(structure.cell.array).max(), 1.0))
+
+
+def energy(total: float, noise: Noise, n_atoms: int) -> Component:
+    """Return the component for a difference of total energies, eV."""
+    return Component("energy", abs(total) / n_atoms, ENERGY_S, "eV/atom", noise=noise.energy)
+
+
+def forces(delta: FloatArray, noise: Noise) -> Component:
+    """Return the component for a difference of forces, eV/Å: the largest of its numbers."""
+    return Component("forces", float(np.abs(delta).max(initial=0.0)), FORCES_S, "eV/Å", noise=noise.forces)
+
+
+def stress(delta: FloatArray, noise: Noise) -> Component:
+    """Return the component for a difference of stresses, eV/Å³: the largest of its numbers."""
+    return Component("stress", float(np.abs(delta).max()), STRESS_S, "eV/Å³", noise=noise.stress)
+
+
+def rms(array: FloatArray) -> float:
+    """Return the root mean square of all numbers of an array."""
+    return float(np.sqrt(np.mean(np.square(array)))) if array.size else 0.0
+
+
+def force_significance(base_forces: FloatArray) -> float:
+    """Return s for a law about the derivative of the energy: a thousandth of the forces where these are large."""
+    size = rms(base_forces)
+    return min(FORCES_S, 1e-3 * size) if size >= 0.5 else FORCES_S
+
+
+def forces_vanish(base_forces: FloatArray, noise: Noise) -> bool:
+    """Return whether no force rises above the noise, so that a law about forces would hold trivially."""
+    return bool(np.abs(base_forces).max(initial=0.0) <= max(10.0 * noise.forces, 1e-8))
+
+
+def on_simpler_structures(case: Case) -> Iterator[Case]:
+    """Yield the case with the same parameters on simpler structures."""
+    for structure in simpler_structures(case.structure):
+        yield on_structure(case, structure)
+
+
+def displaced(structure: Atoms, displacements: FloatArray) -> Atoms:
+    """Return a copy whose atoms are moved, Å."""
+    moved = structure.copy()
+    moved.positions = moved.positions + displacements
+    return moved

@@ -1,0 +1,138 @@
+"""conservation/force-gradient: forces are minus the gradient of the energy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gnnp_bench.check import (
+    Case,
+    Check,
+    Component,
+    Measurement,
+    PoolView,
+    Request,
+    Residual,
+    base_prediction,
+    on_structure,
+    vacuous,
+    with_parameters,
+)
+from gnnp_bench.checks.common import CONVERGED, displaced, force_significance, forces_vanish
+from gnnp_bench.numerics.differences import romberg
+from gnnp_bench.potential import ENERGY, ENERGY_FORCES, FloatArray
+from gnnp_bench.structures.simpler import simpler_structures
+
+LARGEST_STEP = 0.064
+"""Å, root mean square over the atoms that move."""
+LEVELS = 6
+
+
+def _draw(rng: np.random.Generator, view: PoolView) -> Case:
+    sample = view.pick(rng)
+    n_atoms = len(sample.structure)
+    forces = sample.prediction.forces
+    kind = int(rng.integers(3))
+    if kind == 0 or forces is None or forces_vanish(forces, sample.noise):
+        direction = rng.normal(size=(n_atoms, 3))
+    elif kind == 1:
+        direction = np.zeros((n_atoms, 3))
+        direction[int(rng.integers(n_atoms))] = rng.normal(size=3)
+    else:  # along the forces, where an error of their size shows most
+        direction = forces
+    return sample.case({"direction": _unit(direction).tolist()})
+
+
+def _near(rng: np.random.Generator, case: Case) -> Case:
+    direction = np.asarray(case.parameters["direction"])
+    moving = np.linalg.norm(direction, axis=1) > 0.0
+    nudge = rng.normal(size=direction.shape) * moving[:, None]
+    return with_parameters(case, direction=_unit(direction + 0.5 * _unit(nudge)).tolist())
+
+
+def _simpler(case: Case) -> Iterator[Case]:
+    for structure in simpler_structures(case.structure):
+        n_atoms = len(structure)
+        if n_atoms == len(case.structure):
+            yield on_structure(case, structure)
+        yield on_structure(case, structure, direction=_single(n_atoms, 0, 0))
+    current = case.parameters["direction"]
+    if np.count_nonzero(current) > 1:
+        strongest = np.argsort(-np.abs(np.asarray(current)).ravel())[:6]
+        for index in strongest:
+            yield with_parameters(case, direction=_single(len(current), int(index) // 3, int(index) % 3))
+
+
+def _measure(case: Case) -> Measurement:
+    direction: FloatArray = np.asarray(case.parameters["direction"], dtype=float)
+    base = yield from base_prediction(case, ENERGY_FORCES)
+    assert base.forces is not None
+    if forces_vanish(base.forces, case.nu):
+        return vacuous("all forces vanish")
+    n_moving = int(np.count_nonzero(np.linalg.norm(direction, axis=1)))
+    # The step is a length along a unit direction: atoms move by `LARGEST_STEP` in the root mean square.
+    steps = LARGEST_STEP * np.sqrt(n_moving) / 2.0 ** np.arange(LEVELS)
+    ladder = [displaced(case.structure, sign * h * direction) for h in steps for sign in (1.0, -1.0)]
+    predictions = yield Request(ladder, ENERGY)
+    energies = np.array([p.energy for p in predictions]).reshape(LEVELS, 2)
+    noise = case.nu.energy * len(case.structure)
+    derivative = romberg(energies[:, 0] - energies[:, 1], steps, noise)
+    # Per degree of freedom that moves, so that one number means the same for one atom and for all of them.
+    scale = max(1.0, _aligned(direction, base.forces) * np.sqrt(3.0 * n_moving))
+    significance = force_significance(base.forces)
+    residual = abs(derivative.value + float(np.sum(base.forces * direction))) / scale
+    explained = (derivative.noise * noise + case.nu.forces) / scale
+    error = derivative.error / scale
+    component = Component(
+        "forces",
+        residual,
+        significance,
+        "eV/Å",
+        noise=explained,
+        error=error,
+        converged=error <= CONVERGED * max(explained, 1e-3 * significance),
+    )
+    return Residual((component,), note=None if component.converged else "the energy is rough along this direction")
+
+
+def _aligned(direction: FloatArray, forces: FloatArray) -> float:
+    """Return |cos| of the angle between direction and forces, counting only the atoms that move."""
+    moving = np.linalg.norm(direction, axis=1) > 0.0
+    size = float(np.linalg.norm(forces[moving]))
+    return abs(float(np.sum(direction * forces))) / size if size > 0.0 else 0.0
+
+
+def _unit(direction: FloatArray) -> FloatArray:
+    unit: FloatArray = direction / np.linalg.norm(direction)
+    return unit
+
+
+def _single(n_atoms: int, atom: int, axis: int) -> list[list[float]]:
+    direction = np.zeros((n_atoms, 3))
+    direction[atom, axis] = 1.0
+    return direction.tolist()
+
+
+FORCE_GRADIENT = Check(
+    id="conservation/force-gradient",
+    law="F · u = −dE(x + tu)/dt at t = 0",
+    category="mandatory",
+    needs=ENERGY_FORCES,
+    source=(
+        "definition of a conservative force; Romberg extrapolation of central differences, Press et al., "
+        "Numerical Recipes, 3rd ed., section 5.7"
+    ),
+    physics=(
+        "A force is how the energy falls when an atom moves. If forces are something else, relaxations stop where "
+        "the energy is not least, dynamics gain or lose energy without end, and barriers from forces disagree with "
+        "barriers from energies."
+    ),
+    draw=_draw,
+    near=_near,
+    simpler=_simpler,
+    measure=_measure,
+    claim="conservative",
+    weight=2.0,
+    cost=2 * LEVELS,
+)

@@ -1,0 +1,62 @@
+"""The work along a closed loop, with more points until it settles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import TypeAlias
+
+import numpy as np
+
+from gnnp_bench.check import Component, Request, Residual, vacuous
+from gnnp_bench.checks.common import CONVERGED
+from gnnp_bench.numerics.differences import ALLOWANCE
+from gnnp_bench.numerics.loops import angles
+from gnnp_bench.potential import FloatArray, Prediction
+
+LOOP_S = 1e-4
+"""eV/Å, mean non-conservative force: 0.1 meV gained per Å that an atom travels."""
+FEWEST_NODES = 16
+MOST_NODES = 128
+RADII = (0.02, 0.08)
+"""Of loops, in units of the shortest distance in the structure."""
+
+Powers: TypeAlias = Generator[Request, list[Prediction], tuple[FloatArray, FloatArray]]
+"""Evaluates nodes and returns at each dW/dt, eV, and the variance that ν gives it, eV²."""
+
+
+def loop_work(powers_at: Callable[[FloatArray], Powers], length: float) -> Generator[Request, list[Prediction], Residual]:
+    """Integrate dW/dt over t from 0 to 2π by the trapezoid rule, doubling the nodes until two estimates agree.
+
+    Parameters
+    ----------
+    powers_at : callable
+        Takes nodes t, (n,).
+    length : float, Å
+        Sum of the paths, by which the work is divided.
+    """
+    powers, variances = yield from powers_at(angles(FEWEST_NODES))
+    n_nodes = FEWEST_NODES
+    work = 2.0 * np.pi * float(powers.mean())
+    while True:
+        more_powers, more_variances = yield from powers_at(angles(2 * n_nodes, odd_only=True))
+        powers, variances = np.concatenate([powers, more_powers]), np.concatenate([variances, more_variances])
+        n_nodes *= 2
+        previous, work = work, 2.0 * np.pi * float(powers.mean())
+        noise = 2.0 * np.pi * float(np.sqrt(variances.mean() / n_nodes))
+        # The old nodes are half of the new: the change has the same standard deviation as the new sum.
+        error = max(0.0, abs(work - previous) - ALLOWANCE * noise)
+        converged = error <= CONVERGED * max(noise, 1e-3 * LOOP_S * length)
+        if converged or n_nodes >= MOST_NODES:
+            break
+    if 2.0 * np.pi * np.abs(powers).mean() <= 10.0 * noise:
+        return vacuous("nothing does work anywhere on the loop")
+    component = Component(
+        "mean non-conservative force",
+        abs(work) / length,
+        LOOP_S,
+        "eV/Å",
+        noise=noise / length,
+        error=error / length,
+        converged=converged,
+    )
+    return Residual((component,), note=None if converged else f"rough along the loop: {n_nodes} points do not settle it")

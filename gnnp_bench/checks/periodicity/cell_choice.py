@@ -1,0 +1,109 @@
+"""periodicity/cell-choice: one lattice, many cells, the same crystal."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from gnnp_bench.check import Case, Check, Measurement, PoolView, Request, Residual, Sample, base_prediction, vacuous, with_parameters
+from gnnp_bench.checks.common import difference, grown, on_simpler_structures
+from gnnp_bench.checks.periodicity.supercell import crystals_only
+from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, FloatArray
+from gnnp_bench.structures.transform import change_cell
+
+SMALLEST_ANGLE = 20.0
+"""degrees, between cell vectors"""
+EVEN = ([[0, 1, 0], [0, 0, 1], [1, 0, 0]], [[0, 0, 1], [1, 0, 0], [0, 1, 0]])
+LEFT_HANDED = (
+    [[0, 1, 0], [1, 0, 0], [0, 0, 1]],
+    [[-1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    [[1, 0, 0], [0, 1, 0], [0, 0, -1]],
+)
+SHEARED = ([[1, 0, 0], [1, 1, 0], [0, 0, 1]], [[1, 0, 0], [0, 1, 0], [0, 1, 1]])
+
+
+def _suitable(sample: Sample) -> bool:
+    return bool(sample.structure.pbc.all())
+
+
+def _draw(rng: np.random.Generator, view: PoolView) -> Case:
+    sample = view.pick(rng, _suitable, "periodic in three directions")
+    return sample.case({"matrix": _matrix(rng, sample.structure.cell.array), "wrapped": bool(rng.integers(2))})
+
+
+def _near(rng: np.random.Generator, case: Case) -> Case:
+    return with_parameters(case, matrix=_matrix(rng, case.structure.cell.array), wrapped=bool(rng.integers(2)))
+
+
+def _matrix(rng: np.random.Generator, cell: FloatArray) -> list[list[int]]:
+    kind = rng.random()
+    if kind < 0.15:
+        return EVEN[int(rng.integers(len(EVEN)))]
+    if kind < 0.4:
+        return LEFT_HANDED[int(rng.integers(len(LEFT_HANDED)))]
+    # Shears one after the other, each kept only if no angle gets too sharp.
+    matrix = np.eye(3, dtype=int)
+    for _ in range(int(rng.integers(1, 4))):
+        i, j = rng.choice(3, size=2, replace=False)
+        shear = np.eye(3, dtype=int)
+        shear[i, j] = int(rng.choice((-2, -1, 1, 2)))
+        if _sharpest(shear @ matrix @ cell) >= SMALLEST_ANGLE:
+            matrix = shear @ matrix
+    found: list[list[int]] = matrix.tolist()
+    return found if not np.array_equal(matrix, np.eye(3)) else EVEN[0]
+
+
+def _sharpest(cell: FloatArray) -> float:
+    """Return the smallest angle between a cell vector and another, or the plane of the other two, in degrees."""
+    angles = []
+    for i in range(3):
+        others = [cell[j] for j in range(3) if j != i]
+        length = np.linalg.norm(cell[i])
+        normal = np.cross(*others)
+        angles.append(np.degrees(np.arcsin(min(1.0, abs(cell[i] @ normal) / (length * np.linalg.norm(normal))))))
+    for first, second in itertools.combinations(cell, 2):
+        cosine = abs(first @ second) / (np.linalg.norm(first) * np.linalg.norm(second))
+        angles.append(np.degrees(np.arccos(min(1.0, cosine))))
+    return float(min(angles))
+
+
+def _simpler(case: Case) -> Iterator[Case]:
+    for matrix in (*LEFT_HANDED, *EVEN, *SHEARED):
+        if case.parameters["matrix"] not in (*LEFT_HANDED, *EVEN, *SHEARED):
+            yield with_parameters(case, matrix=matrix, wrapped=False)
+    if case.parameters["wrapped"]:
+        yield with_parameters(case, wrapped=False)
+    yield from (simpler for simpler in on_simpler_structures(case) if simpler.structure.pbc.all())
+
+
+def _measure(case: Case) -> Measurement:
+    matrix = np.asarray(case.parameters["matrix"])
+    if np.array_equal(matrix, np.eye(3)):
+        return vacuous("the cell is the same")
+    changed = change_cell(case.structure, matrix, wrapped=bool(case.parameters["wrapped"]))
+    before = yield from base_prediction(case)
+    (after,) = yield Request([changed], ALL_PROPERTIES)
+    return Residual(difference(before, after, grown(case.nu, case.structure, changed), len(changed)))
+
+
+CELL_CHOICE = Check(
+    id="periodicity/cell-choice",
+    law="E, F and σ are the same for h and M h, |det M| = 1: skewed cells, axes in another order, left-handed cells",
+    category="mandatory",
+    needs=ENERGY,
+    source="equivalence of bases of a lattice; International Tables for Crystallography A, section 1.5",
+    physics=(
+        "A crystal does not know which cell describes it. Codes and databases hand over skewed, permuted and "
+        "left-handed cells; where the answer depends on them (images missed in skewed cells, a stress whose sign "
+        "follows the handedness) relaxations and barostats run away without a warning."
+    ),
+    draw=_draw,
+    near=_near,
+    simpler=_simpler,
+    measure=_measure,
+    applies=crystals_only,
+    claim="size-extensive",
+    feature="skewed and left-handed cells",
+)

@@ -1,0 +1,104 @@
+"""periodicity/supercell: a crystal described by a larger cell is the same crystal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gnnp_bench.check import (
+    Case,
+    Check,
+    Measurement,
+    PoolView,
+    Request,
+    Residual,
+    Sample,
+    base_prediction,
+    with_parameters,
+)
+from gnnp_bench.checks.common import difference, grown, on_simpler_structures
+from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Capabilities, Prediction
+from gnnp_bench.structures.transform import supercell
+
+MAX_ATOMS = 48
+MAX_IMAGES = 27
+DIAGONAL = ((2, 1, 1), (1, 2, 1), (1, 1, 2), (3, 1, 1), (2, 2, 1), (2, 1, 2), (2, 2, 2), (3, 3, 1), (3, 3, 3))
+
+
+def crystals_only(capabilities: Capabilities) -> str | None:
+    """Return why a law of crystals does not apply, or None."""
+    return None if "periodic" in capabilities.periodicity else "the potential is not for periodic structures"
+
+
+def _suitable(sample: Sample) -> bool:
+    return bool(sample.structure.pbc.all()) and 2 * len(sample.structure) <= MAX_ATOMS
+
+
+def _draw(rng: np.random.Generator, view: PoolView) -> Case:
+    sample = view.pick(rng, _suitable, f"periodic in three directions, at most {MAX_ATOMS // 2} atoms")
+    return sample.case({"matrix": _matrix(rng, len(sample.structure)).tolist()})
+
+
+def _near(rng: np.random.Generator, case: Case) -> Case:
+    return with_parameters(case, matrix=_matrix(rng, len(case.structure)).tolist())
+
+
+def _matrix(rng: np.random.Generator, n_atoms: int) -> np.ndarray:
+    most = min(MAX_IMAGES, MAX_ATOMS // n_atoms)
+    fitting = [d for d in DIAGONAL if np.prod(d) <= most]
+    diagonal = np.array(fitting[int(rng.integers(len(fitting)))])
+    matrix = np.diag(diagonal[rng.permutation(3)])
+    if rng.random() < 0.5:  # Hermite form: every sublattice of this index is reached
+        upper = np.triu(rng.integers(0, 3, size=(3, 3)), k=1)
+        matrix = matrix + upper * (np.diag(matrix)[:, None] > 1)
+    return matrix
+
+
+def _simpler(case: Case) -> Iterator[Case]:
+    images = abs(round(np.linalg.det(case.parameters["matrix"])))
+    for diagonal in DIAGONAL:
+        matrix = np.diag(diagonal).tolist()
+        if np.prod(diagonal) < images or (np.prod(diagonal) == images and _off_diagonal(case.parameters["matrix"])):
+            yield with_parameters(case, matrix=matrix)
+    for simpler in on_simpler_structures(case):
+        if simpler.structure.pbc.all():
+            yield simpler
+
+
+def _off_diagonal(matrix: list[list[int]]) -> bool:
+    array = np.asarray(matrix)
+    return bool(np.count_nonzero(array - np.diag(np.diag(array))))
+
+
+def _measure(case: Case) -> Measurement:
+    larger, image_of = supercell(case.structure, np.asarray(case.parameters["matrix"]))
+    n_images = len(larger) / len(case.structure)
+    before = yield from base_prediction(case)
+    (after,) = yield Request([larger], ALL_PROPERTIES)
+    expected = Prediction(
+        before.energy * n_images, None if before.forces is None else before.forces[image_of], before.stress
+    )
+    return Residual(difference(expected, after, grown(case.nu, case.structure, larger), len(larger)))
+
+
+SUPERCELL = Check(
+    id="periodicity/supercell",
+    law="E(Nx) = N E(x), F of each image = F of its atom, σ(Nx) = σ(x)",
+    category="mandatory",
+    needs=ENERGY,
+    source="Bloch periodicity; Ashcroft and Mermin, Solid State Physics, chapter 4",
+    physics=(
+        "A unit cell and any supercell of it are the same infinite crystal, so the energy per atom, the forces and "
+        "the stress agree. Where this fails the potential has missed periodic images (often in cells smaller than "
+        "its cutoff) or is not extensive: formation energies, phonons from supercells and finite-size studies are "
+        "then wrong by an amount that depends on the cell someone happened to choose."
+    ),
+    draw=_draw,
+    near=_near,
+    simpler=_simpler,
+    measure=_measure,
+    applies=crystals_only,
+    claim="size-extensive",
+    cost=4,
+)

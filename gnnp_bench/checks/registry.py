@@ -1,0 +1,103 @@
+"""All checks: ours, in the order in which they run, and those of third parties."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from importlib.metadata import entry_points
+from importlib.resources import files
+
+from gnnp_bench.check import Check
+from gnnp_bench.checks.conservation.closed_loop import CLOSED_LOOP
+from gnnp_bench.checks.conservation.closed_loop_cell import CLOSED_LOOP_CELL
+from gnnp_bench.checks.conservation.force_gradient import FORCE_GRADIENT
+from gnnp_bench.checks.conservation.jacobian import JACOBIAN
+from gnnp_bench.checks.conservation.path_work import PATH_WORK
+from gnnp_bench.checks.conservation.stress_strain import STRESS_STRAIN
+from gnnp_bench.checks.periodicity.cell_choice import CELL_CHOICE
+from gnnp_bench.checks.periodicity.lattice_wrap import LATTICE_WRAP
+from gnnp_bench.checks.periodicity.partial import PARTIAL
+from gnnp_bench.checks.periodicity.supercell import SUPERCELL
+from gnnp_bench.checks.robustness.batch import BATCH
+from gnnp_bench.checks.robustness.call_history import CALL_HISTORY
+from gnnp_bench.checks.robustness.determinism import DETERMINISM
+from gnnp_bench.checks.robustness.finite_output import FINITE_OUTPUT
+from gnnp_bench.checks.robustness.input_intact import INPUT_INTACT
+from gnnp_bench.checks.robustness.irrelevant_attributes import IRRELEVANT_ATTRIBUTES
+from gnnp_bench.checks.robustness.noise_floor import NOISE_FLOOR
+from gnnp_bench.checks.robustness.precision import PRECISION
+from gnnp_bench.checks.robustness.refusals import REFUSALS
+from gnnp_bench.checks.robustness.requested_properties import REQUESTED_PROPERTIES
+from gnnp_bench.checks.symmetry.inversion import INVERSION_CHECK
+from gnnp_bench.checks.symmetry.net_force import NET_FORCE
+from gnnp_bench.checks.symmetry.net_torque import NET_TORQUE
+from gnnp_bench.checks.symmetry.permutation import PERMUTATION
+from gnnp_bench.checks.symmetry.rotation import ROTATION
+from gnnp_bench.checks.symmetry.space_group import SPACE_GROUP
+from gnnp_bench.checks.symmetry.translation import FAR_TRANSLATION, TRANSLATION
+
+GROUP = "gnnp_bench.checks"
+BUILT_IN: tuple[Check, ...] = (
+    TRANSLATION,
+    FAR_TRANSLATION,
+    ROTATION,
+    INVERSION_CHECK,
+    PERMUTATION,
+    NET_FORCE,
+    NET_TORQUE,
+    SPACE_GROUP,
+    LATTICE_WRAP,
+    CELL_CHOICE,
+    SUPERCELL,
+    PARTIAL,
+    FORCE_GRADIENT,
+    STRESS_STRAIN,
+    PATH_WORK,
+    CLOSED_LOOP,
+    CLOSED_LOOP_CELL,
+    JACOBIAN,
+    DETERMINISM,
+    BATCH,
+    INPUT_INTACT,
+    CALL_HISTORY,
+    PRECISION,
+    NOISE_FLOOR,
+    FINITE_OUTPUT,
+    REQUESTED_PROPERTIES,
+    IRRELEVANT_ATTRIBUTES,
+    REFUSALS,
+)
+
+
+@cache
+def all_checks() -> tuple[Check, ...]:
+    """Return the built-in checks with their calibrated factors, then those under the entry-point group `gnnp_bench.checks`.
+
+    An entry point names a `Check` or a sequence of them.
+
+    Raises
+    ------
+    ValueError
+        If two checks have one id, or an entry point names something else.
+    """
+    factors = calibration()
+    checks = [replace(check, factors=factors.get(check.id, {})) for check in BUILT_IN]
+    for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
+        loaded = point.load()
+        for check in [loaded] if isinstance(loaded, Check) else list(loaded):
+            if not isinstance(check, Check):
+                raise ValueError(f"entry point {point.name!r} of group {GROUP} holds {check!r}, which is no Check")
+            checks.append(check)
+    ids = [check.id for check in checks]
+    twice = sorted({i for i in ids if ids.count(i) > 1})
+    if twice:
+        raise ValueError(f"two checks are registered under one id: {', '.join(twice)}")
+    return tuple(checks)
+
+
+def calibration() -> Mapping[str, Mapping[str, float]]:
+    """Return c per check and quantity, as the committed calibration found them."""
+    table: dict[str, dict[str, float]] = json.loads(files("gnnp_bench.checks").joinpath("calibration.json").read_text())
+    return table

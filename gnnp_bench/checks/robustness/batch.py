@@ -1,0 +1,78 @@
+"""robustness/batch: the company in a batch, and the place in it, mean nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gnnp_bench.check import Case, Check, Measurement, PoolView, Request, Residual, on_structure, with_parameters
+from gnnp_bench.checks.common import difference, displaced
+from gnnp_bench.potential import ALL_PROPERTIES, ENERGY
+from gnnp_bench.structures.serialise import from_json, to_json
+from gnnp_bench.structures.simpler import simpler_structures
+
+MOST_COMPANIONS = 4
+NUDGE = 0.05
+"""Å, by which a copy of the structure itself is displaced when it keeps itself company."""
+
+
+def _draw(rng: np.random.Generator, view: PoolView) -> Case:
+    sample = view.pick(rng)
+    kinds = sample.structure.pbc.all()
+    others = [s for s in view.samples if s.index != sample.index and s.structure.pbc.all() == kinds]
+    count = min(len(others), int(rng.integers(1, MOST_COMPANIONS + 1)))
+    chosen = [others[int(i)].structure for i in rng.choice(len(others), size=count, replace=False)] if count else []
+    if not chosen or rng.random() < 0.25:
+        # The same species and cell, so that only the numbers in the batch tell them apart.
+        chosen.append(displaced(sample.structure, NUDGE * rng.normal(size=sample.structure.positions.shape)))
+    place = int(rng.integers(len(chosen) + 1))
+    return sample.case({"company": [to_json(s) for s in chosen], "place": place})
+
+
+def _near(rng: np.random.Generator, case: Case) -> Case:
+    company = list(case.parameters["company"])
+    order = rng.permutation(len(company))
+    return with_parameters(
+        case, company=[company[int(i)] for i in order], place=int(rng.integers(len(company) + 1))
+    )
+
+
+def _simpler(case: Case) -> Iterator[Case]:
+    company, place = case.parameters["company"], case.parameters["place"]
+    if len(company) > 1:
+        for index, companion in enumerate(company):
+            yield with_parameters(case, company=[companion], place=int(place > index))
+    for structure in simpler_structures(case.structure):
+        yield on_structure(case, structure)
+    for index, companion in enumerate(company):
+        for structure in simpler_structures(from_json(companion)):
+            yield with_parameters(case, company=[*company[:index], to_json(structure), *company[index + 1 :]])
+
+
+def _measure(case: Case) -> Measurement:
+    company = [from_json(companion) for companion in case.parameters["company"]]
+    place = int(case.parameters["place"])
+    (alone,) = yield Request([case.structure.copy()], ALL_PROPERTIES, together=True)
+    batch = [*company[:place], case.structure.copy(), *company[place:]]
+    together = yield Request(batch, ALL_PROPERTIES, together=True)
+    return Residual(difference(alone, together[place], case.nu, len(case.structure)))
+
+
+BATCH = Check(
+    id="robustness/batch",
+    law="X(x) in a batch = X(x) alone, in any company and at any place, for X = E, F, σ",
+    category="mandatory",
+    needs=ENERGY,
+    source="evaluation is a function of one structure; leakage between graphs: orb-models issue 159",
+    physics=(
+        "Structures evaluated together share a call, not a world. If one structure feels another (an index that is "
+        "not offset, a statistic over the batch, padding that counts as atoms) then screening, training and batched "
+        "dynamics give results that depend on what else happened to be computed at the time."
+    ),
+    draw=_draw,
+    near=_near,
+    simpler=_simpler,
+    measure=_measure,
+    cost=3,
+)

@@ -1,0 +1,88 @@
+"""robustness/call-history: an answer does not depend on what was asked before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from ase import Atoms
+
+from gnnp_bench.check import Case, Check, Measurement, PoolView, Request, Residual, with_parameters
+from gnnp_bench.checks.common import difference, on_simpler_structures
+from gnnp_bench.potential import ALL_PROPERTIES, ENERGY
+from gnnp_bench.structures.transform import strain
+
+CHANGES = ("positions", "cell", "species", "nothing")
+NUDGE = 0.02
+"""Å, and strain"""
+
+
+def _draw(rng: np.random.Generator, view: PoolView) -> Case:
+    sample = view.pick(rng)
+    change = CHANGES[int(rng.integers(len(CHANGES)))]
+    if change == "cell" and not sample.structure.pbc.any():
+        change = "positions"
+    if change == "species" and len(set(sample.structure.numbers)) < 2:
+        change = "positions"
+    return sample.case({"change": change, "seed": int(rng.integers(2**31))})
+
+
+def _simpler(case: Case) -> Iterator[Case]:
+    for simpler in on_simpler_structures(case):
+        kind = case.parameters["change"]
+        if kind == "species" and len(set(simpler.structure.numbers)) < 2:
+            continue
+        yield simpler
+    if case.parameters["change"] != "nothing":
+        yield with_parameters(case, change="nothing")
+
+
+def _measure(case: Case) -> Measurement:
+    subject = _changed(case.structure, case.parameters["change"], int(case.parameters["seed"]))
+    # One object throughout, as dynamics do it: a cache that looks at identities or at half of the input is caught.
+    object_ = case.structure.copy()
+    yield Request([object_], ALL_PROPERTIES, together=True)
+    yield Request([strain(case.structure, 0.1 * np.eye(3))], ALL_PROPERTIES, together=True)
+    yield Request([object_], ALL_PROPERTIES, together=True)
+    object_.numbers[:] = subject.numbers
+    object_.positions[:] = subject.positions
+    object_.cell[:] = subject.cell.array
+    (after_history,) = yield Request([object_], ALL_PROPERTIES, together=True)
+    (fresh,) = yield Request([subject], ALL_PROPERTIES, fresh=True)
+    return Residual(difference(fresh, after_history, case.nu, len(subject)))
+
+
+def _changed(structure: Atoms, change: str, seed: int) -> Atoms:
+    rng = np.random.default_rng(seed)
+    changed = structure.copy()
+    if change == "positions":
+        changed.positions = changed.positions + rng.normal(scale=NUDGE, size=changed.positions.shape)
+    elif change == "cell":  # the cell alone: positions stay to the last bit
+        changed.set_cell(changed.cell.array * (1.0 + NUDGE))
+    elif change == "species":  # species alone: two unlike atoms trade places
+        numbers = changed.numbers.copy()
+        other = int(np.flatnonzero(numbers != numbers[0])[0])
+        numbers[[0, other]] = numbers[[other, 0]]
+        changed.numbers = numbers
+    elif change != "nothing":
+        raise ValueError(f"change must be one of {', '.join(CHANGES)}, got {change!r}")
+    return changed
+
+
+CALL_HISTORY = Check(
+    id="robustness/call-history",
+    law="X(x) after other structures = X(x) from a potential just loaded, for X = E, F, σ",
+    category="mandatory",
+    needs=ENERGY,
+    source="statelessness; caching in calculators: ASE documentation, Calculator.calculation_required",
+    physics=(
+        "An energy belongs to a structure, not to the order of calls. Caches that miss a changed cell or species, "
+        "neighbour lists reused for too long, and iterative solvers started from the last answer make results that "
+        "nobody can repeat, and relaxations that converge on the answer to yesterday's question."
+    ),
+    draw=_draw,
+    simpler=_simpler,
+    measure=_measure,
+    weight=0.5,
+    cost=5,
+)

@@ -1,0 +1,111 @@
+"""robustness/finite-output: numbers, not NaN, on structures that are hard but possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from gnnp_bench.check import Case, Check, Component, InvalidPrediction, Measurement, Noise, PoolView, Request, Residual
+from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Capabilities
+from gnnp_bench.structures.build import build
+from gnnp_bench.structures.recipe import ISOLATED, PERIODIC, Recipe
+from gnnp_bench.structures.simpler import simpler_structures
+
+UNKNOWN_NOISE = Noise(0.0, 0.0, 0.0)
+"""No bound of this law depends on ν."""
+MOST_SPECIES = 100
+LARGE = 200
+BOX = 12.0
+"""Å of vacuum around an isolated atom or molecule in a periodic box."""
+
+
+def _all_species(rng: np.random.Generator, capabilities: Capabilities, pbc: tuple[bool, bool, bool]) -> Recipe:
+    allowed = capabilities.combinations or (frozenset(capabilities.species),)
+    chosen = allowed[int(rng.integers(len(allowed)))]
+    species = tuple(s for s in capabilities.species if s in chosen)[:MOST_SPECIES]
+    return Recipe("liquid", "packing", species, repeat=(max(8, len(species)), 1, 1), pbc=pbc, seed=_seed(rng))
+
+
+def _one_atom(rng: np.random.Generator, capabilities: Capabilities, pbc: tuple[bool, bool, bool]) -> Recipe:
+    vacuum = BOX if any(pbc) else 0.0
+    return Recipe("cluster", "atom", (_one(rng, capabilities),), pbc=pbc, vacuum=vacuum)
+
+
+def _many_atoms(rng: np.random.Generator, capabilities: Capabilities, pbc: tuple[bool, bool, bool]) -> Recipe:
+    return Recipe("liquid", "packing", (_one(rng, capabilities),), repeat=(LARGE, 1, 1), pbc=pbc, seed=_seed(rng))
+
+
+def _near_contact(rng: np.random.Generator, capabilities: Capabilities, pbc: tuple[bool, bool, bool]) -> Recipe:
+    vacuum = BOX if any(pbc) else 0.0
+    species = (_one(rng, capabilities),)
+    return Recipe("cluster", "dimer", species, pbc=pbc, vacuum=vacuum, scale=0.5, contact=0.45)
+
+
+def _very_skewed(rng: np.random.Generator, capabilities: Capabilities, pbc: tuple[bool, bool, bool]) -> Recipe:
+    skew = ((1, 0, 0), (4, 1, 0), (-3, 5, 1)) if all(pbc) else ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+    kind, prototype = ("crystal", "fcc") if all(pbc) else ("cluster", "tetrahedron")
+    return Recipe(kind, prototype, (_one(rng, capabilities),), pbc=pbc, skew=skew, rattle=0.1, seed=_seed(rng))
+
+
+def _vacuum(rng: np.random.Generator, capabilities: Capabilities, pbc: tuple[bool, bool, bool]) -> Recipe:
+    if not all(pbc):
+        return Recipe("cluster", "dimer", (_one(rng, capabilities),), pbc=pbc, scale=3.0)
+    return Recipe("slab", "fcc", (_one(rng, capabilities),), repeat=(1, 1, 2), pbc=pbc, vacuum=25.0)
+
+
+KINDS: Mapping[str, Callable[[np.random.Generator, Capabilities, tuple[bool, bool, bool]], Recipe]] = {
+    "all species": _all_species,
+    "one atom": _one_atom,
+    "many atoms": _many_atoms,
+    "near contact": _near_contact,
+    "very skewed": _very_skewed,
+    "vacuum": _vacuum,
+}
+
+
+def _one(rng: np.random.Generator, capabilities: Capabilities) -> str:
+    return capabilities.species[int(rng.integers(len(capabilities.species)))]
+
+
+def _seed(rng: np.random.Generator) -> int:
+    return int(rng.integers(2**31))
+
+
+def _draw(rng: np.random.Generator, view: PoolView) -> Case:
+    kind = view.next_of(tuple(KINDS))
+    periodic = "periodic" in view.capabilities.periodicity
+    recipe = KINDS[kind](rng, view.capabilities, PERIODIC if periodic else ISOLATED)
+    return Case(build(recipe), UNKNOWN_NOISE, {"kind": kind})
+
+
+def _simpler(case: Case) -> Iterator[Case]:
+    for structure in simpler_structures(case.structure):
+        yield Case(structure, UNKNOWN_NOISE, case.parameters)
+
+
+def _measure(case: Case) -> Measurement:
+    note = None
+    violations = 0.0
+    try:
+        yield Request([case.structure], ALL_PROPERTIES)
+    except InvalidPrediction as error:
+        violations, note = 1.0, f"{case.parameters['kind']}: {error}"
+    return Residual((Component("not finite", violations, 0.0, "", bound=0.0),), note=note)
+
+
+FINITE_OUTPUT = Check(
+    id="robustness/finite-output",
+    law="E, F and σ are finite numbers of the right shape: all species mixed, one atom, many, near contact, skewed, in vacuum",
+    category="mandatory",
+    needs=ENERGY,
+    source="the contract of evaluate; docs/design.md, section 3",
+    physics=(
+        "Searches and simulations meet every corner: one atom, two that nearly touch, a cell gone flat. A NaN there "
+        "spreads through an integrator in one step and ends, or silently freezes, a run of days."
+    ),
+    draw=_draw,
+    simpler=_simpler,
+    measure=_measure,
+    weight=0.4,
+)

@@ -1,0 +1,55 @@
+"""robustness/noise-floor: the potential's own rounding is small enough to matter to nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gnnp_bench.check import Case, Check, Component, InvalidPrediction, Measurement, PoolView, Residual, base_prediction
+from gnnp_bench.checks.common import ENERGY_S, FORCES_S, STRESS_S, on_simpler_structures
+from gnnp_bench.potential import ENERGY
+
+
+def _draw(rng: np.random.Generator, view: PoolView) -> Case:
+    if view.failures:  # ν is unknown there, and no other check has seen these structures
+        raise InvalidPrediction(
+            f"{len(view.failures)} of the pool's structures could not be evaluated; the first: {view.failures[0]}"
+        )
+    return view.pick(rng).case({})
+
+
+def _simpler(case: Case) -> Iterator[Case]:
+    yield from on_simpler_structures(case)
+
+
+def _measure(case: Case) -> Measurement:
+    prediction = yield from base_prediction(case)
+    components = [_floor("energy", case.nu.energy / ENERGY_S)]
+    if prediction.forces is not None:
+        components.append(_floor("forces", case.nu.forces / FORCES_S))
+    if prediction.stress is not None:
+        components.append(_floor("stress", case.nu.stress / STRESS_S))
+    return Residual(tuple(components))
+
+
+def _floor(quantity: str, residual: float) -> Component:
+    return Component(quantity, residual, 10.0, "× significance", bound=1.0)
+
+
+NOISE_FLOOR = Check(
+    id="robustness/noise-floor",
+    law="ν ≤ significance, for energy, forces and stress",
+    category="mandatory",
+    needs=ENERGY,
+    source="docs/design.md, section 4; Higham, Accuracy and Stability of Numerical Algorithms, chapter 1",
+    physics=(
+        "Every potential rounds; this measures what its rounding does to energy, forces and stress. Noise above the "
+        "significance drowns differences that people compute: vacancy and phonon energies, finite-difference force "
+        "constants, small elastic strains. It also limits every other law, for no law can be seen to hold below it."
+    ),
+    draw=_draw,
+    simpler=_simpler,
+    measure=_measure,
+    cost=0,
+)

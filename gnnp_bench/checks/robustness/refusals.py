@@ -1,0 +1,70 @@
+"""robustness/refusals: nonsense is refused, not answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from ase import Atoms
+from ase.data import chemical_symbols
+
+from gnnp_bench.check import Case, Check, Component, Measurement, PoolView, Request, Residual
+from gnnp_bench.potential import ENERGY
+
+NONSENSE = ("NaN position", "infinite cell", "empty structure", "undeclared species")
+
+
+def _draw(rng: np.random.Generator, view: PoolView) -> Case:
+    nonsense = view.next_of(NONSENSE)
+    sample = view.pick(rng)
+    undeclared = [s for s in chemical_symbols[1:] if s not in view.capabilities.species]
+    if nonsense == "undeclared species" and not undeclared:
+        nonsense = NONSENSE[0]
+    return sample.case({"nonsense": nonsense, "foreign": undeclared[0] if undeclared else None})
+
+
+def _measure(case: Case) -> Measurement:
+    nonsense = case.parameters["nonsense"]
+    answered = 1.0
+    try:
+        yield Request([_spoiled(case.structure, nonsense, case.parameters["foreign"])], ENERGY)
+    except Exception:  # noqa: BLE001  # any exception is a refusal, and so is a NaN
+        answered = 0.0
+    note = f"answered with a finite energy: {nonsense}" if answered else None
+    return Residual((Component("answered", answered, 0.0, "", bound=0.0),), note=note)
+
+
+def _spoiled(structure: Atoms, nonsense: str, foreign: str | None) -> Atoms:
+    spoiled = structure.copy()
+    if nonsense == "NaN position":
+        spoiled.positions[0, 0] = np.nan
+    elif nonsense == "infinite cell":
+        spoiled.cell[0, 0] = np.inf
+    elif nonsense == "empty structure":
+        del spoiled[:]
+    elif nonsense == "undeclared species":
+        spoiled.symbols[0] = foreign
+    else:
+        raise ValueError(f"nonsense must be one of {', '.join(NONSENSE)}, got {nonsense!r}")
+    return spoiled
+
+
+def _simpler(case: Case) -> Iterator[Case]:
+    return iter(())
+
+
+REFUSALS = Check(
+    id="robustness/refusals",
+    law="NaN positions, infinite cells, empty structures and undeclared species are refused or answered with NaN",
+    category="informational",
+    needs=ENERGY,
+    source="errors should never pass silently; docs/design.md, section 5",
+    physics=(
+        "A finite energy for a structure with a NaN in it looks like a result. A run that has blown up then goes on "
+        "quietly, and screening ranks garbage among the candidates."
+    ),
+    draw=_draw,
+    simpler=_simpler,
+    measure=_measure,
+    weight=0.25,
+)

@@ -1,0 +1,65 @@
+"""symmetry/net-torque: no isolated structure sets itself spinning."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from gnnp_bench.check import Case, Check, Component, Measurement, PoolView, Residual, Sample, vacuous
+from gnnp_bench.checks.common import forces_vanish
+from gnnp_bench.checks.symmetry.net_force import AMPLITUDES, NET_FORCE, displaced_prediction
+from gnnp_bench.potential import Capabilities, FloatArray
+
+TORQUE_S = 1e-3
+"""eV"""
+
+
+def _applies(capabilities: Capabilities) -> str | None:
+    if capabilities.periodicity & {"isolated", "partial"}:
+        return None
+    return "the potential is for periodic structures only, where torque is not defined; rotation covers the law"
+
+
+def _suitable(sample: Sample) -> bool:
+    return len(sample.structure) > 1 and int(np.count_nonzero(sample.structure.pbc)) <= 1
+
+
+def _draw(rng: np.random.Generator, view: PoolView) -> Case:
+    sample = view.pick(rng, _suitable, "isolated, or periodic in one direction, of two atoms or more")
+    return sample.case({"amplitude": float(rng.choice(AMPLITUDES)), "seed": int(rng.integers(2**31))})
+
+
+def _measure(case: Case) -> Measurement:
+    structure, prediction = yield from displaced_prediction(case)
+    assert prediction.forces is not None
+    if forces_vanish(prediction.forces, case.nu):
+        return vacuous("all forces vanish")
+    arms = structure.positions - structure.positions.mean(axis=0)
+    torque = _about_allowed_axes(np.cross(arms, prediction.forces).sum(axis=0), structure.cell.array, structure.pbc)
+    noise = case.nu.forces * float(np.linalg.norm(arms))
+    return Residual((Component("net torque", float(np.abs(torque).max()), TORQUE_S, "eV", noise=noise),))
+
+
+def _about_allowed_axes(torque: FloatArray, cell: FloatArray, pbc: FloatArray) -> FloatArray:
+    """Return the torque, or of a wire the part along its axis: its images take up the rest."""
+    if not pbc.any():
+        return torque
+    axis = cell[pbc][0] / np.linalg.norm(cell[pbc][0])
+    along: FloatArray = np.array([torque @ axis])
+    return along
+
+
+NET_TORQUE = replace(
+    NET_FORCE,
+    id="symmetry/net-torque",
+    law="Σᵢ (rᵢ − r̄) × Fᵢ = 0 for isolated structures; along its axis for a wire",
+    source="isotropy of space (Noether); Landau and Lifshitz, Mechanics, section 9",
+    physics=(
+        "The forces within a molecule cannot make it spin. A net torque spins molecules and clusters up from rest: "
+        "angular momentum is not conserved, rotational temperatures drift, and relaxed molecules keep turning."
+    ),
+    draw=_draw,
+    measure=_measure,
+    applies=_applies,
+)

@@ -1,0 +1,58 @@
+"""Standard output, kept for what the user asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import TextIO
+
+from gnnp_bench.commands.exits import BadRequest
+
+
+@contextlib.contextmanager
+def own_stdout() -> Iterator[TextIO]:
+    """Yield standard output; what anyone else prints there meanwhile, from Python or from C, goes to standard error.
+
+    Potentials greet their user, and Fortran libraries print; neither belongs into a report, still less into JSON.
+    """
+    stdout = sys.stdout
+    if not _is_descriptor_1(stdout):  # replaced by a notebook or a test: nothing written in C ends there
+        with contextlib.redirect_stdout(sys.stderr):
+            yield stdout
+        return
+    stdout.flush()
+    with open(os.dup(1), "w", encoding=stdout.encoding, errors=stdout.errors) as own:
+        os.dup2(2, 1)
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                yield own
+        finally:
+            os.dup2(own.fileno(), 1)
+
+
+def _is_descriptor_1(stream: TextIO) -> bool:
+    try:
+        return stream.fileno() == 1
+    except (OSError, ValueError):
+        return False
+
+
+def write_bytes(stream: TextIO, data: bytes) -> None:
+    """Write bytes to a text stream, whatever its encoding.
+
+    Raises
+    ------
+    BadRequest
+        If nobody reads them.
+    """
+    try:
+        stream.flush()
+        stream.buffer.write(data)
+        stream.flush()
+    except OSError as error:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+        raise BadRequest(f"the certificate could not be written to standard output: {error.strerror}") from error

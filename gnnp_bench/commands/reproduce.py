@@ -1,0 +1,124 @@
+"""``gnnp-bench reproduce``: a failure is measured again from its certificate alone."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from gnnp_bench.certificate import io
+from gnnp_bench.certificate.result import CheckResult, Counterexample, Status
+from gnnp_bench.commands.exits import BadRequest, nearest
+from gnnp_bench.commands.loading import checks_by_id, find_check, load_potential
+from gnnp_bench.commands.output import own_stdout
+from gnnp_bench.potential import Identity, Potential, PotentialError
+from gnnp_bench.report.text import STATUS_WORD, number, plain
+from gnnp_bench.report.words import subject
+
+ROUNDING = 1e-6
+"""Relative difference between two measurements that is put down to rounding where no bound says more."""
+
+
+def reproduce(
+    certificate: Annotated[str, typer.Argument(metavar="CERTIFICATE", help="The certificate's JSON file.")],
+    check: Annotated[str, typer.Argument(metavar="CHECK", help="The id of a check that failed in it.")],
+) -> int:
+    """Measure a failure again, from its certificate alone.
+
+    Exit status: 0 the law is missed by the same amount as recorded, up to rounding; 1 it is not; 2 the request was
+    wrong or the potential could not be loaded.
+    """
+    try:
+        record = io.read(certificate)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
+    recorded = {result.id: result for result in record.checks}
+    if check not in recorded:
+        raise BadRequest(f"{certificate} holds no check {check!r}{nearest(check, recorded)}")
+    result = recorded[check]
+    if result.counterexample is None:
+        raise BadRequest(f"{check} has no counterexample in {certificate}: its status is {result.status}")
+    checks = checks_by_id()
+    find_check(check, checks)
+
+    from gnnp_bench.engine.replay import replay
+    from gnnp_bench.report.stream import console
+
+    with own_stdout() as stdout:
+        loaded = load_potential(record.potential.spec, record.potential.species)
+        try:
+            again = replay(loaded.potential, tuple(checks.values()), record, check, reload=loaded.reload)
+        except PotentialError as error:
+            raise BadRequest(str(error)) from error
+        _warn_of_other_weights(record.potential.weights_sha256, loaded.potential)
+        before, after = recorded_measurement(result, result.counterexample), _measurement(again)
+        reproduced = same(before, after)
+        out = console(stdout)
+        out.print(f"{check} on {subject(record)}", style="bold")
+        for label, measurement in (("recorded", before), ("measured again", after)):
+            for i, line in enumerate(_lines(measurement)):
+                out.print(f"  {label if i == 0 else '':<16}{line}", soft_wrap=True)
+        out.print(_conclusion(before, after, reproduced))
+    return 0 if reproduced else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One component of a law, measured on one case. Numbers are None where they were not finite."""
+
+    status: Status
+    quantity: str | None
+    measured: float | None
+    bound: float | None
+    significance: float | None
+    unit: str | None
+
+
+def recorded_measurement(result: CheckResult, found: Counterexample) -> Measurement:
+    """Return what was measured on the counterexample, which may be milder than the worst case of the search."""
+    keys = ("quantity", "measured", "bound", "significance", "unit")
+    source = found.case if "measured" in found.case else {key: getattr(result, key) for key in keys}
+    return Measurement(result.status, *(source.get(key) for key in keys))
+
+
+def _measurement(result: CheckResult) -> Measurement:
+    return Measurement(result.status, result.quantity, result.measured, result.bound, result.significance, result.unit)
+
+
+def same(before: Measurement, after: Measurement) -> bool:
+    """Return whether two measurements agree: same status and quantity, and numbers that differ by rounding alone.
+
+    What rounding does to the residual is the bound b; where b is zero, a relative 1e-6.
+    """
+    if (before.status, before.quantity) != (after.status, after.quantity):
+        return False
+    if before.measured is None or after.measured is None:
+        return before.measured is after.measured
+    rounding = max(before.bound or 0.0, after.bound or 0.0, ROUNDING * abs(before.measured))
+    return abs(before.measured - after.measured) <= rounding
+
+
+def _lines(measurement: Measurement) -> list[str]:
+    if measurement.quantity is None:
+        return [STATUS_WORD[measurement.status]]
+    value = "not finite" if measurement.measured is None else f"{measurement.measured:.8g}"
+    return [
+        f"{value} {plain(measurement.unit or '')} in {plain(measurement.quantity)}: {STATUS_WORD[measurement.status]}",
+        f"bound {number(measurement.bound)}, significance {number(measurement.significance)}",
+    ]
+
+
+def _conclusion(before: Measurement, after: Measurement, reproduced: bool) -> str:
+    if reproduced:
+        return "Reproduced: the law is missed by the same amount as recorded, up to rounding."
+    if before.status == after.status:
+        return "Not reproduced: the law is violated again, but by another amount."
+    return f"Not reproduced: the status is {after.status} now, and was {before.status}."
+
+
+def _warn_of_other_weights(recorded: str | None, potential: Potential) -> None:
+    identity = getattr(potential, "identity", None) or Identity()
+    if recorded is not None and identity.weights_sha256 != recorded:
+        print("gnnp-bench: warning: these are not the weights that were certified", file=sys.stderr)

@@ -1,0 +1,240 @@
+"""The one place where a potential is called: validation, merging of requests into batches, and counting."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from ase import Atoms
+
+from gnnp_bench.check import InvalidPrediction, NonFinitePrediction, Request
+from gnnp_bench.potential import FloatArray, Potential, Prediction, Property, Unsupported, periodicity_of
+
+MAX_BATCH_ATOMS = 512
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Meter:
+    """What evaluating has cost so far.
+
+    Attributes
+    ----------
+    evaluations : int
+        Structures evaluated.
+    potential_s : float
+        Seconds inside `Potential.evaluate`.
+    loading_s : float
+        Seconds spent on loading the potential anew.
+    """
+
+    evaluations: int = 0
+    potential_s: float = 0.0
+    loading_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An exception that ended a generator, and whether the potential raised it."""
+
+    error: Exception
+    by_potential: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """What a generator returned."""
+
+    value: T
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A structure, the generator that asked for it, and its place in that request."""
+
+    index: int
+    place: int
+    structure: Atoms
+
+
+@dataclass(slots=True)
+class Evaluator:
+    """A potential behind validation, batching and counting.
+
+    Attributes
+    ----------
+    potential : Potential
+    reload : callable
+        Loads the same potential anew.
+    meter : Meter
+    """
+
+    potential: Potential
+    reload: Callable[[], Potential]
+    meter: Meter = field(default_factory=Meter)
+
+    def drive(self, generators: Sequence[Generator[Request, list[Prediction], T]]) -> list[Done[T] | Failed]:
+        """Run generators side by side, merging what they ask for into full batches in their order.
+
+        A batch that raises is evaluated again one structure at a time, and each exception is thrown into the
+        generator that asked for the structure. Returns one outcome per generator, in order.
+        """
+        outcomes: list[Done[T] | Failed | None] = [None] * len(generators)
+        waiting: dict[int, Request] = {}
+
+        def resume(index: int, action: Callable[[], Request], thrown: Exception | None = None) -> None:
+            waiting.pop(index, None)
+            try:
+                waiting[index] = action()
+            except StopIteration as stop:
+                outcomes[index] = Done(stop.value)
+            except Exception as error:
+                outcomes[index] = Failed(error, by_potential=error is thrown)
+
+        for index, generator in enumerate(generators):
+            resume(index, lambda g=generator: next(g))  # type: ignore[misc]  # default argument binds the loop variable
+        while waiting:
+            answers = self._answer(waiting)
+            for index in sorted(waiting):
+                generator, answer = generators[index], answers[index]
+                if isinstance(answer, Exception):
+                    resume(index, lambda g=generator, a=answer: g.throw(a), answer)  # type: ignore[misc]
+                else:
+                    resume(index, lambda g=generator, a=answer: g.send(a))  # type: ignore[misc]
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def _answer(self, requests: dict[int, Request]) -> dict[int, list[Prediction] | Exception]:
+        answers: dict[int, list[Prediction] | Exception] = {}
+        merged: dict[frozenset[Property], list[_Asked]] = {}
+        for index in sorted(requests):
+            request = requests[index]
+            if request.fresh or request.together:
+                answers[index] = self._answer_apart(request)
+                continue
+            for place, structure in enumerate(request.structures):
+                asked = _Asked(index, place, structure)
+                merged.setdefault(self._available(request, structure), []).append(asked)
+        found: dict[tuple[int, int], Prediction | Exception] = {}
+        for properties, all_asked in merged.items():
+            for batch in _batches(all_asked):
+                results = self._merged([asked.structure for asked in batch], properties)
+                found.update({(a.index, a.place): result for a, result in zip(batch, results, strict=True)})
+        for index, request in requests.items():
+            if index not in answers:
+                results = [found[index, place] for place in range(len(request.structures))]
+                failures = [result for result in results if isinstance(result, Exception)]
+                answers[index] = failures[0] if failures else [r for r in results if isinstance(r, Prediction)]
+        return answers
+
+    def _merged(self, structures: list[Atoms], properties: frozenset[Property]) -> list[Prediction | Exception]:
+        try:
+            return list(self._call(self.potential, [_copy(s) for s in structures], properties))
+        except Exception as error:
+            if len(structures) == 1:
+                return [error]
+        results: list[Prediction | Exception] = []
+        for structure in structures:
+            results.extend(self._merged([structure], properties))
+        return results
+
+    def _answer_apart(self, request: Request) -> list[Prediction] | Exception:
+        try:
+            potential = self.potential
+            if request.fresh:
+                start = time.perf_counter()
+                potential = self.reload()
+                self.meter.loading_s += time.perf_counter() - start
+            if request.together:
+                common = frozenset.intersection(*(self._available(request, s) for s in request.structures))
+                return self._call(potential, list(request.structures), common)
+            return [
+                self._call(potential, [_copy(s)], self._available(request, s))[0] for s in request.structures
+            ]
+        except Exception as error:
+            return error
+
+    def _available(self, request: Request, structure: Atoms) -> frozenset[Property]:
+        available = request.properties & self.potential.capabilities.properties
+        kind = periodicity_of(structure)
+        has_stress = kind == "periodic" or (kind == "partial" and request.partial_stress)
+        return available if has_stress else available - {"stress"}
+
+    def _call(self, potential: Potential, structures: list[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        sizes = [len(structure) for structure in structures]
+        self.meter.evaluations += len(structures)
+        start = time.perf_counter()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                predictions = potential.evaluate(structures, properties)
+        finally:
+            self.meter.potential_s += time.perf_counter() - start
+        if len(predictions) != len(structures):
+            raise InvalidPrediction(f"evaluate returned {len(predictions)} predictions for {len(structures)} structures")
+        return [validated(p, n, properties) for p, n in zip(predictions, sizes, strict=True)]
+
+
+def is_refusal(failed: Failed) -> bool:
+    """Return whether the potential refused clearly, rather than broke."""
+    return failed.by_potential and isinstance(failed.error, (Unsupported, NotImplementedError))
+
+
+def describe(error: Exception) -> str:
+    """Return an exception in one line."""
+    text = " ".join(str(error).split())
+    name = type(error).__name__
+    return f"{name}: {text}" if text else name
+
+
+def validated(prediction: Prediction, n_atoms: int, properties: frozenset[Property]) -> Prediction:
+    """Return the prediction as float64 arrays of the contract's shapes, with what was not asked for left out.
+
+    Raises
+    ------
+    InvalidPrediction
+        If a property asked for is missing or of the wrong shape; `NonFinitePrediction` if it is NaN or infinite.
+    """
+    energy = _array("energy", getattr(prediction, "energy", None), ())
+    forces = _array("forces", prediction.forces, (n_atoms, 3)) if "forces" in properties else None
+    stress = _array("stress", prediction.stress, (3, 3)) if "stress" in properties else None
+    energies = None if prediction.energies is None else _array("energies", prediction.energies, (n_atoms,))
+    return Prediction(float(energy), forces, stress, energies)
+
+
+def _array(name: str, value: Any, shape: tuple[int, ...]) -> FloatArray:
+    if value is None:
+        raise InvalidPrediction(f"the potential returned no {name}")
+    try:
+        array = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidPrediction(f"{name} is not an array of numbers: {error}") from error
+    if array.shape != shape:
+        raise InvalidPrediction(f"{name} has shape {array.shape}, expected {shape}")
+    if not np.isfinite(array).all():
+        raise NonFinitePrediction(f"{name} has {np.count_nonzero(~np.isfinite(array))} values that are not finite")
+    array.setflags(write=False)
+    return array
+
+
+def _batches(all_asked: list[_Asked]) -> Iterator[list[_Asked]]:
+    batch: list[_Asked] = []
+    atoms = 0
+    for asked in all_asked:
+        if batch and atoms + len(asked.structure) > MAX_BATCH_ATOMS:
+            yield batch
+            batch, atoms = [], 0
+        batch.append(asked)
+        atoms += len(asked.structure)
+    if batch:
+        yield batch
+
+
+def _copy(structure: Atoms) -> Atoms:
+    copy = structure.copy()
+    copy.calc = None
+    return copy

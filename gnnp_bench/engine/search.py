@@ -1,0 +1,200 @@
+"""The bounded search of one check for the case on which its law is missed most."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from gnnp_bench.certificate.result import Grade, Status
+from gnnp_bench.certificate.verdict import excess, judge, rank, ratio
+from gnnp_bench.check import Case, Check, Component, InvalidPrediction, Measurement, NoSuitableStructure, PoolView, Request, Residual, no_neighbour
+from gnnp_bench.engine.evaluate import Evaluator, Failed, describe, is_refusal
+from gnnp_bench.engine.noise import measure_noise
+from gnnp_bench.potential import Prediction
+
+ERROR_FACTOR = 10.0
+WAVE = 8
+"""Cases that run side by side: enough to fill batches, few enough for the search to learn from the worst."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How the residuals of one check are judged.
+
+    Attributes
+    ----------
+    factors : mapping of str to float
+        c per quantity.
+    claimed : bool
+    scale : float
+        The profile's factor on significance.
+    """
+
+    factors: Mapping[str, float]
+    claimed: bool
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A component with its bound, significance, status and grade."""
+
+    component: Component
+    bound: float
+    significance: float
+    status: Status
+    grade: Grade | None
+
+    @property
+    def excess(self) -> float:
+        """r/max(b, s)."""
+        return excess(self.component.residual, self.bound, self.significance)
+
+    @property
+    def over_bound(self) -> float:
+        """r/b."""
+        return ratio(self.component.residual, self.bound)
+
+    @property
+    def badness(self) -> tuple[int, float]:
+        """Order by which the worst is reported: status first, then r/max(b, s)."""
+        return rank(self.status, self.grade), self.excess
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A case that was measured and not vacuous."""
+
+    case: Case
+    components: tuple[Judged, ...]
+    note: str | None
+
+    @property
+    def worst(self) -> Judged:
+        """The component of worst status, then of largest r/max(b, s)."""
+        return max(self.components, key=lambda judged: judged.badness)
+
+
+@dataclass(slots=True)
+class Findings:
+    """All that the search of one check found.
+
+    Attributes
+    ----------
+    outcomes : list of Outcome
+    refusals, errors, vacuous : list of str
+        Why cases could not be measured: the potential refuses them, something broke, they prove nothing.
+    unsuitable : str or None
+        Why no case could be drawn.
+    """
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    vacuous: list[str] = field(default_factory=list)
+    unsuitable: str | None = None
+
+
+def search(
+    check: Check, view: PoolView, evaluator: Evaluator, rules: Rules, budget: int, rng: np.random.Generator, *, single: bool
+) -> Findings:
+    """Spend a budget of evaluations: the first half on drawn cases, the second on neighbours of the worst.
+
+    Half of the neighbours start from cases ranked by r/max(b, s), half from cases ranked by r/b.
+    """
+    findings = Findings()
+    start = evaluator.meter.evaluations
+    tried = 0
+    share = budget if check.near is no_neighbour else budget / 2
+    # A check that asks for nothing looks at each structure once; the others end with their budget.
+    most_cases = len(view.samples) if check.cost == 0 else max(budget, len(view.samples))
+    while tried < most_cases:
+        spent = evaluator.meter.evaluations - start
+        exploring = spent < share
+        if spent >= budget or (not exploring and not findings.outcomes):
+            break
+        cost = max(check.cost, spent / tried if tried else 0.0, 1.0)
+        affordable = int(((share if exploring else budget) - spent) / cost)
+        size = min(WAVE, most_cases - tried, max(1, affordable))
+        try:
+            cases = [check.draw(rng, view) for _ in range(size)] if exploring else _neighbours(check, findings, rng, size)
+        except NoSuitableStructure as none:
+            findings.unsuitable = str(none)
+            break
+        except InvalidPrediction as error:  # a check that speaks for the whole pool
+            findings.errors.append(describe(error))
+            break
+        measure_all(check, cases, evaluator, rules, findings, single=single)
+        tried += size
+    return findings
+
+
+def measure_all(
+    check: Check,
+    cases: Sequence[Case],
+    evaluator: Evaluator,
+    rules: Rules,
+    findings: Findings,
+    *,
+    single: bool,
+    base_points: int = 1,
+) -> list[Outcome | None]:
+    """Measure cases side by side and file what comes out. Returns one outcome per case, None if there is none.
+
+    Cases whose ν is not known get it from `base_points` base points.
+    """
+    generators = [_measured(check, case, single, base_points) for case in cases]
+    outcomes: list[Outcome | None] = []
+    for result in evaluator.drive(generators):
+        outcome = None
+        if isinstance(result, Failed):
+            message = describe(result.error)
+            refused = is_refusal(result) or (result.by_potential and _refuses_feature(check, result.error))
+            (findings.refusals if refused else findings.errors).append(message)
+        else:
+            case, residual = result.value
+            if residual.vacuous is not None or not residual.components:
+                findings.vacuous.append(residual.vacuous or "the check measured nothing")
+            else:
+                outcome = Outcome(case, tuple(judged(c, rules) for c in residual.components), residual.note)
+                findings.outcomes.append(outcome)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def judged(component: Component, rules: Rules) -> Judged:
+    """Return the component with its bound b = c·ν + 10·error, its scaled significance, its status and grade."""
+    bound = component.bound
+    if bound is None:
+        bound = rules.factors[component.quantity] * component.noise + ERROR_FACTOR * component.error
+    significance = component.significance * rules.scale
+    status, grade = judge(
+        component.residual, bound, significance, claimed=rules.claimed, converged=component.converged
+    )
+    return Judged(component, bound, significance, status, grade)
+
+
+def _refuses_feature(check: Check, error: Exception) -> bool:
+    return check.feature is not None and isinstance(error, ValueError)
+
+
+def _measured(
+    check: Check, case: Case, single: bool, base_points: int
+) -> Generator[Request, list[Prediction], tuple[Case, Residual]]:
+    if case.noise is None:
+        noise = yield from measure_noise(case.structure, single=single, base_points=base_points)
+        case = replace(case, noise=noise)
+    measurement: Measurement = check.measure(case)
+    residual = yield from measurement
+    return case, residual
+
+
+def _neighbours(check: Check, findings: Findings, rng: np.random.Generator, size: int) -> list[Case]:
+    by_excess = sorted(findings.outcomes, key=lambda o: -max(j.excess for j in o.components))
+    by_bound = sorted(findings.outcomes, key=lambda o: -max(j.over_bound for j in o.components))
+    half = max(1, size // 2)
+    parents = [o for pair in zip(by_excess[:half], by_bound[:half], strict=True) for o in pair]
+    return [check.near(rng, parent.case) for parent in itertools.islice(itertools.cycle(parents), size)]

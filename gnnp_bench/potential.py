@@ -1,0 +1,141 @@
+"""What a potential is: structures in, energies, forces and stresses out.
+
+Units are ASE's: eV, Å, eV/Å, eV/Å³ (stress tension-positive, symmetric 3×3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+
+FloatArray: TypeAlias = NDArray[np.float64]
+Property: TypeAlias = Literal["energy", "forces", "stress"]
+Periodicity: TypeAlias = Literal["periodic", "partial", "isolated"]
+Claim: TypeAlias = Literal[
+    "conservative",  # forces and stress are derivatives of the energy by construction
+    "equivariant",  # rotation, inversion and translation hold by construction
+    "permutation-invariant",  # atoms of one species are indistinguishable by construction
+    "size-extensive",  # the energy is a sum over atoms of local environments
+    "strictly-local",  # nothing beyond the receptive field is felt
+    "smooth",  # continuous derivatives up to `Capabilities.smoothness`
+]
+
+ENERGY: frozenset[Property] = frozenset({"energy"})
+ENERGY_FORCES: frozenset[Property] = frozenset({"energy", "forces"})
+ALL_PROPERTIES: frozenset[Property] = frozenset({"energy", "forces", "stress"})
+
+
+class Unsupported(Exception):
+    """A potential's clear refusal of a structure or a property that it does not handle.
+
+    Raise it from `Potential.evaluate` with a sentence that says what is not supported. Checks of that very
+    feature become `not_applicable`; they do not fail.
+    """
+
+
+class PotentialError(Exception):
+    """A potential could not be found, loaded or built. The message says how to mend it, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a potential says about one structure.
+
+    Attributes
+    ----------
+    energy : float
+        Total energy, eV; the one whose derivative the forces are.
+    forces : (n_atoms, 3) array, eV/Å, or None if not asked for
+    stress : (3, 3) symmetric array, eV/Å³, tension-positive, or None if not asked for
+    energies : (n_atoms,) array, eV, or None
+        Per-atom energies where the potential has them.
+    """
+
+    energy: float
+    forces: FloatArray | None = None
+    stress: FloatArray | None = None
+    energies: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a potential can do, and what it claims to obey by construction.
+
+    Attributes
+    ----------
+    species : tuple of str
+        Chemical symbols it supports, in order of atomic number.
+    properties : frozenset
+        Subset of {"energy", "forces", "stress"}.
+    periodicity : frozenset
+        Subset of {"periodic", "partial", "isolated"}: three, one or two, and no periodic directions.
+    combinations : tuple of frozenset of str
+        The sets of species it was trained on together; empty means any combination of `species`.
+    cutoff : float or None
+        Distance in Å beyond which one layer sees no neighbour, where known.
+    receptive_field : float or None
+        Distance in Å beyond which an atomic energy feels nothing (layers × cutoff), where known.
+    dtype : "float32", "float64" or None
+        Precision of the arithmetic, where known.
+    device : str
+    precision_mode : str or None
+        Anything that changes the arithmetic, such as TF32 or mixed precision.
+    claims : frozenset
+        Laws that hold by construction. A claim makes the bar higher: see `certificate.verdict`.
+    smoothness : int or None
+        Order up to which derivatives of the energy are continuous, where claimed.
+    """
+
+    species: tuple[str, ...]
+    properties: frozenset[Property] = ALL_PROPERTIES
+    periodicity: frozenset[Periodicity] = frozenset({"periodic", "partial", "isolated"})
+    combinations: tuple[frozenset[str], ...] = ()
+    cutoff: float | None = None
+    receptive_field: float | None = None
+    dtype: Literal["float32", "float64"] | None = None
+    device: str = "cpu"
+    precision_mode: str | None = None
+    claims: frozenset[Claim] = frozenset()
+    smoothness: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Where a potential comes from: what a certificate records so that its subject can be found again.
+
+    A potential may carry one as its attribute `identity`.
+    """
+
+    version: str | None = None
+    weights_sha256: str | None = None
+    parameters: int | None = None
+    packages: tuple[str, ...] = field(default=())
+
+
+@runtime_checkable
+class Potential(Protocol):
+    """Anything that maps structures to energy, forces and stress.
+
+    `evaluate` is batched and stateless and never changes its input: the same structures give the same
+    predictions whatever was asked before. It returns one `Prediction` per structure, in order, holding at
+    least the properties asked for. It raises `Unsupported` for a structure it does not handle.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]: ...
+
+
+def periodicity_of(structure: Atoms) -> Periodicity:
+    """Return which of the three kinds of periodicity a structure has."""
+    n = int(np.count_nonzero(structure.pbc))
+    return "isolated" if n == 0 else "periodic" if n == 3 else "partial"

@@ -1,0 +1,79 @@
+"""What a violated law means, by how much it is missed, and on which input."""
+
+from __future__ import annotations
+
+import shlex
+
+from rich.console import Console
+from rich.text import Text
+
+from gnnp_bench.certificate.result import CheckResult, Counterexample
+from gnnp_bench.certificate.verdict import CLAIMED_FRACTION
+from gnnp_bench.check import Check
+from gnnp_bench.report.text import compact, number, plain, quantity, structure_lines, times, wrapped
+
+LABEL = 11
+
+
+def failure(console: Console, result: CheckResult, *, check: Check | None = None, path: str | None = None) -> None:
+    """Print one violated law.
+
+    Parameters
+    ----------
+    console : Console
+    result : CheckResult
+    check : Check, optional
+        The check itself, for the law in words.
+    path : str, optional
+        The certificate's file, from which the failure can be replayed.
+    """
+    console.print(Text.assemble((f"FAILED {result.id}", "bold red")))
+    _paragraph(console, "law", plain(result.law))
+    _paragraph(console, "missed by", missed_by(result))
+    if check is not None:
+        _paragraph(console, "meaning", plain(check.physics))
+    if result.reason:
+        _paragraph(console, "remark", plain(result.reason))
+    if result.counterexample is not None:
+        _counterexample(console, result, result.counterexample, path)
+
+
+def missed_by(result: CheckResult) -> str:
+    """Return in words by how much a law was missed, and how much would have been excused."""
+    if result.measured is None:
+        return f"{plain(result.quantity or 'what it speaks of')}: the residual is not finite, which nothing excuses"
+    what = f"{quantity(result.measured, result.unit)} in {plain(result.quantity or 'what it speaks of')}"
+    if result.bound is None or result.significance is None:
+        return what
+    allowed = max(result.bound, result.significance)
+    if allowed == 0.0:
+        return f"{what}; nothing is allowed"
+    limits = f"rounding explains {number(result.bound)}, {number(result.significance)} starts to matter"
+    if result.measured <= allowed:
+        percent = f"{100 * CLAIMED_FRACTION:g} %"
+        return f"{what}; {limits}, but a law that holds by construction may be missed by {percent} of that at most"
+    return f"{what}: {times(result.measured / allowed)} times what is allowed ({limits})"
+
+
+def _counterexample(console: Console, result: CheckResult, found: Counterexample, path: str | None) -> None:
+    structure = structure_lines(found.structure)
+    for i, line in enumerate(structure):
+        _verbatim(console, "input" if i == 0 else "", line)
+    parameters = found.case.get("parameters", found.case)
+    if parameters:
+        _paragraph(console, "with", ", ".join(f"{plain(k)} = {compact(v)}" for k, v in parameters.items()))
+    if "measured" in found.case and found.case["measured"] != result.measured:
+        there = quantity(found.case["measured"], found.case.get("unit"))
+        _paragraph(console, "there", f"missed by {there}, on the simplest input found that still fails")
+    replayed = None if path is None else f"gnnp-bench reproduce {shlex.quote(path)} {result.id}"
+    _verbatim(console, "reproduce", replayed or plain(found.reproduce))
+
+
+def _paragraph(console: Console, label: str, value: str) -> None:
+    for i, line in enumerate(wrapped(value, console.width - LABEL - 2)):
+        _verbatim(console, label if i == 0 else "", line)
+
+
+def _verbatim(console: Console, label: str, line: str) -> None:
+    """Print a line that is not broken, for it may be one to be copied."""
+    console.print(Text(f"  {label:<{LABEL}}{line}"), no_wrap=True, overflow="ignore", crop=False, soft_wrap=True)

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import importlib.metadata
+from typing import Any
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk, fcc111, molecule
+from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.emt import EMT
+from ase.calculators.lj import LennardJones
+from ase.calculators.tip3p import TIP3P
+from ase.constraints import FixAtoms
+from ase.units import _e, _eps0
+
+from gnnp_bench.adapters.ase import create, from_calculator, is_calculator
+from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, ENERGY_FORCES, Potential, PotentialError, Unsupported
+
+
+class Coulomb(Calculator):  # type: ignore[misc]  # ASE has no type hints
+    """Point charges and classical moments: E = k Σ qᵢqⱼ/r − Σ mᵢmⱼ/r³ over pairs, E(0) = E − 1 eV."""
+
+    implemented_properties = ["energy", "free_energy"]  # noqa: RUF012  # ASE's own form
+
+    def calculate(
+        self, atoms: Atoms | None = None, properties: Any = ("energy",), system_changes: Any = all_changes
+    ) -> None:
+        super().calculate(atoms, properties, system_changes)
+        distances = self.atoms.get_all_distances()
+        i, j = np.triu_indices(len(self.atoms), 1)
+        charges, moments = self.atoms.get_initial_charges(), self.atoms.get_initial_magnetic_moments()
+        k = _e / (4e-10 * np.pi * _eps0)
+        free = np.sum(k * charges[i] * charges[j] / distances[i, j] - moments[i] * moments[j] / distances[i, j] ** 3)
+        self.results = {"free_energy": free, "energy": free - 1.0}
+
+
+class Careless(LennardJones):  # type: ignore[misc]
+    """A calculator that prints, and changes what it is given."""
+
+    def calculate(
+        self, atoms: Atoms | None = None, properties: Any = ("energy",), system_changes: Any = all_changes
+    ) -> None:
+        print("SCF cycle 1")
+        super().calculate(atoms, properties, system_changes)
+        assert atoms is not None
+        atoms.positions += 1.0
+        atoms.info["seen"].append("here")
+
+
+def rattled(seed: int = 0, **options: Any) -> Atoms:
+    atoms = bulk("Cu", cubic=True, **options) * (2, 1, 1)
+    atoms.symbols[3] = "Au"
+    atoms.rattle(0.1, seed=seed)
+    return atoms
+
+
+def test_predictions_are_those_of_the_calculator() -> None:
+    structures = [rattled(1), rattled(2)]
+    predictions = from_calculator(EMT(), ("Cu", "Au")).evaluate(structures, ALL_PROPERTIES)
+    for structure, prediction in zip(structures, predictions, strict=True):
+        reference = structure.copy()
+        reference.calc = EMT()
+        assert prediction.energy == reference.get_potential_energy()
+        assert prediction.forces is not None
+        assert prediction.stress is not None
+        np.testing.assert_array_equal(prediction.forces, reference.get_forces())
+        np.testing.assert_array_equal(prediction.stress, reference.get_stress(voigt=False))
+        assert prediction.stress.shape == (3, 3)
+
+
+def test_only_what_is_asked_for_is_returned() -> None:
+    (prediction,) = from_calculator(EMT(), ("Cu", "Au")).evaluate([rattled()], ENERGY)
+    assert prediction.forces is None
+    assert prediction.stress is None
+
+
+def test_cache_of_the_calculator_is_defeated() -> None:
+    calculator, structure = EMT(), rattled()
+    potential = from_calculator(calculator, ("Cu", "Au"))
+    (first,) = potential.evaluate([structure], ENERGY_FORCES)
+    calculator.results["energy"] = calculator.results["free_energy"] = 123.0
+    (second,) = potential.evaluate([structure], ENERGY_FORCES)
+    assert second.energy == first.energy
+
+
+def test_constraints_do_not_reach_the_forces() -> None:
+    free, held = rattled(), rattled()
+    held.set_constraint(FixAtoms(range(len(held))))
+    first, second = from_calculator(EMT(), ("Cu", "Au")).evaluate([free, held], ENERGY_FORCES)
+    assert first.forces is not None
+    assert np.abs(first.forces).max() > 0.1
+    np.testing.assert_array_equal(first.forces, second.forces)
+    assert len(held.constraints) == 1
+
+
+def test_careless_calculator_reaches_neither_the_input_nor_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    structure = Atoms("Ar2", [[0, 0, 0], [0, 0, 1.2]], info={"seen": []})
+    before = structure.copy()
+    (prediction,) = from_calculator(Careless(), ("Ar",)).evaluate([structure], ENERGY_FORCES)
+    (reference,) = from_calculator(LennardJones(), ("Ar",)).evaluate([structure], ENERGY_FORCES)
+    assert prediction.energy == pytest.approx(reference.energy, rel=1e-12)
+    assert structure == before
+    assert structure.info == {"seen": []}
+    assert capsys.readouterr().out == ""
+
+
+def test_energy_is_the_free_energy_where_there_is_one_and_charges_and_moments_arrive() -> None:
+    pair = Atoms("NaCl", [[0, 0, 0], [0, 0, 2.0]], charges=[1, -1])
+    magnetic = pair.copy()
+    magnetic.set_initial_magnetic_moments([2.0, 4.0])
+    plain, moments = from_calculator(Coulomb(), ("Na", "Cl")).evaluate([pair, magnetic], ENERGY)
+    assert plain.energy == pytest.approx(-14.399645 / 2, abs=1e-5)  # e²/4πε₀ = 14.399645 eV Å
+    assert moments.energy - plain.energy == pytest.approx(-1.0)
+
+
+def test_stress_needs_a_periodic_structure_with_a_volume() -> None:
+    potential = from_calculator(EMT(), ("Cu",))
+    isolated, boxed, flat = Atoms("Cu2", [[0, 0, 0], [0, 0, 2.5]]), bulk("Cu"), bulk("Cu")
+    boxed.pbc = False
+    flat.cell[2] = flat.cell[0] - flat.cell[1]
+    for structure in (isolated, boxed):
+        with pytest.raises(Unsupported, match="without periodic directions"):
+            potential.evaluate([structure], ALL_PROPERTIES)
+    with pytest.raises(Unsupported, match="non-zero volume"):
+        potential.evaluate([flat], ALL_PROPERTIES)
+    assert potential.evaluate([isolated], ENERGY_FORCES)[0].forces is not None
+
+
+def test_slab_with_a_volume_has_a_stress() -> None:
+    slab = fcc111("Cu", (1, 1, 3), vacuum=6)
+    (prediction,) = from_calculator(EMT(), ("Cu",)).evaluate([slab], ALL_PROPERTIES)
+    assert prediction.stress is not None
+    assert abs(prediction.stress[0, 0]) > 1e-4
+
+
+def test_properties_are_those_the_calculator_implements() -> None:
+    potential = from_calculator(TIP3P(), ("H", "O"))
+    assert potential.capabilities.properties == ENERGY_FORCES
+    water = molecule("H2O", cell=[8, 8, 8], pbc=True)[[0, 1, 2]]
+    with pytest.raises(Unsupported, match="TIP3P does not implement a property: stress"):
+        potential.evaluate([water], ALL_PROPERTIES)
+
+
+def test_what_the_calculator_raises_is_not_disguised() -> None:
+    with pytest.raises(NotImplementedError, match="No EMT-potential for Fe"):
+        from_calculator(EMT(), ("Fe",)).evaluate([bulk("Fe")], ENERGY)
+
+
+def test_nothing_is_claimed_and_the_origin_is_told() -> None:
+    potential = from_calculator(EMT(), ("Cu", "Au"))
+    version = importlib.metadata.version("ase")
+    assert isinstance(potential, Potential)
+    assert potential.name == "EMT"
+    assert potential.capabilities.species == ("Cu", "Au")
+    assert potential.capabilities.claims == frozenset()
+    assert potential.identity.version == version
+    assert potential.identity.packages == (f"ase=={version}",)
+    assert from_calculator(Coulomb(), ("Na",)).identity.weights_sha256 is None
+
+
+def test_create_passes_typed_options() -> None:
+    structure = Atoms("Ar2", [[0, 0, 0], [0, 0, 2.7]])
+    argument = "ase.calculators.lj:LennardJones"
+    potential = create(argument, {"sigma": "2.5", "rc": "4", "smooth": "true"}, ("Ar",))
+    reference = from_calculator(LennardJones(sigma=2.5, rc=4, smooth=True), ("Ar",))
+    assert potential.evaluate([structure], ENERGY) == reference.evaluate([structure], ENERGY)
+    assert potential.evaluate([structure], ENERGY) != create(argument, {}, ("Ar",)).evaluate([structure], ENERGY)
+
+
+@pytest.mark.parametrize(
+    ("argument", "options", "message"),
+    [
+        (None, {}, "ase needs a calculator: ase:package.module:Class"),
+        ("ase.calculators.emt:EMTT", {}, "has no attribute 'EMTT': did you mean 'EMT'?"),
+        ("ase.calculators.emtt:EMT", {}, "there is no module 'ase.calculators.emtt'"),
+        ("ase.calculators.emt", {}, "write package.module:factory"),
+        ("ase.calculators.emt:parameters", {}, "is an object of type dict and cannot be called"),
+        ("ase.calculators.tip3p:TIP3P", {"sigma": "2"}, "failed: TypeError: "),
+        ("ase.atoms:Atoms", {}, "made an object of type Atoms, which is no ASE calculator"),
+    ],
+)
+def test_create_says_what_is_wrong(argument: str | None, options: dict[str, str], message: str) -> None:
+    with pytest.raises(PotentialError) as caught:
+        create(argument, options, ("Cu",))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_species_must_be_given() -> None:
+    with pytest.raises(PotentialError, match=r"EMT does not tell .* --species Cu,Au"):
+        create("ase.calculators.emt:EMT", {}, None)
+
+
+def test_a_calculator_is_told_from_other_things() -> None:
+    assert is_calculator(EMT())
+    assert not is_calculator(EMT)
+    assert not is_calculator(bulk("Cu"))  # Atoms has methods of the same names

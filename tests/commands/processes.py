@@ -1,0 +1,115 @@
+"""The command as a process, and potentials of every temper for it to judge."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from gnnp_bench.cli import main
+
+ROOT = Path(__file__).parents[2]
+
+POTENTIALS = """
+import os
+import time
+
+import numpy as np
+from ase.calculators.calculator import Calculator
+
+from tests.analytic import smooth_pair
+
+
+class Drifting(Calculator):
+    "Every atom is pulled the same way: actio is not reactio."
+
+    implemented_properties = ["energy", "free_energy", "forces", "stress"]
+
+    def calculate(self, atoms, *arguments):
+        pull = np.array([float(os.environ.get("PULL", "0.05")), 0.0, 0.0])
+        energy = -float(np.sum(atoms.positions @ pull))
+        forces = np.tile(pull, (len(atoms), 1))
+        self.results = {"energy": energy, "free_energy": energy, "forces": forces, "stress": np.zeros(6)}
+
+
+class Peculiar:
+    "A sound potential that does something else before it answers."
+
+    def __init__(self, habit):
+        self.sound, self.habit = smooth_pair(), habit
+        self.name, self.capabilities = "peculiar", self.sound.capabilities
+
+    def evaluate(self, structures, properties):
+        self.habit(structures)
+        return self.sound.evaluate(structures, properties)
+
+
+def slow():
+    return Peculiar(lambda structures: time.sleep(0.01 * len(structures)))
+
+
+def say(structures):
+    print("computing")
+    os.write(1, b"computing in C\\n")
+
+
+def chatty():
+    return Peculiar(say)
+
+
+def exploding():
+    raise RuntimeError("no weights\\nanywhere")
+
+
+def nothing():
+    return 3
+"""
+
+
+def lay_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Write the potentials as a module, and make its directory the current one."""
+    (tmp_path / "tempers.py").write_text(POTENTIALS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "tempers", raising=False)  # that of another test's directory
+    monkeypatch.delenv("COLUMNS", raising=False)
+    return tmp_path
+
+
+def _surroundings() -> dict[str, object]:
+    """Return options by which a process finds the package of the tests."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {"env": {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}}
+
+
+def gnnp_bench(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own."""
+    command = [sys.executable, "-m", "gnnp_bench.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **(_surroundings() | options))  # type: ignore[call-overload]
+
+
+@contextmanager
+def running(*arguments: str, **options: object) -> Iterator[subprocess.Popen[str]]:
+    """Run the command beside the test; it is ended if the test leaves it running."""
+    command = [sys.executable, "-m", "gnnp_bench.cli", *arguments]
+    with subprocess.Popen(command, text=True, **(_surroundings() | options)) as process:  # type: ignore[call-overload]
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Return the one line that a wrong request is answered with."""
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert err.count("\n") == 1, err
+    assert err.startswith("gnnp-bench")
+    assert "Traceback" not in err
+    assert "could not" not in out
+    return err

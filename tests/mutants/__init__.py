@@ -1,0 +1,44 @@
+"""Planted defects: each turns a sound potential into one that breaks named laws by a tunable amount."""
+
+from gnnp_bench.potential import Potential
+from tests.mutants.base import CHECKS, Mutant
+from tests.mutants.energies import ENERGY_MUTANTS
+from tests.mutants.forces import FORCE_MUTANTS
+from tests.mutants.history import HISTORY_MUTANTS
+from tests.mutants.neighbours import NEIGHBOUR_MUTANTS
+from tests.mutants.outputs import OUTPUT_MUTANTS
+from tests.mutants.stresses import STRESS_MUTANTS
+
+MUTANTS: dict[str, Mutant] = {
+    mutant.name: mutant
+    for family in (
+        ENERGY_MUTANTS,
+        NEIGHBOUR_MUTANTS,
+        FORCE_MUTANTS,
+        STRESS_MUTANTS,
+        HISTORY_MUTANTS,
+        OUTPUT_MUTANTS,
+    )
+    for mutant in family
+}
+
+
+def plant(name: str, potential: Potential, strength: float | None = None) -> Potential:
+    """Return the potential with one defect, at its own strength if none is given.
+
+    Raises
+    ------
+    ValueError
+        If the strength is negative, or no mutant has this name.
+    """
+    if name not in MUTANTS:
+        raise ValueError(f"no mutant is called {name!r}; the names are {', '.join(MUTANTS)}")
+    mutant = MUTANTS[name]
+    if strength is None:
+        strength = mutant.strength
+    if not strength >= 0.0:
+        raise ValueError(f"the strength of a defect is at least 0, got {strength}")
+    return mutant.plant(potential, float(strength))
+
+
+__all__ = ["CHECKS", "MUTANTS", "Mutant", "plant"]

@@ -1,0 +1,179 @@
+"""The laws of robustness, measured directly as in `laws`. Violations of laws without a scale are infinite."""
+
+from __future__ import annotations
+
+import numpy as np
+from ase import Atoms
+from ase.constraints import FixAtoms
+
+from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, ENERGY_FORCES, FloatArray, Prediction, Unsupported
+from tests.analytic.geometries import PERIODIC, alloy, cluster, covalent, left_handed, single, slab
+from tests.analytic.values import forces_of, stress_of
+from tests.mutants.laws import (
+    ENERGY_SCALE,
+    FORCE_SCALE,
+    STRESS_SCALE,
+    Law,
+    Make,
+    difference,
+    same,
+)
+
+PRECISION_SCALE = 1e-9
+"""ν/max(1, |X|) of a potential that works in float64 throughout (docs/design.md, section 4)."""
+
+
+def _identical(one: Prediction, other: Prediction) -> bool:
+    return (
+        one.energy == other.energy
+        and np.array_equal(forces_of(one), forces_of(other))
+        and np.array_equal(stress_of(one), stress_of(other))
+    )
+
+
+def determinism(make: Make) -> float:
+    potential, batch = make(), [alloy(), covalent()]
+    first, second = (potential.evaluate(batch, ALL_PROPERTIES) for _ in range(2))
+    return 0.0 if all(map(_identical, first, second)) else np.inf
+
+
+def batch(make: Make) -> float:
+    """Alone, first and last."""
+    structures = [alloy(), covalent(), slab(), left_handed()]
+    ahead = make().evaluate(structures, ALL_PROPERTIES)
+    back = make().evaluate(structures[::-1], ALL_PROPERTIES)[::-1]
+    worst = 0.0
+    for structure, one, other in zip(structures, ahead, back, strict=True):
+        (alone,) = make().evaluate([structure], ALL_PROPERTIES)
+        worst = max(worst, difference(alone, one, len(structure)), difference(alone, other, len(structure)))
+    return worst
+
+
+def input_intact(make: Make) -> float:
+    structures = [geometry() for geometry in (*PERIODIC, slab)]
+    for structure in structures:
+        structure.set_constraint(FixAtoms([0]))
+    copies = [structure.copy() for structure in structures]
+    make().evaluate(structures, ALL_PROPERTIES)
+    intact = all(
+        one == other and len(one.constraints) == len(other.constraints)
+        for one, other in zip(structures, copies, strict=True)
+    )
+    return 0.0 if intact else np.inf
+
+
+def call_history(make: Make) -> float:
+    """Ask before for another structure, another cell, other species."""
+    structure, stretched, exchanged = alloy(), alloy(), alloy()
+    stretched.set_cell(1.05 * structure.cell.array)
+    exchanged.numbers[:] = 13
+    (expected,) = make().evaluate([structure], ALL_PROPERTIES)
+    worst = 0.0
+    for earlier in (covalent(), stretched, exchanged):
+        potential = make()
+        potential.evaluate([earlier], ALL_PROPERTIES)
+        (prediction,) = potential.evaluate([structure], ALL_PROPERTIES)
+        worst = max(worst, difference(expected, prediction, len(structure)))
+    return worst
+
+
+def _second_differences(make: Make, structure: Atoms) -> Prediction:
+    """Return the 0.9 quantile of |X(x+δu) − 2X(x) + X(x−δu)|/√6 for δ = 10⁻⁶ Å, in energy per atom, forces, stress."""
+    rng = np.random.default_rng(7)
+    potential, rows = make(), []
+    for _ in range(8):
+        base = structure.copy()
+        base.positions += rng.normal(0.0, 1e-3, base.positions.shape)
+        step = rng.normal(0.0, 1e-6, base.positions.shape)
+        moved = [base.copy() for _ in range(3)]
+        moved[0].positions += step
+        moved[2].positions -= step
+        low, middle, high = potential.evaluate(moved, ALL_PROPERTIES)
+        bends: list[FloatArray] = [
+            np.asarray((low.energy - 2 * middle.energy + high.energy) / len(structure)),
+            forces_of(low) - 2 * forces_of(middle) + forces_of(high),
+            stress_of(low) - 2 * stress_of(middle) + stress_of(high),
+        ]
+        rows.append([np.abs(bend).max() for bend in bends])
+    energy, forces, stress = np.quantile(rows, 0.9, axis=0) / 6**0.5
+    return Prediction(float(energy), np.asarray(forces), np.asarray(stress))
+
+
+def precision(make: Make) -> float:
+    structure = alloy()
+    (prediction,) = make().evaluate([structure], ALL_PROPERTIES)
+    noise = _second_differences(make, structure)
+    ratios = [
+        noise.energy / max(1.0, abs(prediction.energy) / len(structure)),
+        float(forces_of(noise)) / max(1.0, float(np.abs(forces_of(prediction)).max())),
+        float(stress_of(noise)) / max(1.0, float(np.abs(stress_of(prediction)).max())),
+    ]
+    return max(ratios) / PRECISION_SCALE
+
+
+def noise_floor(make: Make) -> float:
+    noise = _second_differences(make, alloy())
+    ratios = (
+        noise.energy / ENERGY_SCALE,
+        float(forces_of(noise)) / FORCE_SCALE,
+        float(stress_of(noise)) / STRESS_SCALE,
+    )
+    return max(ratios) / 10.0
+
+
+def finite_output(make: Make) -> float:
+    hard = [
+        Atoms("Cu"),
+        Atoms("CuAl", positions=[[0, 0, 0], [0, 0, 0.8]]),
+        Atoms("Cu2Al", positions=[[0, 0, 0], [0, 0, 2.5], [0, 0, 5.0]]),
+        Atoms("CuO", positions=[[0, 0, 0], [0, 0, 60.0]]),
+    ]
+    predictions = make().evaluate(hard, ENERGY_FORCES)
+    finite = all(np.isfinite(p.energy) and np.isfinite(forces_of(p)).all() for p in predictions)
+    return 0.0 if finite else np.inf
+
+
+def requested_properties(make: Make) -> float:
+    structure, potential = alloy(), make()
+    asked = [potential.evaluate([structure], wanted)[0] for wanted in (ENERGY, ENERGY_FORCES, ALL_PROPERTIES)]
+    return float(np.ptp([prediction.energy for prediction in asked])) / len(structure) / ENERGY_SCALE
+
+
+def irrelevant_attributes(make: Make) -> float:
+    def change(structure: Atoms, rng: np.random.Generator) -> Atoms:
+        changed: Atoms = structure.copy()
+        n_atoms = len(structure)
+        changed.set_masses(rng.uniform(1.0, 100.0, n_atoms))
+        changed.set_momenta(rng.normal(size=(n_atoms, 3)))
+        changed.set_tags(rng.integers(1, 4, n_atoms))
+        changed.set_constraint(FixAtoms([0]))
+        changed.info["note"] = "set aside"
+        return changed
+
+    return same(make, [alloy(), covalent(), slab(), cluster(), single()], change)
+
+
+def refusals(make: Make) -> float:
+    nonsense = [Atoms(), Atoms("Cu", positions=[[np.nan, 0, 0]]), Atoms("Xe")]
+    accepted = 0
+    for structure in nonsense:
+        try:
+            make().evaluate([structure], ENERGY)
+        except (ValueError, Unsupported):
+            continue
+        accepted += 1
+    return np.inf if accepted else 0.0
+
+
+BEHAVIOURAL_LAWS: dict[str, Law] = {
+    "robustness/determinism": determinism,
+    "robustness/batch": batch,
+    "robustness/input-intact": input_intact,
+    "robustness/call-history": call_history,
+    "robustness/precision": precision,
+    "robustness/noise-floor": noise_floor,
+    "robustness/finite-output": finite_output,
+    "robustness/requested-properties": requested_properties,
+    "robustness/irrelevant-attributes": irrelevant_attributes,
+    "robustness/refusals": refusals,
+}

@@ -1,0 +1,269 @@
+"""Potentials that remember, leak between the structures of a batch, change their input, or make noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from zlib import crc32
+
+import numpy as np
+from ase import Atoms
+
+from gnnp_bench.potential import FloatArray, Potential, Prediction, Property
+from tests.analytic.graph import DType
+from tests.mutants.base import CHECKS, Mutant, Plant, Planted, planted, plus, precision_of, shifted, summed
+from tests.mutants.energies import WAVE
+
+CACHE_SIZE = 256
+
+_DISTURBED = CHECKS - {"robustness/refusals"}
+"""Every check that compares evaluations of structures."""
+
+
+def _fingerprint(structure: Atoms) -> float:
+    """Return a number in [−1, 1] that another structure is unlikely to share."""
+    return float(np.sin((structure.positions @ WAVE).sum() + structure.numbers.sum()))
+
+
+def _add_per_structure(name: str, amount: Callable[[Sequence[Atoms], int], float]) -> Plant:
+    """Return a plant that adds ε × amount(batch, k) per atom, eV, and per force component, eV/Å, to structure k."""
+
+    def plant(potential: Potential, strength: float) -> Planted:
+        dtype = precision_of(potential)
+
+        def evaluation(structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+            changed = []
+            for k, prediction in enumerate(potential.evaluate(structures, properties)):
+                shift = strength * amount(structures, k)
+                changed.append(shifted(prediction, shift * len(structures[k]), shift, dtype))
+            return changed
+
+        return planted(potential, name, evaluation)
+
+    return plant
+
+
+def _warm_start(potential: Potential, strength: float) -> Planted:
+    last: list[float] = []
+    dtype = precision_of(potential)
+
+    def evaluation(structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        changed = []
+        for prediction, structure in zip(potential.evaluate(structures, properties), structures, strict=True):
+            shift = strength * last[-1] if last else 0.0
+            last[:] = [_fingerprint(structure)]
+            changed.append(shifted(prediction, shift * len(structure), shift, dtype))
+        return changed
+
+    return planted(potential, "warm-start", evaluation)
+
+
+def _mutating(name: str, mutate: Callable[[Atoms, float], None]) -> Plant:
+    def plant(potential: Potential, strength: float) -> Planted:
+        def evaluation(structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+            predictions = potential.evaluate(structures, properties)
+            for structure in structures:
+                mutate(structure, strength)
+            return predictions
+
+        return planted(potential, name, evaluation)
+
+    return plant
+
+
+def _wrap(structure: Atoms, strength: float) -> None:
+    if strength > 0 and structure.pbc.any():
+        structure.wrap(eps=0.0)
+
+
+def _drift(structure: Atoms, strength: float) -> None:
+    structure.positions += strength
+
+
+def _mixed(true: Prediction, old: Prediction, strength: float, dtype: DType) -> Prediction:
+    def mix(one: FloatArray | None, other: FloatArray | None) -> FloatArray | None:
+        return one if one is None or other is None else plus(one, (strength * (other - one)).astype(dtype), dtype)
+
+    return Prediction(
+        energy=float(summed(true.energy, strength * (old.energy - true.energy), dtype)),
+        forces=mix(true.forces, old.forces),
+        stress=mix(true.stress, old.stress),
+        energies=mix(true.energies, old.energies),
+    )
+
+
+def _sticky(name: str, key: Callable[[Atoms], bytes]) -> Plant:
+    """Return a plant whose cache takes structures of equal `key` for the same; ε blends in what it remembers."""
+
+    def plant(potential: Potential, strength: float) -> Planted:
+        remembered: dict[tuple[bytes, frozenset[Property]], Prediction] = {}
+        dtype = precision_of(potential)
+
+        def evaluation(structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+            changed = []
+            for prediction, structure in zip(potential.evaluate(structures, properties), structures, strict=True):
+                if len(remembered) >= CACHE_SIZE:
+                    remembered.clear()
+                old = remembered.setdefault((key(structure), properties), prediction)
+                changed.append(prediction if old is prediction else _mixed(prediction, old, strength, dtype))
+            return changed
+
+        return planted(potential, name, evaluation)
+
+    return plant
+
+
+def _noisy(name: str, source: Callable[[], Callable[[Atoms], np.random.Generator]]) -> Plant:
+    def plant(potential: Potential, strength: float) -> Planted:
+        dtype, generator = precision_of(potential), source()
+
+        def evaluation(structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+            changed = []
+            for prediction, structure in zip(potential.evaluate(structures, properties), structures, strict=True):
+                rng, n_atoms = generator(structure), len(structure)
+                energy, forces = strength * n_atoms * rng.normal(), strength * rng.normal(size=(n_atoms, 3))
+                stress = strength * 0.1 * rng.normal(size=(3, 3))
+                noisy = shifted(prediction, energy, forces, dtype)
+                changed.append(replace(noisy, stress=plus(noisy.stress, stress + stress.T, dtype)))
+            return changed
+
+        return planted(potential, name, evaluation)
+
+    return plant
+
+
+def _one_stream() -> Callable[[Atoms], np.random.Generator]:
+    rng = np.random.default_rng(20)
+    return lambda structure: rng
+
+
+def _by_content() -> Callable[[Atoms], np.random.Generator]:
+    return lambda structure: np.random.default_rng(
+        crc32(structure.positions.tobytes() + structure.cell.array.tobytes())
+    )
+
+
+def _energy_on_request(potential: Potential, strength: float) -> Planted:
+    dtype = precision_of(potential)
+
+    def evaluation(structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        predictions = potential.evaluate(structures, properties)
+        if "forces" in properties:
+            return predictions
+        return [shifted(p, strength * len(s), 0.0, dtype) for p, s in zip(predictions, structures, strict=True)]
+
+    return planted(potential, "energy-on-request", evaluation)
+
+
+def _mutant(
+    name: str, defect: str, strength: float, unit: str, must: str, may: frozenset[str], plant: Plant, needs: str = ""
+) -> Mutant:
+    return Mutant(name, defect, strength, unit, frozenset({must}), may - {must}, plant, needs=needs)
+
+
+_REPEATED = frozenset({"robustness/determinism", "robustness/batch", "robustness/call-history"})
+
+HISTORY_MUTANTS = (
+    _mutant(
+        "batch-leak",
+        "The structure before it in the batch shifts the energy and forces of each structure.",
+        0.01,
+        "eV/Å",
+        "robustness/batch",
+        _DISTURBED,
+        _add_per_structure("batch-leak", lambda batch, k: _fingerprint(batch[k - 1]) if k else 0.0),
+    ),
+    _mutant(
+        "batch-position",
+        "The position in the batch shifts the energy and forces of each structure.",
+        0.01,
+        "eV/Å",
+        "robustness/batch",
+        _DISTURBED,
+        _add_per_structure("batch-position", lambda batch, k: k / (1.0 + k)),
+    ),
+    _mutant(
+        "warm-start",
+        "The structure evaluated last shifts the energy and forces of the next, in whichever call.",
+        0.01,
+        "eV/Å",
+        "robustness/call-history",
+        _DISTURBED,
+        _warm_start,
+    ),
+    _mutant(
+        "input-wrapped",
+        "Atoms of the structures given are wrapped into the cell.",
+        1.0,
+        "switch",
+        "robustness/input-intact",
+        _DISTURBED,
+        _mutating("input-wrapped", _wrap),
+        "atoms outside a periodic cell",
+    ),
+    _mutant(
+        "input-shifted",
+        "All atoms of the structures given are moved by ε Å along each axis.",
+        0.001,
+        "Å",
+        "robustness/input-intact",
+        _DISTURBED,
+        _mutating("input-shifted", _drift),
+    ),
+    _mutant(
+        "sticky-cell",
+        "A cache does not notice that only the cell has changed.",
+        1.0,
+        "fraction",
+        "robustness/call-history",
+        frozenset(
+            {
+                "symmetry/rotation",
+                "symmetry/inversion",
+                "periodicity/partial",
+                "conservation/stress-strain",
+                "conservation/closed-loop-cell",
+                "robustness/batch",
+            }
+        ),
+        _sticky("sticky-cell", lambda s: s.positions.tobytes() + s.numbers.tobytes() + s.pbc.tobytes()),
+        "structures that differ in the cell alone",
+    ),
+    _mutant(
+        "sticky-species",
+        "A cache does not notice that only the species have changed.",
+        1.0,
+        "fraction",
+        "robustness/call-history",
+        frozenset({"symmetry/permutation", "robustness/batch"}),
+        _sticky("sticky-species", lambda s: s.positions.tobytes() + s.cell.array.tobytes() + s.pbc.tobytes()),
+        "structures that differ in the species alone",
+    ),
+    _mutant(
+        "random-noise",
+        "Energy, forces and stress carry noise that differs from call to call.",
+        0.01,
+        "eV/Å",
+        "robustness/determinism",
+        _DISTURBED,
+        _noisy("random-noise", _one_stream),
+    ),
+    _mutant(
+        "rough-surface",
+        "Energy, forces and stress carry noise that is the same whenever the same numbers come in.",
+        0.03,
+        "eV/Å",
+        "robustness/noise-floor",
+        _DISTURBED - _REPEATED - {"robustness/irrelevant-attributes", "robustness/input-intact"},
+        _noisy("rough-surface", _by_content),
+    ),
+    _mutant(
+        "energy-on-request",
+        "The energy is larger by ε per atom where forces are not asked for.",
+        0.01,
+        "eV/atom",
+        "robustness/requested-properties",
+        _DISTURBED,
+        _energy_on_request,
+    ),
+)

@@ -1,0 +1,288 @@
+"""The laws, each measured directly on a few structures. Residuals are multiples of what matters to a physicist.
+
+Much plainer than the checks of the suite, and independent of them: no search, no bounds, float64 potentials only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from ase import Atoms
+
+from gnnp_bench.potential import ALL_PROPERTIES, ENERGY_FORCES, FloatArray, Potential, Prediction
+from tests.analytic.derivatives import deform, numerical_forces, numerical_stress
+from tests.analytic.geometries import EVERY, PERIODIC, alloy, cluster, covalent, left_handed, molecule, single, slab
+from tests.analytic.values import available, forces_of, random_rotation, stress_of
+
+ENERGY_SCALE = 1e-4
+"""eV/atom; `FORCE_SCALE` in eV/Å and `STRESS_SCALE` in eV/Å³ (docs/design.md, section 4)."""
+FORCE_SCALE = 1e-3
+STRESS_SCALE = 1e-4
+LOOP_SCALE = 1e-4
+"""eV/Å, mean force that belongs to no energy."""
+ASYMMETRY_SCALE = 5e-4
+
+Make: TypeAlias = Callable[[], Potential]
+Law: TypeAlias = Callable[[Make], float]
+
+
+def largest(values: FloatArray) -> float:
+    """Return the largest absolute value; infinity if any is not finite."""
+    return float(np.abs(values).max()) if np.isfinite(values).all() else np.inf
+
+
+def difference(
+    one: Prediction, other: Prediction, n_atoms: int, forces: FloatArray | None = None, stress: FloatArray | None = None
+) -> float:
+    """Return how far `other` is from `one`, or from what the forces and stress of `one` have become."""
+    parts = [largest(np.asarray(other.energy - one.energy)) / n_atoms / ENERGY_SCALE]
+    if one.forces is not None:
+        expected = forces_of(one) if forces is None else forces
+        parts.append(largest(forces_of(other) - expected) / FORCE_SCALE)
+    if one.stress is not None:
+        parts.append(largest(stress_of(other) - (stress_of(one) if stress is None else stress)) / STRESS_SCALE)
+    return max(parts)
+
+
+def same(make: Make, structures: Sequence[Atoms], change: Callable[[Atoms, np.random.Generator], Atoms]) -> float:
+    """Return by how much predictions differ after a change that keeps atoms, axes and order."""
+    worst, rng, potential = 0.0, np.random.default_rng(1), make()
+    for structure in structures:
+        one, other = potential.evaluate([structure, change(structure, rng)], available(structure))
+        worst = max(worst, difference(one, other, len(structure)))
+    return worst
+
+
+def _orthogonal(make: Make, structures: Sequence[Atoms], operations: Sequence[FloatArray]) -> float:
+    worst, potential = 0.0, make()
+    for structure in structures:
+        one, *others = potential.evaluate(
+            [structure, *(deform(structure, operation) for operation in operations)], available(structure)
+        )
+        for operation, other in zip(operations, others, strict=True):
+            stress = None if one.stress is None else operation.T @ one.stress @ operation
+            worst = max(worst, difference(one, other, len(structure), forces_of(one) @ operation, stress))
+    return worst
+
+
+def rotation(make: Make) -> float:
+    rng = np.random.default_rng(2)
+    return _orthogonal(make, [geometry() for geometry in EVERY], [random_rotation(rng) for _ in range(2)])
+
+
+def inversion(make: Make) -> float:
+    normal = np.array([0.6, 0.0, 0.8])
+    operations = [-np.eye(3), np.eye(3) - 2.0 * np.outer(normal, normal)]
+    return _orthogonal(make, [geometry() for geometry in EVERY], operations)
+
+
+def translation(make: Make) -> float:
+    def change(structure: Atoms, rng: np.random.Generator) -> Atoms:
+        moved: Atoms = structure.copy()
+        moved.positions += rng.uniform(-2.0, 2.0, 3)
+        return moved
+
+    return same(make, [geometry() for geometry in EVERY], change)
+
+
+def permutation(make: Make) -> float:
+    worst, rng, potential = 0.0, np.random.default_rng(3), make()
+    for geometry in (alloy, covalent, slab, cluster, molecule):
+        structure = geometry()
+        structure.set_initial_magnetic_moments(np.linspace(-1.0, 2.0, len(structure)))
+        for _ in range(3):
+            order = rng.permutation(len(structure))
+            one, other = potential.evaluate([structure, structure[order]], available(structure))
+            worst = max(worst, difference(one, other, len(structure), forces_of(one)[order]))
+    return worst
+
+
+def net_force(make: Make) -> float:
+    structures = [geometry() for geometry in EVERY]
+    return max(largest(forces_of(p).sum(axis=0)) / FORCE_SCALE for p in make().evaluate(structures, ENERGY_FORCES))
+
+
+def net_torque(make: Make) -> float:
+    structures = [cluster(), molecule()]
+    torques = [
+        np.cross(structure.positions - structure.positions.mean(axis=0), forces_of(prediction)).sum(axis=0)
+        for structure, prediction in zip(structures, make().evaluate(structures, ENERGY_FORCES), strict=True)
+    ]
+    return max(largest(torque) for torque in torques) / FORCE_SCALE
+
+
+def space_group(make: Make) -> float:
+    """Ideal cubic crystals off every axis: no forces, isotropic stress."""
+    basis = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
+    metal = Atoms("Cu4", cell=3.6 * np.eye(3), scaled_positions=basis, pbc=True)
+    diamond = Atoms("Si8", cell=5.4 * np.eye(3), scaled_positions=np.concatenate([basis, basis + 0.25]), pbc=True)
+    turned = [deform(s, random_rotation(np.random.default_rng(4))) for s in (metal, diamond)]
+    worst = 0.0
+    for prediction in make().evaluate(turned, ALL_PROPERTIES):
+        stress = stress_of(prediction)
+        anisotropy = largest(stress - np.eye(3) * np.trace(stress) / 3) / STRESS_SCALE
+        worst = max(worst, anisotropy, largest(forces_of(prediction)) / FORCE_SCALE)
+    return worst
+
+
+def lattice_wrap(make: Make) -> float:
+    def change(structure: Atoms, rng: np.random.Generator) -> Atoms:
+        moved: Atoms = structure.copy()
+        moved.positions += (rng.integers(-2, 3, (len(structure), 3)) * structure.pbc) @ structure.cell.array
+        return moved
+
+    return same(make, [geometry() for geometry in PERIODIC] + [slab()], change)
+
+
+def cell_choice(make: Make) -> float:
+    worst = 0.0
+    for matrix in ([[1, 0, 0], [1, 1, 0], [-1, 1, 1]], [[0, 1, 0], [1, 0, 0], [0, 0, 1]]):
+
+        def change(structure: Atoms, rng: np.random.Generator, matrix: list[list[int]] = matrix) -> Atoms:
+            changed: Atoms = structure.copy()
+            changed.set_cell(np.array(matrix) @ structure.cell.array)
+            return changed
+
+        worst = max(worst, same(make, [geometry() for geometry in PERIODIC], change))
+    return worst
+
+
+def supercell(make: Make) -> float:
+    worst, potential = 0.0, make()
+    for geometry, repeats in ((single, (1, 2, 2)), (single, (4, 4, 4)), (left_handed, (2, 1, 3)), (alloy, (1, 2, 1))):
+        structure = geometry()
+        number = int(np.prod(repeats))
+        one, many = potential.evaluate([structure, structure.repeat(repeats)], ALL_PROPERTIES)
+        tiled = Prediction(one.energy * number, np.tile(forces_of(one), (number, 1)), one.stress)
+        worst = max(worst, difference(tiled, many, len(structure) * number))
+    return worst
+
+
+def partial(make: Make) -> float:
+    """Widen a vacuum of 2 Å; the stress times the volume stays."""
+    narrow = slab()
+    narrow.cell[2] = [0.0, 0.0, np.ptp(narrow.positions[:, 2]) + 2.0]
+    wide = narrow.copy()
+    wide.cell[2] = [0.0, 0.0, 40.0]
+    one, other = make().evaluate([narrow, wide], ALL_PROPERTIES)
+    return difference(one, other, 3, stress=stress_of(one) * narrow.get_volume() / wide.get_volume())
+
+
+def force_gradient(make: Make) -> float:
+    worst = 0.0
+    for geometry in (left_handed, slab):
+        potential, structure = make(), geometry()
+        (prediction,) = potential.evaluate([structure], ENERGY_FORCES)
+        worst = max(worst, largest(forces_of(prediction) - numerical_forces(potential, structure)) / FORCE_SCALE)
+    return worst
+
+
+def stress_strain(make: Make) -> float:
+    worst = 0.0
+    for geometry in (left_handed, single):
+        potential, structure = make(), geometry()
+        (prediction,) = potential.evaluate([structure], ALL_PROPERTIES)
+        worst = max(worst, largest(stress_of(prediction) - numerical_stress(potential, structure)) / STRESS_SCALE)
+    return worst
+
+
+def path_work(make: Make) -> float:
+    """∫F·dx = −ΔE along straight lines, by Gauss-Legendre quadrature with 24 points."""
+    worst = 0.0
+    nodes, weights = np.polynomial.legendre.leggauss(24)
+    for geometry in (left_handed, molecule, slab):
+        structure = geometry()
+        direction = np.random.default_rng(5).normal(0.0, 0.1, (len(structure), 3))
+        path = [_moved(structure, direction * s) for s in (-1.0, 1.0, *nodes)]
+        begin, end, *between = make().evaluate(path, ENERGY_FORCES)
+        work = sum(w * (forces_of(p) * direction).sum() for w, p in zip(weights, between, strict=True))
+        length = 2.0 * np.linalg.norm(direction, axis=1).sum()
+        worst = max(worst, largest(np.asarray(work + end.energy - begin.energy)) / length / LOOP_SCALE)
+    return worst
+
+
+def _moved(structure: Atoms, displacement: FloatArray) -> Atoms:
+    moved: Atoms = structure.copy()
+    moved.positions += displacement
+    return moved
+
+
+def loop(make: Make, structure: Atoms, shear: float, radius: float, n: int = 32) -> float:
+    """Return ∮ [F·(dx − x·L) − V σ : sym L] over the path length, eV/Å, by the periodic trapezoidal rule.
+
+    The loop is x(t) = x₀ (1 + e(t)) + r (u cos t + v sin t), h(t) = h₀ (1 + e(t)) with the symmetric strain
+    e(t) = shear × (a cos t + b sin t).
+    """
+    rng = np.random.default_rng(6)
+    u, v = radius * rng.normal(size=(2, len(structure), 3))
+    a, b = _symmetric(rng, shear)
+    path, steps = [], []
+    for t in 2.0 * np.pi * np.arange(n) / n:
+        gradient = np.eye(3) + a * np.cos(t) + b * np.sin(t)
+        rate = b * np.cos(t) - a * np.sin(t)
+        deformed = deform(structure, gradient)
+        deformed.positions += u * np.cos(t) + v * np.sin(t)
+        path.append(deformed)
+        increment = np.linalg.solve(gradient, rate)
+        steps.append((structure.positions @ rate + v * np.cos(t) - u * np.sin(t), increment))
+    work = length = 0.0
+    wanted = ALL_PROPERTIES if shear else ENERGY_FORCES
+    for deformed, (dx, increment), prediction in zip(path, steps, make().evaluate(path, wanted), strict=True):
+        relative = dx - deformed.positions @ increment
+        work += float((forces_of(prediction) * relative).sum())
+        length += float(np.linalg.norm(relative, axis=1).sum())
+        if shear:
+            symmetric = (increment + increment.T) / 2
+            volume = abs(np.linalg.det(deformed.cell.array))
+            work -= volume * float((stress_of(prediction) * symmetric).sum())
+            length += volume ** (1 / 3) * float(np.linalg.norm(symmetric))
+    return abs(work) / length
+
+
+def _symmetric(rng: np.random.Generator, scale: float) -> tuple[FloatArray, FloatArray]:
+    a, b = scale * rng.normal(size=(2, 3, 3))
+    return (a + a.T) / 2, (b + b.T) / 2
+
+
+def closed_loop(make: Make) -> float:
+    return max(loop(make, geometry(), 0.0, 0.1) for geometry in (left_handed, slab)) / LOOP_SCALE
+
+
+def closed_loop_cell(make: Make) -> float:
+    return max(loop(make, geometry(), 0.04, 0.06) for geometry in (left_handed, slab)) / LOOP_SCALE
+
+
+def jacobian(make: Make) -> float:
+    """‖J − Jᵀ‖/2‖J‖ by central differences of the forces."""
+    worst, step = 0.0, 1e-4
+    for geometry in (left_handed, molecule, slab):
+        structure = geometry()
+        unit = np.eye(3 * len(structure)).reshape(-1, len(structure), 3) * step
+        moved = [_moved(structure, sign * displacement) for displacement in unit for sign in (1.0, -1.0)]
+        forces = np.array([forces_of(p).ravel() for p in make().evaluate(moved, ENERGY_FORCES)])
+        matrix = (forces[::2] - forces[1::2]) / (2.0 * step)
+        worst = max(worst, float(np.linalg.norm(matrix - matrix.T) / (2.0 * np.linalg.norm(matrix))))
+    return worst / ASYMMETRY_SCALE
+
+
+GEOMETRIC_LAWS: dict[str, Law] = {
+    "symmetry/translation": translation,
+    "symmetry/rotation": rotation,
+    "symmetry/inversion": inversion,
+    "symmetry/permutation": permutation,
+    "symmetry/net-force": net_force,
+    "symmetry/net-torque": net_torque,
+    "symmetry/space-group": space_group,
+    "periodicity/lattice-wrap": lattice_wrap,
+    "periodicity/cell-choice": cell_choice,
+    "periodicity/supercell": supercell,
+    "periodicity/partial": partial,
+    "conservation/force-gradient": force_gradient,
+    "conservation/stress-strain": stress_strain,
+    "conservation/path-work": path_work,
+    "conservation/closed-loop": closed_loop,
+    "conservation/closed-loop-cell": closed_loop_cell,
+    "conservation/jacobian": jacobian,
+}

@@ -1,0 +1,56 @@
+"""Each mutant breaks the laws it names at its own strength, and no law that it does not name."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import pytest
+
+from gnnp_bench.potential import Potential
+from tests.analytic import CALIBRATION, HELD_OUT, embedded_atom
+from tests.mutants import CHECKS, MUTANTS, Mutant, plant
+from tests.mutants.base import CONSERVATION
+from tests.mutants.behaviour import BEHAVIOURAL_LAWS
+from tests.mutants.laws import GEOMETRIC_LAWS
+
+LAWS = {**GEOMETRIC_LAWS, **BEHAVIOURAL_LAWS}
+BROKEN = 3.0
+"""In units of what matters to a physicist."""
+OBEYED = 0.01
+SOUND_PRECISION = 0.5
+"""The noise of a float64 potential in units of the largest that passes for float64."""
+DROWNED = {"float32-inside": CONSERVATION, "float32-inside-constant": CONSERVATION}
+"""Derivatives by differences drown in the rounding errors of float32; without bounds they tell nothing."""
+ROUNDED = 0.05
+"""What float32 leaves of a law, in the same units."""
+
+
+def _make(mutant: Mutant) -> Potential:
+    cutoff = 8.0 if mutant.name == "images-beyond-two-shells" else 5.0
+    offset = -1000.0 if mutant.name == "float32-inside-constant" else 0.0
+    return plant(mutant.name, embedded_atom(cutoff, offset=offset))
+
+
+def test_every_check_has_its_law() -> None:
+    assert LAWS.keys() == CHECKS
+
+
+@pytest.mark.parametrize("factory", CALIBRATION + HELD_OUT)
+@pytest.mark.parametrize("law", LAWS)
+def test_sound_potentials_obey(factory: Callable[[float], Potential], law: str) -> None:
+    assert LAWS[law](partial(factory, 5.0)) < (SOUND_PRECISION if law == "robustness/precision" else OBEYED)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=list(MUTANTS))
+def test_mutants_break_the_laws_they_name(mutant: Mutant) -> None:
+    residuals = {law: LAWS[law](partial(_make, mutant)) for law in mutant.must_fail}
+    assert min(residuals.values()) > BROKEN, residuals
+
+
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=list(MUTANTS))
+def test_mutants_break_no_other_law(mutant: Mutant) -> None:
+    others = CHECKS - mutant.must_fail - mutant.may_fail - DROWNED.get(mutant.name, frozenset())
+    residuals = {law: LAWS[law](partial(_make, mutant)) for law in others}
+    rough = ROUNDED if mutant.name in DROWNED else OBEYED
+    limits = {law: SOUND_PRECISION if law == "robustness/precision" else rough for law in others}
+    assert not {law: r for law, r in residuals.items() if not np.isfinite(r) or r > limits[law]}

@@ -1,0 +1,35 @@
+"""Loops are closed, their lengths right, and gradients do no work around them."""
+
+import numpy as np
+import pytest
+
+from gnnp_bench.numerics.loops import angles, ellipse, path_lengths
+
+
+def test_doubling_adds_the_odd_nodes() -> None:
+    both = np.sort(np.concatenate([angles(16), angles(32, odd_only=True)]))
+    assert both == pytest.approx(angles(32))
+
+
+def test_velocity_is_the_derivative_of_the_shift() -> None:
+    u, v = np.random.default_rng(0).normal(size=(2, 3, 3))
+    t, h = angles(16), 1e-6
+    ahead, behind = ellipse(u, v, 0.7, t + h)[0], ellipse(u, v, 0.7, t - h)[0]
+    assert (ahead - behind) / (2 * h) == pytest.approx(ellipse(u, v, 0.7, t)[1], abs=1e-9)
+
+
+def test_length_of_a_circle_and_of_rest() -> None:
+    u = np.array([[1.0, 0, 0], [0, 0, 0]])
+    v = np.array([[0, 1.0, 0], [0, 0, 0]])
+    assert path_lengths(u, v, 0.2) == pytest.approx([0.4 * np.pi, 0.0])
+
+
+def test_work_of_a_gradient_vanishes_and_of_a_curl_is_the_area() -> None:
+    rng = np.random.default_rng(3)
+    u, v = rng.normal(size=(2, 1, 3))
+    shift, velocity = ellipse(u, v, 0.3, angles(64))
+    gradient = np.cos(shift) * np.exp(np.sin(shift).sum(axis=2, keepdims=True))
+    assert abs((gradient * velocity).sum(axis=(1, 2)).mean()) < 1e-13
+    curl = np.stack([-shift[..., 1], shift[..., 0], 0 * shift[..., 2]], axis=-1)
+    area = np.pi * 0.3**2 * np.cross(u[0], v[0])[2]
+    assert 2 * np.pi * (curl * velocity).sum(axis=(1, 2)).mean() == pytest.approx(2 * area)

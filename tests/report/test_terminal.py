@@ -1,0 +1,257 @@
+"""The report as a person reads it: in a terminal, in a pipe, at 80 columns, in ASCII."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from gnnp_bench.engine.settings import Step
+from gnnp_bench.report import terminal
+from gnnp_bench.report.failures import missed_by
+from gnnp_bench.report.stream import console
+from gnnp_bench.report.text import (
+    species_line,
+)
+from tests.certificate.examples import COUNTEREXAMPLE, FAILED, PASSED, POTENTIAL, certificate, result
+from tests.report.printing import check, printed
+
+LONG_ID = "conservation/closed-loop-in-positions-and-cell-at-once"
+RESULTS = (
+    PASSED,
+    result("symmetry/permutation", grade="approximate", unit="eV/atom"),
+    FAILED,
+    result(LONG_ID, "inconclusive", None, reason="the integrand is rough near the cutoff; 256 points are not enough"),
+    result("periodicity/slab", "not_applicable", reason="the potential is for periodic structures only"),
+    result("robustness/hard-inputs", "error", reason="RuntimeError: \x1b[31mboom\x1b[0m\nsecond line"),
+    result("smoothness/dimers", "waived", "violated", reason="known, until the next release"),
+    result("physics/saliency", "fail", "violated", category="informational"),
+)
+CERTIFICATE = certificate(*RESULTS, verdict="failed", grade=None)
+
+CHECKS = {r.id: check(r.id) for r in RESULTS}
+
+
+def whole(out: Console) -> None:
+    """A run from its first line to its verdict."""
+    terminal.progress(out, Step(certificate=CERTIFICATE, result=None, done=0, total=len(RESULTS), seconds_left=None))
+    for done, found in enumerate(RESULTS, 1):
+        left = 40.0 * (len(RESULTS) - done)
+        step = Step(certificate=CERTIFICATE, result=found, done=done, total=len(RESULTS), seconds_left=left)
+        terminal.progress(out, step)
+    terminal.summary(out, CERTIFICATE, checks=CHECKS, path="certificate.json")
+
+
+def on_a_terminal(show: Callable[[Console], None]) -> str:
+    """Return what a real terminal of 80 columns receives."""
+    import fcntl
+    import struct
+    import termios
+    import threading
+
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    received = bytearray()
+
+    def receive() -> None:
+        try:
+            while part := os.read(master, 4096):
+                received.extend(part)
+        except OSError:
+            return  # Linux says that the other end was closed
+
+    reader = threading.Thread(target=receive)
+    reader.start()
+    with open(slave, "w", encoding="utf-8") as stream:
+        show(console(stream))
+    reader.join()
+    os.close(master)
+    return received.decode().replace("\r\n", "\n")
+
+
+def test_it_fits_80_columns_and_holds_every_id_uncut():
+    text = printed(whole)
+    assert [line for line in text.splitlines() if len(line) > 80] == []
+    assert "…" not in text
+    for found in RESULTS:
+        assert text.count(found.id) >= 2, found.id  # as it finished, and in the table
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+def test_no_width_cuts_an_id_or_a_number(width):
+    text = printed(whole, width=width)
+    for found in RESULTS:
+        assert re.search(rf"(^|\s){re.escape(found.id)}(\s|:|,|\.|$)", text, re.MULTILINE), found.id
+    assert "3.1e-06 eV/Å" in text
+    assert "gnnp-bench reproduce certificate.json periodicity/left-handed-cell" in text
+
+
+def test_a_pipe_gets_no_control_characters():
+    assert re.findall(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", printed(whole)) == []
+
+
+def test_a_pipe_of_another_width_is_asked_for_by_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    assert console(io.StringIO()).width == 120
+    monkeypatch.delenv("COLUMNS")
+    assert console(io.StringIO()).width == 80
+
+
+def test_a_terminal_gets_the_same_text_with_colours(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    coloured = on_a_terminal(whole)
+    assert "\x1b[1;31mfail" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == printed(whole)
+
+
+def test_no_color_is_heeded(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert on_a_terminal(whole) == printed(whole)
+
+
+def test_a_stream_that_knows_only_ascii_gets_the_signs_spelled_out():
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    out = console(stream)
+    whole(out)
+    out.print(PASSED.law)
+    stream.flush()
+    text = raw.getvalue().decode("ascii")
+    assert "3.1e-06/1e-05/0.001 eV/A" in text
+    assert "sigma(Rx) = R sigma(x) R^T" in text
+    assert "eV/A^3" in text
+    assert "?" not in text
+
+
+def test_every_law_of_ours_can_be_spelled_in_ascii():
+    from gnnp_bench.checks.registry import all_checks
+
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    signs = sorted({sign for known in all_checks() for sign in f"{known.law}{known.physics}{known.source}"} - {"?"})
+    for sign in signs:
+        console(stream).print(sign)
+    stream.flush()
+    lost = [
+        sign for sign, spelled in zip(signs, raw.getvalue().decode("ascii").splitlines(), strict=True) if "?" in spelled
+    ]
+    assert lost == [], "give them a spelling in gnnp_bench/report/stream.py"
+
+
+def test_nobody_reading_ends_nothing():
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w", encoding="utf-8") as stream:
+        whole(console(stream))
+        whole(console(stream))
+
+
+def test_the_header_says_who_is_judged_and_how():
+    text = printed(lambda out: terminal.header(out, CERTIFICATE))
+    for word in ("CHGNet", "0.3.0", "chgnet:0.3.0", "sha256 3f2a91bc0d12,", "412,525", "float32 on cpu", "Si Cu Au"):
+        assert word in text, word
+    for word in ("budget quick", "profile default", "seed 0", "8 structures"):
+        assert word in text, word
+    assert "3f2a91bc0d12e" not in text
+
+
+def test_the_header_says_what_is_not_known():
+    unknown = replace(POTENTIAL, version=None, weights_sha256=None, dtype=None, parameters=None)
+    text = printed(lambda out: terminal.header(out, certificate(potential=unknown)))
+    assert "None" not in text
+    assert "no file of weights known" in text
+    assert "precision not stated on cpu" in text
+
+
+def test_many_species_are_counted_and_abbreviated():
+    from ase.data import chemical_symbols
+
+    species = chemical_symbols[1:90]
+    assert species_line(species) == "89 elements: H He Li Be B C N O F Ne Na Mg and 77 more"
+    assert species_line(["Cu", "Au"]) == "Cu Au"
+    assert species_line(species[:16]) == " ".join(species[:16])
+
+
+def test_progress_tells_status_numbers_and_time_left():
+    step = Step(certificate=CERTIFICATE, result=PASSED, done=1, total=3, seconds_left=70.0)
+    line = printed(lambda out: terminal.progress(out, step))
+    assert line == f"{'pass         symmetry/rotation            3.1e-06/1e-05/0.001 eV/Å':<74}~1 min\n"
+    last = replace(step, done=3)
+    assert "min" not in printed(lambda out: terminal.progress(out, last))
+
+
+def test_the_table_lists_components_of_what_fails_and_keeps_informational_checks_apart():
+    lines = printed(lambda out: terminal.table(out, RESULTS)).splitlines()
+    names = [line.split("  ")[0] or line.strip().split("  ")[0] for line in lines]
+    assert names[0] == "law (check id)"
+    failing = names.index(FAILED.id)
+    table = "\n".join(lines)
+    assert re.search(r"^  energy +2e-06 eV/atom +1e-06 +0.0001 +pass approximate$", table, re.MULTILINE)
+    assert re.search(r"^  stress +0.031 eV/Å³ +3.1e-05 +0.0001 +fail violated$", table, re.MULTILINE)
+    assert re.search(r"^symmetry/rotation +3.1e-06 eV/Å +1e-05 +0.001 +pass exact$", table, re.MULTILINE)
+    assert re.search(r"^periodicity/slab +n/a$", table, re.MULTILINE)
+    assert failing < names.index("informational (never fails)") < names.index("physics/saliency")
+
+
+def test_a_table_of_nothing_is_nothing():
+    assert printed(lambda out: terminal.table(out, ())) == ""
+
+
+def test_reasons_are_given_for_all_that_was_not_judged():
+    text = printed(lambda out: terminal.summary(out, CERTIFICATE, checks=CHECKS))
+    assert "robustness/hard-inputs: RuntimeError: boom second line" in text
+    assert "periodicity/slab: the potential is for periodic structures only" in text
+    assert "smoothness/dimers: known, until the next release" in text
+    assert " ".join(text.split()).count("the integrand is rough near the cutoff; 256 points are not enough") == 1
+
+
+def test_a_failure_is_told_with_law_meaning_amount_input_and_command():
+    text = printed(lambda out: terminal.summary(out, CERTIFICATE, checks=CHECKS, path="my certificate.json"))
+    flat = " ".join(text.split())
+    assert "law E, F and σ do not depend on the handedness of the cell vectors" in flat
+    assert CHECKS[FAILED.id].physics in flat.replace(" meaning ", " ")
+    assert "0.031 eV/Å³ in stress: 310 times what is allowed" in flat
+    assert "Si2, 2 atoms, periodic" in text
+    assert re.search(r"cell +0.000000 +2.715000 +2.715000", text)
+    assert re.search(r"Si +1.357500 +1.357500 +1.357500", text)
+    assert "axis = [0.6, 0.8, 0], angle = 1.235, displacements = [60 values]" in flat
+    assert "missed by 0.03 eV/Å³, on the simplest input" in flat
+    assert "gnnp-bench reproduce 'my certificate.json' periodicity/left-handed-cell" in text
+
+
+def test_without_checks_and_file_the_certificate_alone_is_enough():
+    text = printed(lambda out: terminal.summary(out, CERTIFICATE))
+    assert COUNTEREXAMPLE.reproduce in text
+    assert "meaning" not in text
+
+
+def test_informational_failures_are_not_told_as_failures():
+    informational = replace(FAILED, category="informational")
+    text = printed(lambda out: terminal.summary(out, certificate(PASSED, informational)))
+    assert "FAILED" not in text
+    assert "certified" in text
+
+
+def test_noise_floor_is_told_with_units():
+    text = printed(lambda out: terminal.summary(out, CERTIFICATE))
+    assert "noise floor  E 4e-06 eV/atom  F 2e-05 eV/Å  σ 4e-07 eV/Å³" in text
+    none = replace(CERTIFICATE.noise, energy=None, forces=None, stress=None)
+    assert terminal.noise_line(none) == "not measured: no structure could be evaluated"
+
+
+def test_missed_by_in_every_situation():
+    assert missed_by(replace(FAILED, measured=None)).endswith("the residual is not finite, which nothing excuses")
+    boolean = result("a/b", "fail", "violated", measured=3.0, bound=0.0, significance=0.0, unit="violations")
+    assert missed_by(boolean) == "3 violations in forces; nothing is allowed"
+    claimed = replace(FAILED, measured=5e-5, bound=1e-6)
+    assert "holds by construction" in missed_by(claimed)
+    assert "1 %" in missed_by(claimed)
