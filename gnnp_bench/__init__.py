@@ -1,9 +1,20 @@
 """A physics-validation suite and benchmark harness for machine-learned interatomic potentials."""
 
-from gnnp_bench.check import Case, Check, Component, Noise, PoolView, Request, Residual
-from gnnp_bench.potential import Capabilities, Identity, Potential, PotentialError, Prediction, Unsupported
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gnnp_bench.check import Case, Check, Component, Noise, PoolView, Request, Residual
+    from gnnp_bench.potential import Capabilities, Identity, Potential, PotentialError, Prediction, Unsupported
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "gnnp_bench.check": ("Case", "Check", "Component", "Noise", "PoolView", "Request", "Residual"),
+    "gnnp_bench.potential": ("Capabilities", "Identity", "Potential", "PotentialError", "Prediction", "Unsupported"),
+}
 
 __all__ = [
     "Capabilities",
@@ -20,3 +31,15 @@ __all__ = [
     "Residual",
     "Unsupported",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when asked for: the command line must set the number of threads before numpy is imported.
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from ase import Atoms
 
-from gnnp_bench.check import Case, Component, Noise, on_structure
+from gnnp_bench.check import Case, Component, Noise, Sample, on_structure
 from gnnp_bench.potential import FloatArray, Prediction
 from gnnp_bench.structures.simpler import simpler_structures
 
@@ -19,6 +19,7 @@ STRESS_S = 1e-4
 """eV/Å³, 16 MPa."""
 CONVERGED = 0.1
 """A measurement has converged when its estimated error is this fraction of max(ν-part, 1e-3·s)."""
+TWO_ATOMS = "of two atoms or more"
 SAME = 1e-3
 """Å. A transformation that moves nothing by more than this proves nothing."""
 
@@ -92,6 +93,11 @@ def on_simpler_structures(case: Case) -> Iterator[Case]:
     """Yield the case with the same parameters on simpler structures."""
     for structure in simpler_structures(case.structure):
         yield on_structure(case, structure)
+
+
+def moves(sample: Sample) -> bool:
+    """Return whether atoms can move against each other: one atom among its images only ever moves as a whole."""
+    return len(sample.structure) > 1
 
 
 def displaced(structure: Atoms, displacements: FloatArray) -> Atoms:

@@ -57,6 +57,7 @@ def run(
     expected = [check.id for check in checks]
     weights = [check.weight for check in chosen]
     pool_s = time.perf_counter() - started
+    around = environment((getattr(potential, "identity", None) or Identity()).packages)
 
     def step(result: CheckResult | None) -> Step:
         elapsed = time.perf_counter() - started - evaluator.meter.loading_s
@@ -71,7 +72,7 @@ def run(
             grade=grade,
             complete=complete,
             potential=record(potential, settings.spec),
-            environment=environment(),
+            environment=around,
             budget=settings.budget,
             profile=settings.profile,
             seed=settings.seed,

@@ -16,6 +16,7 @@ from gnnp_bench.engine.noise import measure_noise
 from gnnp_bench.potential import Prediction
 
 ERROR_FACTOR = 10.0
+PATIENCE = 3
 WAVE = 8
 """Cases that run side by side: enough to fill batches, few enough for the search to learn from the worst."""
 
@@ -113,8 +114,10 @@ def search(
     most_cases = len(view.samples) if check.cost == 0 else max(budget, len(view.samples))
     while tried < most_cases:
         spent = evaluator.meter.evaluations - start
-        exploring = spent < share
-        if spent >= budget or (not exploring and not findings.outcomes):
+        # Cases that prove nothing do not count, so the search goes on for one that does.
+        limit = budget if findings.outcomes else PATIENCE * budget
+        exploring = spent < share or not findings.outcomes
+        if spent >= limit:
             break
         cost = max(check.cost, spent / tried if tried else 0.0, 1.0)
         affordable = int(((share if exploring else budget) - spent) / cost)

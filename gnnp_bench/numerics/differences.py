@@ -6,11 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gnnp_bench.numerics.convergence import ALLOWANCE
 from gnnp_bench.potential import FloatArray
-
-ALLOWANCE = 10.0
-"""Changes within so many ν are noise: under a search for the worst, r/ν reaches several. The bound c·ν covers them."""
-
 
 @dataclass(frozen=True, slots=True)
 class Derivative:

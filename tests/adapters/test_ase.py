@@ -1,3 +1,5 @@
+"""Real ASE calculators, and two small ones of our own for habits that ASE's lack, as potentials."""
+
 from __future__ import annotations
 
 import importlib.metadata
@@ -18,7 +20,7 @@ from gnnp_bench.adapters.ase import create, from_calculator, is_calculator
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, ENERGY_FORCES, Potential, PotentialError, Unsupported
 
 
-class Coulomb(Calculator):  # type: ignore[misc]  # ASE has no type hints
+class Coulomb(Calculator):
     """Point charges and classical moments: E = k Σ qᵢqⱼ/r − Σ mᵢmⱼ/r³ over pairs, E(0) = E − 1 eV."""
 
     implemented_properties = ["energy", "free_energy"]  # noqa: RUF012  # ASE's own form
@@ -26,30 +28,31 @@ class Coulomb(Calculator):  # type: ignore[misc]  # ASE has no type hints
     def calculate(
         self, atoms: Atoms | None = None, properties: Any = ("energy",), system_changes: Any = all_changes
     ) -> None:
-        super().calculate(atoms, properties, system_changes)
-        distances = self.atoms.get_all_distances()
-        i, j = np.triu_indices(len(self.atoms), 1)
-        charges, moments = self.atoms.get_initial_charges(), self.atoms.get_initial_magnetic_moments()
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        assert atoms is not None
+        distances = atoms.get_all_distances()
+        i, j = np.triu_indices(len(atoms), 1)
+        charges, moments = atoms.get_initial_charges(), atoms.get_initial_magnetic_moments()
         k = _e / (4e-10 * np.pi * _eps0)
         free = np.sum(k * charges[i] * charges[j] / distances[i, j] - moments[i] * moments[j] / distances[i, j] ** 3)
         self.results = {"free_energy": free, "energy": free - 1.0}
 
 
-class Careless(LennardJones):  # type: ignore[misc]
+class Careless(LennardJones):
     """A calculator that prints, and changes what it is given."""
 
     def calculate(
         self, atoms: Atoms | None = None, properties: Any = ("energy",), system_changes: Any = all_changes
     ) -> None:
         print("SCF cycle 1")
-        super().calculate(atoms, properties, system_changes)
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
         assert atoms is not None
         atoms.positions += 1.0
         atoms.info["seen"].append("here")
 
 
-def rattled(seed: int = 0, **options: Any) -> Atoms:
-    atoms = bulk("Cu", cubic=True, **options) * (2, 1, 1)
+def rattled(seed: int = 0) -> Atoms:
+    atoms: Atoms = bulk("Cu", cubic=True) * (2, 1, 1)
     atoms.symbols[3] = "Au"
     atoms.rattle(0.1, seed=seed)
     return atoms
@@ -97,7 +100,7 @@ def test_constraints_do_not_reach_the_forces() -> None:
 def test_careless_calculator_reaches_neither_the_input_nor_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     structure = Atoms("Ar2", [[0, 0, 0], [0, 0, 1.2]], info={"seen": []})
     before = structure.copy()
-    (prediction,) = from_calculator(Careless(), ("Ar",)).evaluate([structure], ENERGY_FORCES)
+    (prediction,) = from_calculator(Careless(), ("Ar",)).evaluate([structure], ENERGY_FORCES)  # type: ignore[no-untyped-call]
     (reference,) = from_calculator(LennardJones(), ("Ar",)).evaluate([structure], ENERGY_FORCES)
     assert prediction.energy == pytest.approx(reference.energy, rel=1e-12)
     assert structure == before
@@ -109,7 +112,7 @@ def test_energy_is_the_free_energy_where_there_is_one_and_charges_and_moments_ar
     pair = Atoms("NaCl", [[0, 0, 0], [0, 0, 2.0]], charges=[1, -1])
     magnetic = pair.copy()
     magnetic.set_initial_magnetic_moments([2.0, 4.0])
-    plain, moments = from_calculator(Coulomb(), ("Na", "Cl")).evaluate([pair, magnetic], ENERGY)
+    plain, moments = from_calculator(Coulomb(), ("Na", "Cl")).evaluate([pair, magnetic], ENERGY)  # type: ignore[no-untyped-call]
     assert plain.energy == pytest.approx(-14.399645 / 2, abs=1e-5)  # e²/4πε₀ = 14.399645 eV Å
     assert moments.energy - plain.energy == pytest.approx(-1.0)
 
@@ -156,7 +159,7 @@ def test_nothing_is_claimed_and_the_origin_is_told() -> None:
     assert potential.capabilities.claims == frozenset()
     assert potential.identity.version == version
     assert potential.identity.packages == (f"ase=={version}",)
-    assert from_calculator(Coulomb(), ("Na",)).identity.weights_sha256 is None
+    assert from_calculator(Coulomb(), ("Na",)).identity.weights_sha256 is None  # type: ignore[no-untyped-call]
 
 
 def test_create_passes_typed_options() -> None:

@@ -1,6 +1,9 @@
+"""Spec strings: what they load, and what they say when they cannot."""
+
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +89,8 @@ def uncallable():
 def with_capabilities(**changes):
     cases = {
         "species": {"species": ("C", "Xx")}, "empty": {"species": ()}, "string": {"species": "Cu"},
-        "properties": {"properties": frozenset({"forces"})}, "property": {"properties": frozenset({"energy", "dipole"})},
+        "properties": {"properties": frozenset({"forces"})},
+        "property": {"properties": frozenset({"energy", "dipole"})},
         "periodicity": {"periodicity": frozenset()}, "periodic": {"periodicity": frozenset({"3d"})},
         "claims": {"claims": frozenset({"perfect"})}, "cutoff": {"cutoff": -1.0}, "dtype": {"dtype": "bfloat16"},
         "combinations": {"combinations": (frozenset({"C"}),)},
@@ -96,11 +100,10 @@ def with_capabilities(**changes):
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Return an empty working directory, whose modules are forgotten afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(sys, "modules", sys.modules)
     before = set(sys.modules)
     yield tmp_path
     for name in set(sys.modules) - before:
@@ -173,9 +176,7 @@ def test_reload_builds_anew(calculators: str) -> None:
     assert again.capabilities == loaded.potential.capabilities
 
 
-def test_reload_finds_what_is_imported_late(
-    calculators: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reload_finds_what_is_imported_late(calculators: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = load(f"{calculators}:Nested.make", ("Ar",))
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -305,7 +306,7 @@ def test_invalid_potential(potentials: str, factory: str, expected: str) -> None
 
 def test_missing_packages_name_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "gnnp_bench.adapters.chgnet", raising=False)
-    monkeypatch.setitem(sys.modules, "chgnet", None)  # type: ignore[arg-type]  # Python's own way to forbid an import
+    monkeypatch.setitem(sys.modules, "chgnet", None)  # Python's own way to forbid an import
     assert message("chgnet") == "chgnet is not installed: pip install 'gnnp-bench[chgnet]'"
 
 
@@ -327,7 +328,8 @@ def distribution(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_potential_of_a_third_party(distribution: Path) -> None:
     distribution.write_text(
-        "[gnnp_bench.potentials]\nsprings = springs:create\nwood = springs:wood\nbad = springs:bad\ngone = springs:gone\n"
+        "[gnnp_bench.potentials]\nsprings = springs:create\n"
+        "wood = springs:wood\nbad = springs:bad\ngone = springs:gone\n"
     )
     assert load("springs").potential.k == 1.0  # type: ignore[attr-defined]
     assert load("springs:4").potential.k == 4.0  # type: ignore[attr-defined]

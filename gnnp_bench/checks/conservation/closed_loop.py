@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 
 from gnnp_bench.check import Case, Check, Measurement, PoolView, Request, on_structure, with_parameters
-from gnnp_bench.checks.common import displaced
+from gnnp_bench.checks.common import TWO_ATOMS, displaced, moves
 from gnnp_bench.checks.conservation.loop_work import FEWEST_NODES, RADII, Powers, loop_work
 from gnnp_bench.numerics.loops import ellipse, path_lengths
 from gnnp_bench.potential import ENERGY_FORCES, FloatArray
@@ -22,7 +22,7 @@ LONGEST = 3.0
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
-    sample = view.pick(rng)
+    sample = view.pick(rng, moves, TWO_ATOMS)
     structure = sample.structure
     n_atoms = len(structure)
     u, v = rng.normal(size=(2, n_atoms, 3))

@@ -8,8 +8,8 @@ import numpy as np
 from ase import Atoms
 
 from gnnp_bench.check import Case, Check, Component, Measurement, PoolView, Request, Residual, on_structure, vacuous, with_parameters
-from gnnp_bench.checks.common import CONVERGED, displaced
-from gnnp_bench.numerics.differences import ALLOWANCE
+from gnnp_bench.checks.common import CONVERGED, TWO_ATOMS, displaced, moves
+from gnnp_bench.numerics.convergence import remaining_error
 from gnnp_bench.numerics.loops import angles, ellipse
 from gnnp_bench.potential import ENERGY_FORCES, FloatArray, Prediction
 from gnnp_bench.structures.simpler import simpler_structures
@@ -23,7 +23,7 @@ RADIUS = 0.03
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
-    return view.pick(rng).case({"seed": int(rng.integers(2**31))})
+    return view.pick(rng, moves, TWO_ATOMS).case({"seed": int(rng.integers(2**31))})
 
 
 def _near(rng: np.random.Generator, case: Case) -> Case:
@@ -42,6 +42,7 @@ def _measure(case: Case) -> Measurement:
     t = angles(FEWEST_NODES)
     forces, velocities = yield from _along(structure, planes, t)
     asymmetries = _asymmetries(forces, velocities, area)
+    changes: list[float] = []
     while True:
         added = angles(2 * len(t), odd_only=True)
         more_forces, more_velocities = yield from _along(structure, planes, added)
@@ -53,7 +54,8 @@ def _measure(case: Case) -> Measurement:
         noise = case.nu.forces * 2.0 * np.pi * float(np.sqrt((velocities**2).sum(axis=(2, 3)).mean() / len(t))) / area
         if size * RADIUS <= 10.0 * case.nu.forces:
             return vacuous("the forces do not change with the positions")
-        error = max(0.0, _rms(asymmetries - previous) - ALLOWANCE * noise) * 0.5 / size
+        changes.append(_rms(asymmetries - previous))
+        error = remaining_error(changes, noise) * 0.5 / size
         explained = 0.5 * noise / size
         converged = error <= CONVERGED * max(explained, 1e-3 * ASYMMETRY_S)
         if converged or len(t) >= MOST_NODES:

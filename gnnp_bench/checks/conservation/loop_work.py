@@ -9,7 +9,7 @@ import numpy as np
 
 from gnnp_bench.check import Component, Request, Residual, vacuous
 from gnnp_bench.checks.common import CONVERGED
-from gnnp_bench.numerics.differences import ALLOWANCE
+from gnnp_bench.numerics.convergence import remaining_error
 from gnnp_bench.numerics.loops import angles
 from gnnp_bench.potential import FloatArray, Prediction
 
@@ -37,6 +37,7 @@ def loop_work(powers_at: Callable[[FloatArray], Powers], length: float) -> Gener
     powers, variances = yield from powers_at(angles(FEWEST_NODES))
     n_nodes = FEWEST_NODES
     work = 2.0 * np.pi * float(powers.mean())
+    changes: list[float] = []
     while True:
         more_powers, more_variances = yield from powers_at(angles(2 * n_nodes, odd_only=True))
         powers, variances = np.concatenate([powers, more_powers]), np.concatenate([variances, more_variances])
@@ -44,7 +45,8 @@ def loop_work(powers_at: Callable[[FloatArray], Powers], length: float) -> Gener
         previous, work = work, 2.0 * np.pi * float(powers.mean())
         noise = 2.0 * np.pi * float(np.sqrt(variances.mean() / n_nodes))
         # The old nodes are half of the new: the change has the same standard deviation as the new sum.
-        error = max(0.0, abs(work - previous) - ALLOWANCE * noise)
+        changes.append(work - previous)
+        error = remaining_error(changes, noise)
         converged = error <= CONVERGED * max(noise, 1e-3 * LOOP_S * length)
         if converged or n_nodes >= MOST_NODES:
             break

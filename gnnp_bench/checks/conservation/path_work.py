@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from gnnp_bench.check import Case, Check, Component, Measurement, PoolView, Request, Residual, on_structure, vacuous, with_parameters
-from gnnp_bench.checks.common import CONVERGED, displaced
+from gnnp_bench.checks.common import CONVERGED, TWO_ATOMS, displaced, moves
 from gnnp_bench.checks.conservation.loop_work import LOOP_S
-from gnnp_bench.numerics.differences import ALLOWANCE
+from gnnp_bench.numerics.convergence import remaining_error
 from gnnp_bench.potential import ENERGY_FORCES, FloatArray
 from gnnp_bench.structures.geometry import minimum_distance
 from gnnp_bench.structures.simpler import simpler_structures
@@ -21,7 +21,7 @@ LENGTHS = (0.05, 0.15)
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
-    sample = view.pick(rng)
+    sample = view.pick(rng, moves, TWO_ATOMS)
     structure = sample.structure
     direction = rng.normal(size=(len(structure), 3))
     if len(structure) > 2 and rng.random() < 0.5:
@@ -69,7 +69,7 @@ def _measure(case: Case) -> Measurement:
     length = float(np.linalg.norm(displacement, axis=1).sum())
     size = float(np.linalg.norm(displacement))
     start, end = yield Request([structure, displaced(structure, displacement)], ENERGY_FORCES)
-    previous = None
+    works: list[float] = []
     n_nodes = FEWEST_NODES
     while True:
         # Gauss–Legendre on [0, 1].
@@ -77,18 +77,18 @@ def _measure(case: Case) -> Measurement:
         points = [displaced(structure, 0.5 * (1.0 + t) * displacement) for t in nodes]
         predictions = yield Request(points, ENERGY_FORCES)
         powers = np.array([float(np.sum(p.forces * displacement)) for p in predictions])
-        work = float(0.5 * weights @ powers)
-        noise = case.nu.forces * size * float(np.linalg.norm(0.5 * weights))
-        if previous is not None:
-            error = max(0.0, abs(work - previous) - ALLOWANCE * noise)
-            noise += case.nu.energy * len(structure)
+        works.append(float(0.5 * weights @ powers))
+        quadrature = case.nu.forces * size * float(np.linalg.norm(0.5 * weights))
+        noise = quadrature + case.nu.energy * len(structure)
+        if len(works) > 1:
+            error = remaining_error(np.diff(works).tolist(), quadrature)
             converged = error <= CONVERGED * max(noise, 1e-3 * LOOP_S * length)
             if converged or n_nodes >= MOST_NODES:
                 break
-        previous, n_nodes = work, 2 * n_nodes
+        n_nodes *= 2
     if np.abs(powers).mean() <= 10.0 * noise:
         return vacuous("no force acts along the path")
-    residual = abs(work + end.energy - start.energy) / length
+    residual = abs(works[-1] + end.energy - start.energy) / length
     component = Component("mean force", residual, LOOP_S, "eV/Å", noise=noise / length, error=error / length, converged=converged)
     note = None if converged else f"the forces are rough along the path: {n_nodes} points do not settle their work"
     return Residual((component,), note=note)

@@ -1,0 +1,31 @@
+"""How far a sequence of ever finer estimates still is from its limit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+ALLOWANCE = 10.0
+"""Changes within so many ν are noise: under a search for the worst, r/ν reaches several. The bound c·ν covers them."""
+FASTEST = 0.1
+"""No faster convergence than this is believed from one ratio of changes."""
+
+
+def remaining_error(changes: Sequence[float], noise: float) -> float:
+    """Return the estimated error of the last estimate.
+
+    If each change is at most q times the one before, what is left is at most |last change| q/(1 - q): the tail of a
+    geometric series, which overestimates where convergence speeds up, as that of spectral rules does.
+
+    Parameters
+    ----------
+    changes : sequence of float
+        Differences of successive estimates, each made with twice the points of the one before.
+    noise : float
+        Standard deviation of the noise on a change.
+    """
+    last = max(0.0, abs(changes[-1]) - ALLOWANCE * noise)
+    if len(changes) < 2 or last == 0.0:
+        return last
+    # Half or more of the change before is no convergence to speak of: then the last change is the estimate.
+    ratio = min(0.5, max(FASTEST, abs(changes[-1]) / abs(changes[-2]))) if changes[-2] else 0.5
+    return last * ratio / (1.0 - ratio)
