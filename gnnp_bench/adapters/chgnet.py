@@ -152,7 +152,7 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
 class _FirstOrder(TorchFunctionMode):
     """Keeps CHGNet from recording its derivatives for being derived once more.
 
-    Its forward pass does so for the sake of training; it takes about three times the memory, in reference cycles.
+    Its forward pass does so for the sake of training; that takes three times the memory.
     """
 
     def __torch_function__(

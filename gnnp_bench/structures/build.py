@@ -21,6 +21,9 @@ from gnnp_bench.structures.radii import IntArray, bond_length
 from gnnp_bench.structures.recipe import NO_SKEW, NO_STRAIN, Recipe
 from gnnp_bench.structures.transform import change_cell, in_ball, strain_tensor, with_cell
 
+SMALLEST_VOLUME = 5.67
+"""Å³ per atom, that of diamond: the densest matter there is at ambient pressure, counted in atoms."""
+
 # Streams of random numbers under one seed: what is drawn for one purpose does not depend on the others.
 _MIXING, _RATTLING, _PACKING = 0, 1, 2
 
@@ -36,7 +39,7 @@ def build(recipe: Recipe) -> Atoms:
     -------
     Atoms
         Without calculator and constraints; `info["recipe"]` holds `recipe.to_json()`. No two atoms are closer than
-        `recipe.contact` times their contact distance.
+        `recipe.contact` times their contact distance, and no bulk has less than `SMALLEST_VOLUME` per atom.
 
     Examples
     --------
@@ -55,12 +58,18 @@ def build(recipe: Recipe) -> Atoms:
     atoms = Atoms(numbers=numbers, positions=positions, cell=cell, pbc=recipe.pbc)
     if recipe.skew != NO_SKEW:
         atoms = change_cell(atoms, recipe.skew, wrapped=True)
-    ratio = contact_ratio(atoms)
-    if ratio < recipe.contact:
-        expansion = recipe.contact / ratio * (1 + 1e-12)
+    expansion = max(recipe.contact / contact_ratio(atoms), _to_smallest_volume(atoms)) * (1 + 1e-12)
+    if expansion > 1 + 1e-12:
         atoms = with_cell(atoms, atoms.positions * expansion, atoms.cell.array * expansion)
     atoms.info["recipe"] = recipe.to_json()
     return atoms
+
+
+def _to_smallest_volume(atoms: Atoms) -> float:
+    """Return the factor on all lengths at which no crystal holds more atoms per volume than diamond does."""
+    if not atoms.pbc.all():
+        return 0.0
+    return float((SMALLEST_VOLUME * len(atoms) / atoms.cell.volume) ** (1 / 3))
 
 
 def _numbers(recipe: Recipe) -> IntArray:

@@ -39,14 +39,15 @@ class Coulomb(Calculator):
 
 
 class Careless(LennardJones):
-    """A calculator that prints, and changes what it is given."""
+    """A calculator that prints, changes what it is given, and cannot handle constraints."""
 
     def calculate(
         self, atoms: Atoms | None = None, properties: Any = ("energy",), system_changes: Any = all_changes
     ) -> None:
+        assert atoms is not None
+        assert not atoms.constraints
         print("SCF cycle 1")
         super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
-        assert atoms is not None
         atoms.positions += 1.0
         atoms.info["seen"].append("here")
 
@@ -98,12 +99,13 @@ def test_constraints_do_not_reach_the_forces() -> None:
 
 
 def test_careless_calculator_reaches_neither_the_input_nor_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
-    structure = Atoms("Ar2", [[0, 0, 0], [0, 0, 1.2]], info={"seen": []})
+    structure = Atoms("Ar2", [[0, 0, 0], [0, 0, 1.2]], info={"seen": []}, constraint=FixAtoms([0]))
     before = structure.copy()
     (prediction,) = from_calculator(Careless(), ("Ar",)).evaluate([structure], ENERGY_FORCES)  # type: ignore[no-untyped-call]
     (reference,) = from_calculator(LennardJones(), ("Ar",)).evaluate([structure], ENERGY_FORCES)
     assert prediction.energy == pytest.approx(reference.energy, rel=1e-12)
     assert structure == before
+    assert len(structure.constraints) == 1
     assert structure.info == {"seen": []}
     assert capsys.readouterr().out == ""
 

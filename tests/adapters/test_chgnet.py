@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import chgnet
@@ -172,19 +172,34 @@ def test_silent(capfd: pytest.CaptureFixture[str]) -> None:
     assert err == ""
 
 
-def test_no_tensor_outlives_an_evaluation(potential: ChgnetPotential) -> None:
-    def tensors() -> int:
-        return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
+@pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad=True to a scalar:UserWarning")
+def test_derivatives_are_not_recorded_for_being_derived_again(potential: ChgnetPotential) -> None:
+    def saved_bytes(evaluate: Callable[[], object]) -> int:
+        sizes: list[int] = []
 
-    potential.evaluate(PERIODIC[:2], ALL_PROPERTIES)
-    gc.collect()
-    gc.disable()
+        def pack(tensor: torch.Tensor) -> torch.Tensor:
+            sizes.append(tensor.numel() * tensor.element_size())
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            evaluate()
+        return sum(sizes)
+
+    silicon = PERIODIC[0]
+    graph = potential.model.graph_converter(AseAtomsAdaptor.get_structure(silicon))
+    ours = saved_bytes(lambda: evaluate_one(potential, silicon))
+    assert 0 < ours < 0.5 * saved_bytes(lambda: potential.model.predict_graph(graph, task="efs"))
+    assert saved_bytes(lambda: evaluate_one(potential, silicon, ENERGY)) == 0
+
+
+def test_structures_share_forward_passes(potential: ChgnetPotential) -> None:
+    silicon, passes = PERIODIC[0], []
+    hook = potential.model.composition_model.register_forward_hook(lambda *_: passes.append(1))
     try:
-        before = tensors()
-        potential.evaluate(PERIODIC[:2], ALL_PROPERTIES)
-        assert tensors() == before
+        potential.evaluate([silicon] * (2 * MAX_BATCH_ATOMS // len(silicon)), ENERGY)
     finally:
-        gc.enable()
+        hook.remove()
+    assert len(passes) == 2
 
 
 def test_only_periodic_structures(potential: ChgnetPotential) -> None:
@@ -202,7 +217,7 @@ def test_elements_without_an_embedding_are_refused_and_untrained_ones_are_not(po
     assert np.isfinite(evaluate_one(potential, bulk("Po", "sc", a=3.35)).energy)
 
 
-@pytest.mark.parametrize("shift", [[2000.0, 2000.0, 2000.0], [0.0, 0.0, 1e7]])
+@pytest.mark.parametrize("shift", [[300.0, 300.0, 300.0], [0.0, 0.0, 7e5]])
 def test_neighbour_search_that_would_fill_the_memory_is_refused(potential: ChgnetPotential, shift: list[float]) -> None:
     far = PERIODIC[0].copy()
     far.positions[0] += shift
@@ -212,7 +227,7 @@ def test_neighbour_search_that_would_fill_the_memory_is_refused(potential: Chgne
 
 def test_neighbour_search_that_would_not_end_is_refused(potential: ChgnetPotential) -> None:
     far = PERIODIC[0].copy()
-    far.positions += 1e11
+    far.positions += 1e10
     with pytest.raises(Unsupported, match="wrap them"):
         evaluate_one(potential, far)
 

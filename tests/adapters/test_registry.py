@@ -271,6 +271,14 @@ def test_module_that_cannot_be_imported(home: Path) -> None:
     assert "importing my_untidy failed: SystemExit: 3" in message("my_untidy:make")
 
 
+def test_working_directory_comes_first(calculators: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "site").mkdir()
+    (home / "site" / f"{calculators}.py").write_text("")
+    monkeypatch.syspath_prepend(str(home / "site"))
+    assert load(f"{calculators}:Nested.make", ("Ar",)).potential.name == "LennardJones"
+    assert sys.path[0] == str(home)
+
+
 def test_module_hidden_by_another_of_its_name(home: Path) -> None:
     (home / "json.py").write_text("def make():\n    pass\n")
     text = message("json:make")
