@@ -157,7 +157,8 @@ def main() -> None:
     arguments = parser.parse_args()
     seeds = range(*map(int, arguments.seeds.split(":")))
     if arguments.command == "run":
-        print(f"{run(KEPT_OUT if arguments.kept_out else POTENTIALS, seeds, arguments.budget, arguments.jobs, arguments.output)} alarms")
+        names = KEPT_OUT if arguments.kept_out else POTENTIALS
+        print(f"{run(names, seeds, arguments.budget, arguments.jobs, arguments.output)} alarms")
     else:
         table = factors(seeds, arguments.budget, arguments.output)
         FACTORS.write_text(json.dumps(table, indent=2) + "\n")

@@ -7,7 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-JUDGES = ("gnnp_bench/check.py", "gnnp_bench/checks", "gnnp_bench/engine", "gnnp_bench/numerics", "gnnp_bench/structures")
+JUDGES = (
+    "gnnp_bench/check.py",
+    "gnnp_bench/checks",
+    "gnnp_bench/engine",
+    "gnnp_bench/numerics",
+    "gnnp_bench/structures",
+)
 
 
 def digest(parts: Iterable[str] = (*JUDGES, "tests/analytic")) -> str:

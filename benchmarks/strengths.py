@@ -185,7 +185,9 @@ def required(mutant: Mutant, dtype: DType) -> dict[str, dict[str, float | None]]
         strengths = {
             "claimed": least(judged, claimed=check.claim is not None, margin=MARGIN),
             "unclaimed": least(judged, claimed=False, margin=MARGIN),
-            "exact": min((j.bound / j.component.residual for j in judged if j.component.residual > 0.0), default=math.inf),
+            "exact": min(
+                (j.bound / j.component.residual for j in judged if j.component.residual > 0.0), default=math.inf
+            ),
         }
         table[check.id] = {k: mutant.strength * f if math.isfinite(f) else None for k, f in strengths.items()}
     return table

@@ -167,7 +167,7 @@ class NonFinitePrediction(InvalidPrediction):
 
 
 class NoSuitableStructure(Exception):
-    """Raised by `PoolView.pick` when the pool has no structure that a check can use. The message says which kind it needs."""
+    """The pool has no structure that a check can use. The message says which kind it needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +298,9 @@ class Check:
     cost: int = 1
 
 
-def base_prediction(case: Case, needed: frozenset[Property] = ALL_PROPERTIES) -> Generator[Request, list[Prediction], Prediction]:
+def base_prediction(
+    case: Case, needed: frozenset[Property] = ALL_PROPERTIES
+) -> Generator[Request, list[Prediction], Prediction]:
     """Return the prediction for the untransformed structure, asking for it only if it is not known yet.
 
     Use as ``base = yield from base_prediction(case, needed)`` inside `measure`.

@@ -127,12 +127,18 @@ class Potential(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What the certificate calls it."""
+        ...
 
     @property
-    def capabilities(self) -> Capabilities: ...
+    def capabilities(self) -> Capabilities:
+        """What it can do and what it claims."""
+        ...
 
-    def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]: ...
+    def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        """Return one prediction per structure, in order."""
+        ...
 
 
 def periodicity_of(structure: Atoms) -> Periodicity:

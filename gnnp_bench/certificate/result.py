@@ -46,7 +46,7 @@ class Counterexample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """What one check found. The headline numbers are those of the component of worst status, then largest r/max(b, s)."""
+    """What one check found. The headline is the component of worst status, then of largest r/max(b, s)."""
 
     id: str
     law: str

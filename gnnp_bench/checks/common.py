@@ -102,6 +102,6 @@ def moves(sample: Sample) -> bool:
 
 def displaced(structure: Atoms, displacements: FloatArray) -> Atoms:
     """Return a copy whose atoms are moved, Å."""
-    moved = structure.copy()
+    moved: Atoms = structure.copy()
     moved.positions = moved.positions + displacements
     return moved

@@ -73,7 +73,7 @@ BUILT_IN: tuple[Check, ...] = (
 
 @cache
 def all_checks() -> tuple[Check, ...]:
-    """Return the built-in checks with their calibrated factors, then those under the entry-point group `gnnp_bench.checks`.
+    """Return the built-in checks with their calibrated factors, then those of the group `gnnp_bench.checks`.
 
     An entry point names a `Check` or a sequence of them.
 

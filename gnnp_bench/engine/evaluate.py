@@ -152,9 +152,7 @@ class Evaluator:
             if request.together:
                 common = frozenset.intersection(*(self._available(request, s) for s in request.structures))
                 return self._call(potential, list(request.structures), common)
-            return [
-                self._call(potential, [_copy(s)], self._available(request, s))[0] for s in request.structures
-            ]
+            return [self._call(potential, [_copy(s)], self._available(request, s))[0] for s in request.structures]
         except Exception as error:
             return error
 
@@ -175,7 +173,9 @@ class Evaluator:
         finally:
             self.meter.potential_s += time.perf_counter() - start
         if len(predictions) != len(structures):
-            raise InvalidPrediction(f"evaluate returned {len(predictions)} predictions for {len(structures)} structures")
+            raise InvalidPrediction(
+                f"evaluate returned {len(predictions)} predictions for {len(structures)} structures"
+            )
         return [validated(p, n, properties) for p, n in zip(predictions, sizes, strict=True)]
 
 
@@ -235,6 +235,6 @@ def _batches(all_asked: list[_Asked]) -> Iterator[list[_Asked]]:
 
 
 def _copy(structure: Atoms) -> Atoms:
-    copy = structure.copy()
+    copy: Atoms = structure.copy()
     copy.calc = None
     return copy

@@ -12,12 +12,12 @@ from collections.abc import Generator, Mapping, Sequence
 
 import numpy as np
 from ase import Atoms
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from gnnp_bench.check import Noise, Request
 from gnnp_bench.numerics.lines import scatter
 from gnnp_bench.numerics.rounding import representable_in_float32, ulp
-from gnnp_bench.potential import ALL_PROPERTIES, Capabilities, FloatArray, Prediction, Property
+from gnnp_bench.potential import ALL_PROPERTIES, Capabilities, Prediction, Property
 from gnnp_bench.structures.lines import base_point, line
 
 BASE_POINTS = 3
@@ -67,7 +67,7 @@ def measure_noise(
 
 
 def _force_scale(structure: Atoms, predictions: list[Prediction]) -> float:
-    """Return the size of the terms that make up a force, eV/Å: the virial per atom, and the energy where forces vanish."""
+    """Return the size of the terms of a force, eV/Å: the virial per atom, and the energy where forces vanish."""
     n_atoms = len(structure)
     virial = max((float(np.abs(p.stress).max()) for p in predictions if p.stress is not None), default=0.0)
     scale = virial * structure.cell.volume / n_atoms if virial else 0.0
@@ -82,7 +82,7 @@ def upper_limit(base_points: int) -> float:
     √(k/χ²₀.₀₅(k)) with k degrees of freedom: ν comes from few numbers, and one that is too small makes false alarms.
     """
     freedom = base_points * (LINE_POINTS - ORDER - 1)
-    return math.sqrt(freedom / chi2.ppf(0.05, freedom))
+    return math.sqrt(freedom / chdtri(freedom, 0.95))
 
 
 def looks_single(capabilities: Capabilities, roughness: Sequence[Mapping[str, float]]) -> bool:

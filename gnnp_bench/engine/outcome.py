@@ -79,9 +79,7 @@ def counterexample(check: Check, outcome: Outcome, settings: Settings) -> Counte
         "significance": finite(judged.significance),
         "unit": judged.component.unit,
     }
-    return Counterexample(
-        structure=to_json(outcome.case.structure), case=case, reproduce=_command(check, settings)
-    )
+    return Counterexample(structure=to_json(outcome.case.structure), case=case, reproduce=_command(check, settings))
 
 
 def component_result(judged: Judged) -> ComponentResult:

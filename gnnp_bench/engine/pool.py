@@ -60,7 +60,9 @@ def evaluate_pool(evaluator: Evaluator, structures: Sequence[Atoms]) -> Pool:
     kept = [(s, o.value) for s, o in zip(structures, outcomes, strict=True) if isinstance(o, Done)]
     single = looks_single(capabilities, _roughness(evaluator, [structure for structure, _ in kept]))
     noises = _in_shards(evaluator, [measure_noise(s, single=single) for s, _ in kept])
-    samples, refused, failures = [], [], []
+    samples: list[Sample] = []
+    refused: list[str] = []
+    failures: list[str] = []
     for structure, outcome in zip(structures, outcomes, strict=True):
         if isinstance(outcome, Failed):
             _file(structure, outcome, refused, failures)

@@ -10,7 +10,18 @@ import numpy as np
 
 from gnnp_bench.certificate.result import Grade, Status
 from gnnp_bench.certificate.verdict import excess, judge, rank, ratio
-from gnnp_bench.check import Case, Check, Component, InvalidPrediction, Measurement, NoSuitableStructure, PoolView, Request, Residual, no_neighbour
+from gnnp_bench.check import (
+    Case,
+    Check,
+    Component,
+    InvalidPrediction,
+    Measurement,
+    NoSuitableStructure,
+    PoolView,
+    Request,
+    Residual,
+    no_neighbour,
+)
 from gnnp_bench.engine.evaluate import Evaluator, Failed, describe, is_refusal
 from gnnp_bench.engine.noise import measure_noise
 from gnnp_bench.potential import Prediction
@@ -100,7 +111,14 @@ class Findings:
 
 
 def search(
-    check: Check, view: PoolView, evaluator: Evaluator, rules: Rules, budget: int, rng: np.random.Generator, *, single: bool
+    check: Check,
+    view: PoolView,
+    evaluator: Evaluator,
+    rules: Rules,
+    budget: int,
+    rng: np.random.Generator,
+    *,
+    single: bool,
 ) -> Findings:
     """Spend a budget of evaluations: the first half on drawn cases, the second on neighbours of the worst.
 
@@ -123,7 +141,9 @@ def search(
         affordable = int(((share if exploring else budget) - spent) / cost)
         size = min(WAVE, most_cases - tried, max(1, affordable))
         try:
-            cases = [check.draw(rng, view) for _ in range(size)] if exploring else _neighbours(check, findings, rng, size)
+            cases = (
+                [check.draw(rng, view) for _ in range(size)] if exploring else _neighbours(check, findings, rng, size)
+            )
         except NoSuitableStructure as none:
             findings.unsuitable = str(none)
             break
@@ -174,9 +194,7 @@ def judged(component: Component, rules: Rules) -> Judged:
     if bound is None:
         bound = rules.factors[component.quantity] * component.noise + ERROR_FACTOR * component.error
     significance = component.significance * rules.scale
-    status, grade = judge(
-        component.residual, bound, significance, claimed=rules.claimed, converged=component.converged
-    )
+    status, grade = judge(component.residual, bound, significance, claimed=rules.claimed, converged=component.converged)
     return Judged(component, bound, significance, status, grade)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from gnnp_bench.numerics.convergence import ALLOWANCE
 from gnnp_bench.potential import FloatArray
 
+
 @dataclass(frozen=True, slots=True)
 class Derivative:
     """A derivative by finite differences.

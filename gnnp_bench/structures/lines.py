@@ -14,7 +14,7 @@ STRAIN_PER_ANGSTROM = 0.1
 
 def base_point(structure: Atoms, rng: np.random.Generator) -> Atoms:
     """Return the structure jittered, rotated and translated: an ideal crystal would cancel its own rounding."""
-    base = structure.copy()
+    base: Atoms = structure.copy()
     rotation = matrix(random_quaternion(rng))
     jittered = base.positions + rng.normal(scale=JITTER, size=base.positions.shape)
     base.set_cell(base.cell.array @ rotation.T)

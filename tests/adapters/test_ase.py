@@ -28,7 +28,7 @@ class Coulomb(Calculator):
     def calculate(
         self, atoms: Atoms | None = None, properties: Any = ("energy",), system_changes: Any = all_changes
     ) -> None:
-        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        super().calculate(atoms, properties, system_changes)
         assert atoms is not None
         distances = atoms.get_all_distances()
         i, j = np.triu_indices(len(atoms), 1)
@@ -47,7 +47,7 @@ class Careless(LennardJones):
         assert atoms is not None
         assert not atoms.constraints
         print("SCF cycle 1")
-        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        super().calculate(atoms, properties, system_changes)
         atoms.positions += 1.0
         atoms.info["seen"].append("here")
 
@@ -101,7 +101,7 @@ def test_constraints_do_not_reach_the_forces() -> None:
 def test_careless_calculator_reaches_neither_the_input_nor_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     structure = Atoms("Ar2", [[0, 0, 0], [0, 0, 1.2]], info={"seen": []}, constraint=FixAtoms([0]))
     before = structure.copy()
-    (prediction,) = from_calculator(Careless(), ("Ar",)).evaluate([structure], ENERGY_FORCES)  # type: ignore[no-untyped-call]
+    (prediction,) = from_calculator(Careless(), ("Ar",)).evaluate([structure], ENERGY_FORCES)
     (reference,) = from_calculator(LennardJones(), ("Ar",)).evaluate([structure], ENERGY_FORCES)
     assert prediction.energy == pytest.approx(reference.energy, rel=1e-12)
     assert structure == before
@@ -114,7 +114,7 @@ def test_energy_is_the_free_energy_where_there_is_one_and_charges_and_moments_ar
     pair = Atoms("NaCl", [[0, 0, 0], [0, 0, 2.0]], charges=[1, -1])
     magnetic = pair.copy()
     magnetic.set_initial_magnetic_moments([2.0, 4.0])
-    plain, moments = from_calculator(Coulomb(), ("Na", "Cl")).evaluate([pair, magnetic], ENERGY)  # type: ignore[no-untyped-call]
+    plain, moments = from_calculator(Coulomb(), ("Na", "Cl")).evaluate([pair, magnetic], ENERGY)
     assert plain.energy == pytest.approx(-14.399645 / 2, abs=1e-5)  # e²/4πε₀ = 14.399645 eV Å
     assert moments.energy - plain.energy == pytest.approx(-1.0)
 
@@ -161,7 +161,7 @@ def test_nothing_is_claimed_and_the_origin_is_told() -> None:
     assert potential.capabilities.claims == frozenset()
     assert potential.identity.version == version
     assert potential.identity.packages == (f"ase=={version}",)
-    assert from_calculator(Coulomb(), ("Na",)).identity.weights_sha256 is None  # type: ignore[no-untyped-call]
+    assert from_calculator(Coulomb(), ("Na",)).identity.weights_sha256 is None
 
 
 def test_create_passes_typed_options() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnnp_bench.certificate.result import CheckResult
+from gnnp_bench.certificate.result import CheckResult, Grade, Status
 from gnnp_bench.certificate.verdict import CLAIMED_FRACTION, decide, excess, judge, rank, ratio
 from tests.certificate.examples import result
 
@@ -138,7 +138,12 @@ def test_ratios_compare_cases_whose_bounds_vanish():
 
 
 def test_statuses_are_ranked_from_exact_to_violated():
-    ordered = [("pass", "exact"), ("pass", "approximate"), ("inconclusive", None), ("fail", "violated")]
+    ordered: list[tuple[Status, Grade | None]] = [
+        ("pass", "exact"),
+        ("pass", "approximate"),
+        ("inconclusive", None),
+        ("fail", "violated"),
+    ]
     assert [rank(*status) for status in ordered] == sorted({rank(*status) for status in ordered})
 
 

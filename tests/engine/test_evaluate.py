@@ -26,7 +26,8 @@ def asking(*requests: Request) -> Generator[Request, list[Prediction], list[list
     """Ask for each request in turn and return all answers."""
     answers = []
     for request in requests:
-        answers.append((yield request))
+        answer = yield request
+        answers.append(answer)
     return answers
 
 
@@ -80,7 +81,9 @@ def test_together_is_one_call_with_the_very_structures(recording: Recording) -> 
 
     recording.answer = spy
     mine = [chain(2), chain(1)]
-    values(evaluator(recording).drive([asking(Request(mine, ENERGY, together=True)), asking(Request([chain(3)], ENERGY))]))
+    values(
+        evaluator(recording).drive([asking(Request(mine, ENERGY, together=True)), asking(Request([chain(3)], ENERGY))])
+    )
     assert [sizes for sizes, _ in recording.calls] == [[2, 1], [3]]
     assert seen[:2] == [id(s) for s in mine]
 

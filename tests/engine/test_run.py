@@ -17,7 +17,7 @@ from gnnp_bench.check import Check
 from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.engine.replay import replay
 from gnnp_bench.engine.run import run, select
-from gnnp_bench.engine.settings import Settings
+from gnnp_bench.engine.settings import Settings, Step
 from gnnp_bench.potential import Potential, Prediction, Unsupported
 from tests.analytic import embedded_atom, smooth_pair
 from tests.engine.recording import Recording
@@ -149,7 +149,9 @@ def test_what_breaks_in_the_middle_costs_that_check_alone(
 
 
 def test_a_clear_refusal_of_some_cases_is_noted_and_the_rest_is_judged() -> None:
-    result = by_id(certify(misbehaving(refuses_large_structures), some("periodicity/supercell")))["periodicity/supercell"]
+    result = by_id(certify(misbehaving(refuses_large_structures), some("periodicity/supercell")))[
+        "periodicity/supercell"
+    ]
     assert result.status == "pass"
     assert "no more than 20 atoms" in str(result.reason)
 
@@ -200,14 +202,14 @@ def test_an_interrupted_run_leaves_the_last_step() -> None:
         return prediction
 
     potential = misbehaving(interrupt)
-    last = None
+    steps: list[Step] = []
+    running = run(potential, all_checks(), Settings(spec="test", budget="standard"), reload=lambda: potential)
     with pytest.raises(KeyboardInterrupt):
-        for last in run(potential, all_checks(), Settings(spec="test", budget="standard"), reload=lambda: potential):
-            pass
-    assert last is not None
-    assert last.certificate.checks
-    assert not last.certificate.complete
-    assert last.certificate.verdict == "partial"
+        steps.extend(running)
+    last = steps[-1].certificate
+    assert last.checks
+    assert not last.complete
+    assert last.verdict == "partial"
 
 
 def test_costs_are_counted() -> None:

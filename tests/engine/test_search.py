@@ -85,7 +85,14 @@ def test_the_budget_is_spent_and_not_overdrawn_by_more_than_a_wave(pool: Pool) -
 
 def test_neighbours_of_the_worst_come_closer(pool: Pool) -> None:
     def best(budget: int, check: Check) -> float:
-        return float(np.mean([max(o.worst.component.residual for o in find(check, pool, budget, seed=s)[0].outcomes) for s in range(10)]))
+        return float(
+            np.mean(
+                [
+                    max(o.worst.component.residual for o in find(check, pool, budget, seed=s)[0].outcomes)
+                    for s in range(10)
+                ]
+            )
+        )
 
     def anywhere(rng: np.random.Generator, case: Case) -> Case:
         return with_parameters(case, t=float(rng.uniform(0.0, 10.0)))
@@ -163,7 +170,7 @@ class Refusing:
     def __init__(self, error: Exception, above: int) -> None:
         self.error, self.above = error, above
 
-    def evaluate(self, structures, properties):  # type: ignore[no-untyped-def]
+    def evaluate(self, structures, properties):
         if any(len(s) > self.above for s in structures):
             raise self.error
         return POTENTIAL.evaluate(structures, properties)

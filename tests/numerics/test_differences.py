@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnnp_bench.numerics.differences import romberg
+from gnnp_bench.potential import FloatArray
 
-STEPS = 0.064 / 2.0 ** np.arange(6)
+STEPS: FloatArray = 0.064 * 0.5 ** np.arange(6.0)
 
 
 @given(x=st.floats(-2.0, 2.0), k=st.floats(0.1, 6.0))

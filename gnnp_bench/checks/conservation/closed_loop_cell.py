@@ -81,9 +81,9 @@ def _measure(case: Case) -> Measurement:
 def _motion(
     t: FloatArray, u: FloatArray, v: FloatArray, radius: float, a: FloatArray, b: FloatArray, strain: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return along x = y D, h = h₀ D with D = I + ε(a cos t + b sin t) and y = x₀ + r(u cos t + v sin t):
+    """Return D, (dx − x L)/dt = ẏ D (what atoms do beyond following the cell), and sym(L) with L = D⁻¹ Ḋ.
 
-    D, what atoms move beyond following the cell (dx − x L)/dt = ẏ D, and sym(L) with L = D⁻¹ Ḋ.
+    The path is x = y D, h = h₀ D with D = I + ε(a cos t + b sin t) and y = x₀ + r(u cos t + v sin t).
     """
     cos, sin = np.cos(t)[:, None, None], np.sin(t)[:, None, None]
     deformations = np.eye(3) + strain * (a * cos + b * sin)
@@ -94,7 +94,7 @@ def _motion(
 
 
 def _moved(structure: Atoms, shift: FloatArray, deformation: FloatArray) -> Atoms:
-    moved = structure.copy()
+    moved: Atoms = structure.copy()
     moved.set_cell(structure.cell.array @ deformation)
     moved.positions = (structure.positions + shift) @ deformation
     return moved

@@ -72,7 +72,7 @@ def _measure(case: Case) -> Measurement:
         return vacuous("all forces vanish")
     n_moving = int(np.count_nonzero(np.linalg.norm(direction, axis=1)))
     # The step is a length along a unit direction: atoms move by `LARGEST_STEP` in the root mean square.
-    steps = LARGEST_STEP * np.sqrt(n_moving) / 2.0 ** np.arange(LEVELS)
+    steps: FloatArray = LARGEST_STEP * np.sqrt(n_moving) * 0.5 ** np.arange(float(LEVELS))
     ladder = [displaced(case.structure, sign * h * direction) for h in steps for sign in (1.0, -1.0)]
     predictions = yield Request(ladder, ENERGY)
     energies = np.array([p.energy for p in predictions]).reshape(LEVELS, 2)

@@ -7,7 +7,18 @@ from collections.abc import Generator, Iterator
 import numpy as np
 from ase import Atoms
 
-from gnnp_bench.check import Case, Check, Component, Measurement, PoolView, Request, Residual, on_structure, vacuous, with_parameters
+from gnnp_bench.check import (
+    Case,
+    Check,
+    Component,
+    Measurement,
+    PoolView,
+    Request,
+    Residual,
+    on_structure,
+    vacuous,
+    with_parameters,
+)
 from gnnp_bench.checks.common import CONVERGED, TWO_ATOMS, displaced, moves
 from gnnp_bench.numerics.convergence import remaining_error
 from gnnp_bench.numerics.loops import angles, ellipse

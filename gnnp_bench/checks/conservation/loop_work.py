@@ -24,7 +24,9 @@ Powers: TypeAlias = Generator[Request, list[Prediction], tuple[FloatArray, Float
 """Evaluates nodes and returns at each dW/dt, eV, and the variance that ν gives it, eV²."""
 
 
-def loop_work(powers_at: Callable[[FloatArray], Powers], length: float) -> Generator[Request, list[Prediction], Residual]:
+def loop_work(
+    powers_at: Callable[[FloatArray], Powers], length: float
+) -> Generator[Request, list[Prediction], Residual]:
     """Integrate dW/dt over t from 0 to 2π by the trapezoid rule, doubling the nodes until two estimates agree.
 
     Parameters
@@ -61,4 +63,6 @@ def loop_work(powers_at: Callable[[FloatArray], Powers], length: float) -> Gener
         error=error / length,
         converged=converged,
     )
-    return Residual((component,), note=None if converged else f"rough along the loop: {n_nodes} points do not settle it")
+    return Residual(
+        (component,), note=None if converged else f"rough along the loop: {n_nodes} points do not settle it"
+    )

@@ -6,7 +6,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gnnp_bench.check import Case, Check, Component, Measurement, PoolView, Request, Residual, on_structure, vacuous, with_parameters
+from gnnp_bench.check import (
+    Case,
+    Check,
+    Component,
+    Measurement,
+    PoolView,
+    Request,
+    Residual,
+    on_structure,
+    vacuous,
+    with_parameters,
+)
 from gnnp_bench.checks.common import CONVERGED, TWO_ATOMS, displaced, moves
 from gnnp_bench.checks.conservation.loop_work import LOOP_S
 from gnnp_bench.numerics.convergence import remaining_error
@@ -42,7 +53,9 @@ def _near(rng: np.random.Generator, case: Case) -> Case:
     displacement = np.asarray(case.parameters["displacement"])
     size = np.abs(displacement).max()
     moving = (np.linalg.norm(displacement, axis=1) > 0.0)[:, None]
-    return with_parameters(case, displacement=(displacement + 0.3 * size * rng.normal(size=displacement.shape) * moving).tolist())
+    return with_parameters(
+        case, displacement=(displacement + 0.3 * size * rng.normal(size=displacement.shape) * moving).tolist()
+    )
 
 
 def _simpler(case: Case) -> Iterator[Case]:
@@ -76,7 +89,8 @@ def _measure(case: Case) -> Measurement:
         nodes, weights = np.polynomial.legendre.leggauss(n_nodes)
         points = [displaced(structure, 0.5 * (1.0 + t) * displacement) for t in nodes]
         predictions = yield Request(points, ENERGY_FORCES)
-        powers = np.array([float(np.sum(p.forces * displacement)) for p in predictions])
+        forces = np.array([p.forces for p in predictions])
+        powers = (forces * displacement).sum(axis=(1, 2))
         works.append(float(0.5 * weights @ powers))
         quadrature = case.nu.forces * size * float(np.linalg.norm(0.5 * weights))
         noise = quadrature + case.nu.energy * len(structure)
@@ -89,7 +103,9 @@ def _measure(case: Case) -> Measurement:
     if np.abs(powers).mean() <= 10.0 * noise:
         return vacuous("no force acts along the path")
     residual = abs(works[-1] + end.energy - start.energy) / length
-    component = Component("mean force", residual, LOOP_S, "eV/Å", noise=noise / length, error=error / length, converged=converged)
+    component = Component(
+        "mean force", residual, LOOP_S, "eV/Å", noise=noise / length, error=error / length, converged=converged
+    )
     note = None if converged else f"the forces are rough along the path: {n_nodes} points do not settle their work"
     return Residual((component,), note=note)
 

@@ -81,7 +81,7 @@ def _measure(case: Case) -> Measurement:
     volume = float(structure.cell.volume)
     if np.abs(base.stress).max() <= max(10.0 * case.nu.stress, 1e-10):
         return vacuous("the stress vanishes")
-    steps = LARGEST_STRAIN / 2.0 ** np.arange(LEVELS)
+    steps: FloatArray = LARGEST_STRAIN * 0.5 ** np.arange(float(LEVELS))
     ladder = [strain(structure, sign * h * direction) for h in steps for sign in (1.0, -1.0)]
     predictions = yield Request(ladder, ENERGY)
     energies = np.array([p.energy for p in predictions]).reshape(LEVELS, 2)

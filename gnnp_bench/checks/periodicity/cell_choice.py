@@ -7,7 +7,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gnnp_bench.check import Case, Check, Measurement, PoolView, Request, Residual, Sample, base_prediction, vacuous, with_parameters
+from gnnp_bench.check import (
+    Case,
+    Check,
+    Measurement,
+    PoolView,
+    Request,
+    Residual,
+    Sample,
+    base_prediction,
+    vacuous,
+    with_parameters,
+)
 from gnnp_bench.checks.common import difference, grown, on_simpler_structures
 from gnnp_bench.checks.periodicity.supercell import crystals_only
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, FloatArray

@@ -6,7 +6,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gnnp_bench.check import Case, Check, Measurement, PoolView, Request, Residual, base_prediction, vacuous, with_parameters
+from gnnp_bench.check import (
+    Case,
+    Check,
+    Measurement,
+    PoolView,
+    Request,
+    Residual,
+    base_prediction,
+    vacuous,
+    with_parameters,
+)
 from gnnp_bench.checks.common import difference, displaced, grown, on_simpler_structures
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Capabilities
 
@@ -44,9 +54,9 @@ def _simpler(case: Case) -> Iterator[Case]:
     if np.count_nonzero(cells) > 1 or np.abs(cells).max() > 1:
         for atom in range(min(len(cells), 8)):
             yield with_parameters(case, cells=_one(case.structure.pbc, len(cells), atom))
-        for atom in np.flatnonzero(cells.any(axis=1)):
+        for moved in np.flatnonzero(cells.any(axis=1)):
             fewer = cells.copy()
-            fewer[atom] = 0
+            fewer[moved] = 0
             if fewer.any():
                 yield with_parameters(case, cells=fewer.tolist())
 

@@ -21,7 +21,15 @@ from gnnp_bench.check import (
     with_parameters,
 )
 from gnnp_bench.checks.common import STRESS_S, difference, grown, on_simpler_structures
-from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, ENERGY_FORCES, Capabilities, FloatArray, Prediction, Unsupported
+from gnnp_bench.potential import (
+    ALL_PROPERTIES,
+    ENERGY,
+    ENERGY_FORCES,
+    Capabilities,
+    FloatArray,
+    Prediction,
+    Unsupported,
+)
 
 LENGTHS = (0.0, 1.0, 3.0, 30.0)
 """Å, of the cell vectors along directions that are not periodic. Zero stands for no vector, as in ASE."""
@@ -66,7 +74,7 @@ def _measure(case: Case) -> Measurement:
 
 def _with_vacuum(structure: Atoms, length: float, tilt: float) -> Atoms:
     """Return the structure with cell vectors of another length, tilted or not, where it is not periodic."""
-    changed = structure.copy()
+    changed: Atoms = structure.copy()
     cell = structure.cell.complete().array.copy()
     periodic = cell[structure.pbc]
     for axis in np.flatnonzero(~structure.pbc):
@@ -97,7 +105,9 @@ def _in_plane(
     # ν of σ is not measured without periodicity: a virial is a sum of forces times distances of a few Å.
     noise = 10.0 * force_noise * np.sqrt(len(structure)) / area
     return (
-        Component("in-plane stress", float(np.abs(virials[1] - virials[0]).max()) / area, STRESS_S, "eV/Å³", noise=noise),
+        Component(
+            "in-plane stress", float(np.abs(virials[1] - virials[0]).max()) / area, STRESS_S, "eV/Å³", noise=noise
+        ),
     )
 
 

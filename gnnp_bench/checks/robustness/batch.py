@@ -33,9 +33,7 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
 def _near(rng: np.random.Generator, case: Case) -> Case:
     company = list(case.parameters["company"])
     order = rng.permutation(len(company))
-    return with_parameters(
-        case, company=[company[int(i)] for i in order], place=int(rng.integers(len(company) + 1))
-    )
+    return with_parameters(case, company=[company[int(i)] for i in order], place=int(rng.integers(len(company) + 1)))
 
 
 def _simpler(case: Case) -> Iterator[Case]:

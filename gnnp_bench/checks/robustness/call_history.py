@@ -54,7 +54,7 @@ def _measure(case: Case) -> Measurement:
 
 def _changed(structure: Atoms, change: str, seed: int) -> Atoms:
     rng = np.random.default_rng(seed)
-    changed = structure.copy()
+    changed: Atoms = structure.copy()
     if change == "positions":
         changed.positions = changed.positions + rng.normal(scale=NUDGE, size=changed.positions.shape)
     elif change == "cell":  # the cell alone: positions stay to the last bit

@@ -36,7 +36,7 @@ def _measure(case: Case) -> Measurement:
 
 def _laden(structure: Atoms, *, outside: bool) -> Atoms:
     """Return a copy that carries all that a potential might be tempted to change."""
-    laden = structure.copy()
+    laden: Atoms = structure.copy()
     if outside and laden.pbc.any():  # an atom outside the cell invites wrapping
         laden.positions[0] += laden.cell.array[np.flatnonzero(laden.pbc)[0]]
     laden.set_tags(np.arange(len(laden)))

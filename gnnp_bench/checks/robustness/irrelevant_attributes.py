@@ -41,7 +41,7 @@ def _measure(case: Case) -> Measurement:
 
 def _dressed(structure: Atoms, attributes: list[str], seed: int) -> Atoms:
     rng = np.random.default_rng(seed)
-    dressed = structure.copy()
+    dressed: Atoms = structure.copy()
     n_atoms = len(dressed)
     if "masses" in attributes:
         dressed.set_masses(rng.uniform(1.0, 300.0, size=n_atoms))

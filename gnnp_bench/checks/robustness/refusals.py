@@ -28,14 +28,14 @@ def _measure(case: Case) -> Measurement:
     answered = 1.0
     try:
         yield Request([_spoiled(case.structure, nonsense, case.parameters["foreign"])], ENERGY)
-    except Exception:  # noqa: BLE001  # any exception is a refusal, and so is a NaN
+    except Exception:  # any exception is a refusal, and so is a NaN
         answered = 0.0
     note = f"answered with a finite energy: {nonsense}" if answered else None
     return Residual((Component("answered", answered, 0.0, "", bound=0.0),), note=note)
 
 
 def _spoiled(structure: Atoms, nonsense: str, foreign: str | None) -> Atoms:
-    spoiled = structure.copy()
+    spoiled: Atoms = structure.copy()
     if nonsense == "NaN position":
         spoiled.positions[0, 0] = np.nan
     elif nonsense == "infinite cell":

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from gnnp_bench.check import Case, Check, Component, Measurement, PoolView, Residual, Sample, vacuous
+from gnnp_bench.check import Case, Component, Measurement, PoolView, Residual, Sample, vacuous
 from gnnp_bench.checks.common import forces_vanish
 from gnnp_bench.checks.symmetry.net_force import AMPLITUDES, NET_FORCE, displaced_prediction
 from gnnp_bench.potential import Capabilities, FloatArray

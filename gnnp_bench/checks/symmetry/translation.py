@@ -7,7 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from gnnp_bench.check import Case, Check, Measurement, PoolView, Request, Residual, base_prediction, vacuous, with_parameters
+from gnnp_bench.check import (
+    Case,
+    Check,
+    Measurement,
+    PoolView,
+    Request,
+    Residual,
+    base_prediction,
+    vacuous,
+    with_parameters,
+)
 from gnnp_bench.checks.common import SAME, difference, grown, on_simpler_structures
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, FloatArray
 from gnnp_bench.structures.transform import translate
