@@ -98,6 +98,6 @@ CLOSED_LOOP = Check(
     simpler=_simpler,
     measure=_measure,
     claim="conservative",
-    weight=4.0,
+    weight=6.0,
     cost=2 * FEWEST_NODES,
 )

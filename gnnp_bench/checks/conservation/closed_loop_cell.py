@@ -117,6 +117,6 @@ CLOSED_LOOP_CELL = Check(
     measure=_measure,
     applies=crystals_only,
     claim="conservative",
-    weight=4.0,
+    weight=6.0,
     cost=2 * FEWEST_NODES,
 )

@@ -12,21 +12,19 @@ from gnnp_bench.check import (
     Component,
     Measurement,
     PoolView,
-    Request,
     Residual,
     base_prediction,
     on_structure,
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import CONVERGED, displaced, force_significance, forces_vanish
-from gnnp_bench.numerics.differences import romberg
-from gnnp_bench.potential import ENERGY, ENERGY_FORCES, FloatArray
+from gnnp_bench.checks.common import displaced, force_significance, forces_vanish
+from gnnp_bench.checks.conservation.ladder import FEWEST_LEVELS, energy_derivative
+from gnnp_bench.potential import ENERGY_FORCES, FloatArray
 from gnnp_bench.structures.simpler import simpler_structures
 
 LARGEST_STEP = 0.064
 """Å, root mean square over the atoms that move."""
-LEVELS = 6
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
@@ -71,29 +69,29 @@ def _measure(case: Case) -> Measurement:
     if forces_vanish(base.forces, case.nu):
         return vacuous("all forces vanish")
     n_moving = int(np.count_nonzero(np.linalg.norm(direction, axis=1)))
-    # The step is a length along a unit direction: atoms move by `LARGEST_STEP` in the root mean square.
-    steps: FloatArray = LARGEST_STEP * np.sqrt(n_moving) * 0.5 ** np.arange(float(LEVELS))
-    ladder = [displaced(case.structure, sign * h * direction) for h in steps for sign in (1.0, -1.0)]
-    predictions = yield Request(ladder, ENERGY)
-    energies = np.array([p.energy for p in predictions]).reshape(LEVELS, 2)
-    noise = case.nu.energy * len(case.structure)
-    derivative = romberg(energies[:, 0] - energies[:, 1], steps, noise)
     # Per degree of freedom that moves, so that one number means the same for one atom and for all of them.
     scale = max(1.0, _aligned(direction, base.forces) * np.sqrt(3.0 * n_moving))
     significance = force_significance(base.forces)
+    noise = case.nu.energy * len(case.structure)
+    # The step is a length along a unit direction: atoms move by `LARGEST_STEP` in the root mean square.
+    derivative, converged = yield from energy_derivative(
+        lambda h: displaced(case.structure, h * direction),
+        LARGEST_STEP * float(np.sqrt(n_moving)),
+        noise,
+        tolerance=1e-3 * significance * scale,
+        other_noise=case.nu.forces,
+    )
     residual = abs(derivative.value + float(np.sum(base.forces * direction))) / scale
-    explained = (derivative.noise * noise + case.nu.forces) / scale
-    error = derivative.error / scale
     component = Component(
         "forces",
         residual,
         significance,
         "eV/Å",
-        noise=explained,
-        error=error,
-        converged=error <= CONVERGED * max(explained, 1e-3 * significance),
+        noise=(derivative.noise * noise + case.nu.forces) / scale,
+        error=derivative.error / scale,
+        converged=converged,
     )
-    return Residual((component,), note=None if component.converged else "the energy is rough along this direction")
+    return Residual((component,), note=None if converged else "the energy is rough along this direction")
 
 
 def _aligned(direction: FloatArray, forces: FloatArray) -> float:
@@ -133,6 +131,6 @@ FORCE_GRADIENT = Check(
     simpler=_simpler,
     measure=_measure,
     claim="conservative",
-    weight=2.0,
-    cost=2 * LEVELS,
+    weight=3.0,
+    cost=2 * FEWEST_LEVELS,
 )

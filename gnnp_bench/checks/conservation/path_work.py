@@ -126,6 +126,6 @@ PATH_WORK = Check(
     simpler=_simpler,
     measure=_measure,
     claim="conservative",
-    weight=3.0,
+    weight=4.0,
     cost=3 * FEWEST_NODES + 2,
 )

@@ -12,21 +12,19 @@ from gnnp_bench.check import (
     Component,
     Measurement,
     PoolView,
-    Request,
     Residual,
     Sample,
     base_prediction,
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import CONVERGED, STRESS_S, on_simpler_structures, stress
+from gnnp_bench.checks.common import STRESS_S, on_simpler_structures, stress
+from gnnp_bench.checks.conservation.ladder import FEWEST_LEVELS, energy_derivative
 from gnnp_bench.checks.periodicity.supercell import crystals_only
-from gnnp_bench.numerics.differences import romberg
-from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, FloatArray
+from gnnp_bench.potential import ALL_PROPERTIES, FloatArray
 from gnnp_bench.structures.transform import strain
 
 LARGEST_STRAIN = 0.016
-LEVELS = 6
 LARGE_STRESS = 5.0 / 160.21766208
 """eV/Å³, 5 GPa"""
 _ROOT = float(np.sqrt(0.5))
@@ -81,27 +79,27 @@ def _measure(case: Case) -> Measurement:
     volume = float(structure.cell.volume)
     if np.abs(base.stress).max() <= max(10.0 * case.nu.stress, 1e-10):
         return vacuous("the stress vanishes")
-    steps: FloatArray = LARGEST_STRAIN * 0.5 ** np.arange(float(LEVELS))
-    ladder = [strain(structure, sign * h * direction) for h in steps for sign in (1.0, -1.0)]
-    predictions = yield Request(ladder, ENERGY)
-    energies = np.array([p.energy for p in predictions]).reshape(LEVELS, 2)
-    noise = case.nu.energy * len(structure)
-    derivative = romberg(energies[:, 0] - energies[:, 1], steps, noise)
     size = float(np.abs(base.stress).max())
     significance = min(STRESS_S, 1e-3 * size) if size >= LARGE_STRESS else STRESS_S
-    explained = derivative.noise * noise / volume + case.nu.stress
-    error = derivative.error / volume
+    noise = case.nu.energy * len(structure)
+    derivative, converged = yield from energy_derivative(
+        lambda h: strain(structure, h * direction),
+        LARGEST_STRAIN,
+        noise,
+        tolerance=1e-3 * significance * volume,
+        other_noise=case.nu.stress * volume,
+    )
     component = Component(
         "stress",
         abs(derivative.value / volume - float(np.sum(base.stress * direction))),
         significance,
         "eV/Å³",
-        noise=explained,
-        error=error,
-        converged=error <= CONVERGED * max(explained, 1e-3 * significance),
+        noise=derivative.noise * noise / volume + case.nu.stress,
+        error=derivative.error / volume,
+        converged=converged,
     )
     asymmetry = stress(base.stress - base.stress.T, case.nu)
-    note = None if component.converged else "the energy is rough along this strain"
+    note = None if converged else "the energy is rough along this strain"
     return Residual((component, Component("asymmetry", *_figures(asymmetry))), note=note)
 
 
@@ -126,6 +124,6 @@ STRESS_STRAIN = Check(
     measure=_measure,
     applies=crystals_only,
     claim="conservative",
-    weight=2.0,
-    cost=2 * LEVELS,
+    weight=3.0,
+    cost=2 * FEWEST_LEVELS,
 )

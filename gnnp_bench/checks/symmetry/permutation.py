@@ -25,6 +25,7 @@ from gnnp_bench.structures.simpler import simpler_structures
 from gnnp_bench.structures.transform import permute
 
 MAX_TRANSPOSITIONS = 12
+WITH_MOMENTS = 0.2
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
@@ -38,7 +39,9 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
             order[sites] = _derangement(rng, sites)
     else:
         order = _derangement(rng, order)
-    return sample.case({"order": order.tolist()})
+    # Moments travel with their atoms, if a potential reads them.
+    moments = rng.normal(size=len(numbers)).tolist() if rng.random() < WITH_MOMENTS else None
+    return sample.case({"order": order.tolist(), "moments": moments})
 
 
 def _near(rng: np.random.Generator, case: Case) -> Case:
@@ -49,12 +52,16 @@ def _near(rng: np.random.Generator, case: Case) -> Case:
 
 
 def _simpler(case: Case) -> Iterator[Case]:
+    if case.parameters["moments"] is not None:
+        yield with_parameters(case, moments=None)
     for structure in simpler_structures(case.structure):
         if len(structure) == len(case.structure):
             yield on_structure(case, structure)
         elif len(structure) > 1:
-            yield on_structure(case, structure, order=list(range(len(structure)))[::-1])
-            yield on_structure(case, structure, order=_transposition(len(structure), 0, 1))
+            moments = case.parameters["moments"]
+            fewer = None if moments is None else moments[: len(structure)]
+            yield on_structure(case, structure, order=list(range(len(structure)))[::-1], moments=fewer)
+            yield on_structure(case, structure, order=_transposition(len(structure), 0, 1), moments=fewer)
     n = len(case.structure)
     if sum(i != j for i, j in enumerate(case.parameters["order"])) > 2:
         for i, j in itertools.islice(itertools.combinations(range(n), 2), MAX_TRANSPOSITIONS):
@@ -68,8 +75,13 @@ def _measure(case: Case) -> Measurement:
         raise ValueError(f"'order' must be a permutation of {len(structure)} atoms")
     if np.array_equal(order, np.arange(len(order))):
         return vacuous("the permutation is the identity")
-    before = yield from base_prediction(case)
-    (after,) = yield Request([permute(structure, order)], ALL_PROPERTIES)
+    if case.parameters["moments"] is None:
+        before = yield from base_prediction(case)
+        (after,) = yield Request([permute(structure, order)], ALL_PROPERTIES)
+    else:
+        structure = structure.copy()
+        structure.set_initial_magnetic_moments(case.parameters["moments"])
+        before, after = yield Request([structure, permute(structure, order)], ALL_PROPERTIES)
     expected = Prediction(before.energy, None if before.forces is None else before.forces[order], before.stress)
     return Residual(difference(expected, after, case.nu, len(structure)))
 

@@ -1,0 +1,137 @@
+"""What every check must have: words, a sound potential that passes with room to spare, cases that survive a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from gnnp_bench.certificate.result import CheckResult
+from gnnp_bench.check import Case, Check, PoolView
+from gnnp_bench.checks.registry import BUILT_IN, all_checks, calibration
+from gnnp_bench.engine.evaluate import Evaluator
+from gnnp_bench.engine.pool import Pool, draw_structures, evaluate_pool
+from gnnp_bench.engine.run import explore, judge_check, not_applicable
+from gnnp_bench.engine.search import Findings, Rules, measure_all
+from gnnp_bench.engine.settings import Settings
+from gnnp_bench.potential import Capabilities, Potential
+from gnnp_bench.structures.serialise import from_json, to_json
+from tests.analytic import embedded_atom, three_body
+
+SPECIES = ("C", "Cu", "Au")
+SETTINGS = Settings(spec="test", budget="quick")
+FAMILIES = ("symmetry", "periodicity", "conservation", "robustness")
+IDS = [check.id for check in all_checks()]
+SOUND: dict[str, Callable[[], Potential]] = {
+    "embedded atom": lambda: embedded_atom(species=SPECIES),
+    "three-body": lambda: three_body(species=SPECIES),
+}
+
+
+@pytest.fixture(scope="module", params=SOUND)
+def judged(request: pytest.FixtureRequest) -> tuple[Evaluator, Pool]:
+    make = SOUND[request.param]
+    evaluator = Evaluator(make(), make)
+    return evaluator, evaluate_pool(evaluator, draw_structures(evaluator.potential.capabilities, 8, 0))
+
+
+@pytest.mark.parametrize("check", all_checks(), ids=IDS)
+def test_sound_potentials_pass_with_ten_times_margin(check: Check, judged: tuple[Evaluator, Pool]) -> None:
+    evaluator, pool = judged
+    result: CheckResult = judge_check(check, pool, evaluator, SETTINGS)
+    assert result.status == "pass", result.reason
+    for component in result.components:
+        assert component.measured is not None
+        assert component.bound is not None
+        assert component.significance is not None
+        assert component.measured <= max(component.bound, component.significance) / 10.0
+
+
+@pytest.mark.parametrize("check", all_checks(), ids=IDS)
+def test_cases_measure_the_same_after_a_round_trip_through_json(check: Check, judged: tuple[Evaluator, Pool]) -> None:
+    evaluator, pool = judged
+    view = PoolView(pool.samples, evaluator.potential.capabilities)
+    case = check.near(np.random.default_rng(1), check.draw(np.random.default_rng(0), view))
+    reread = Case(
+        from_json(json.loads(json.dumps(to_json(case.structure)))),
+        case.noise,
+        json.loads(json.dumps(dict(case.parameters))),
+    )
+    rules = Rules(check.factors, claimed=False, scale=1.0)
+    found = []
+    for which in (case, reread):
+        findings = Findings()
+        measure_all(check, [which], evaluator, rules, findings, single=False)
+        assert not findings.errors
+        found.append([[(j.component.quantity, j.component.residual) for j in o.components] for o in findings.outcomes])
+    for first, second in zip(*found, strict=True):
+        assert [q for q, _ in first] == [q for q, _ in second]
+        assert [r for _, r in first] == pytest.approx([r for _, r in second], rel=1e-3, abs=1e-11)
+
+
+@pytest.mark.parametrize("check", all_checks(), ids=IDS)
+def test_simpler_cases_are_simpler_and_can_be_measured(check: Check, judged: tuple[Evaluator, Pool]) -> None:
+    evaluator, pool = judged
+    view = PoolView(pool.samples, evaluator.potential.capabilities)
+    rng = np.random.default_rng(2)
+    for _ in range(3):
+        case = check.draw(rng, view)
+        candidates = list(check.simpler(case))
+        assert len(candidates) < 200
+        assert all(len(c.structure) <= len(case.structure) for c in candidates)
+        findings = Findings()
+        rules = Rules(check.factors, claimed=False, scale=1.0)
+        measure_all(check, candidates[:12], evaluator, rules, findings, single=False)
+        assert findings.errors == []
+        assert all(o.worst.status == "pass" for o in findings.outcomes), "a sound potential fails on a simpler case"
+
+
+def test_no_check_changes_the_pool(judged: tuple[Evaluator, Pool]) -> None:
+    evaluator, pool = judged
+    before = [json.dumps(to_json(sample.structure)) for sample in pool.samples]
+    for check in all_checks():
+        explore(check, pool, evaluator, SETTINGS)
+    assert [json.dumps(to_json(sample.structure)) for sample in pool.samples] == before
+
+
+@pytest.mark.parametrize("check", all_checks(), ids=IDS)
+def test_every_check_says_what_it_is_about(check: Check) -> None:
+    family, _, name = check.id.partition("/")
+    assert family in FAMILIES
+    assert name
+    assert len(check.law) > 5
+    assert len(check.physics.split()) > 25, "a paragraph for a physicist, and what a failure does to a simulation"
+    assert len(check.source) > 10
+
+
+def test_ids_are_unique_and_calibrated() -> None:
+    assert len(set(IDS)) == len(IDS)
+    assert set(calibration()) <= {check.id for check in BUILT_IN}
+
+
+def test_factors_cover_every_quantity_bounded_by_noise(judged: tuple[Evaluator, Pool]) -> None:
+    evaluator, pool = judged
+    for check in all_checks():
+        for outcome in explore(check, pool, evaluator, SETTINGS).outcomes:
+            for found in outcome.components:
+                if found.component.bound is None:
+                    assert found.component.quantity in check.factors
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "check_id", "reason"),
+    [
+        (Capabilities(("Cu",), properties=frozenset({"energy"})), "symmetry/net-force", "no forces"),
+        (Capabilities(("Cu",), properties=frozenset({"energy", "forces"})), "conservation/stress-strain", "no stress"),
+        (Capabilities(("Cu",), periodicity=frozenset({"isolated"})), "periodicity/supercell", "not for periodic"),
+        (Capabilities(("Cu",), periodicity=frozenset({"periodic"})), "symmetry/net-torque", "rotation covers"),
+        (Capabilities(("Cu",), periodicity=frozenset({"periodic"})), "periodicity/partial", "three directions only"),
+        (Capabilities(("Cu",), dtype="float32"), "robustness/precision", "declares float32"),
+        (Capabilities(("Cu",)), "robustness/precision", "declares no precision"),
+    ],
+)
+def test_laws_that_do_not_apply_say_why(capabilities: Capabilities, check_id: str, reason: str) -> None:
+    check = next(check for check in all_checks() if check.id == check_id)
+    assert reason in str(not_applicable(check, capabilities))
