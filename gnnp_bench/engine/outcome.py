@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from gnnp_bench.certificate.result import CheckResult, ComponentResult, Counterexample
+from gnnp_bench.certificate.result import CheckResult, ComponentResult, Counterexample, Status
 from gnnp_bench.check import Check
 from gnnp_bench.engine.search import Findings, Judged, Outcome
 from gnnp_bench.engine.settings import Settings
@@ -32,11 +32,13 @@ def result_of(
     if worst is None or (findings.errors and worst.worst.status != "fail"):
         return without_cases(check, *_why_nothing(findings), *cost)
     headline = worst.worst
+    # Informational checks never fail: the grade tells what was found.
+    status: Status = "pass" if check.category == "informational" else headline.status
     return CheckResult(
         id=check.id,
         law=check.law,
         category=check.category,
-        status=headline.status,
+        status=status,
         grade=headline.grade,
         quantity=headline.component.quantity,
         measured=finite(headline.component.residual),
