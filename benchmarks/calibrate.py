@@ -62,7 +62,7 @@ KEPT_OUT = _variants(HELD_OUT)
 ALL = POTENTIALS | KEPT_OUT
 
 
-def measure(name: str, seed: int, budget: str) -> dict[str, Any]:
+def measure(name: str, seed: int, budget: str, sources: str) -> dict[str, Any]:
     """Return the largest r/ν per check and quantity, and the statuses, of one sound potential with one seed."""
     potential = ALL[name]()
     settings = Settings(spec=name, budget=budget, seed=seed)  # type: ignore[arg-type]
@@ -91,7 +91,7 @@ def measure(name: str, seed: int, budget: str) -> dict[str, Any]:
                     left = max(0.0, component.residual - 10.0 * component.error) / component.noise
                     largest = ratios.setdefault(check.id, {})
                     largest[component.quantity] = max(largest.get(component.quantity, 0.0), left)
-    return {"sources": digest(), "potential": name, "seed": seed, "budget": budget, "ratios": ratios, "alarms": alarms}
+    return {"sources": sources, "potential": name, "seed": seed, "budget": budget, "ratios": ratios, "alarms": alarms}
 
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -112,7 +112,7 @@ def run(names: Iterable[str], seeds: range, budget: str, jobs: int, path: Path) 
     path.parent.mkdir(parents=True, exist_ok=True)
     alarms = 0
     with ProcessPoolExecutor(jobs) as executor, path.open("a") as output:
-        futures = [executor.submit(measure, *job) for job in wanted]
+        futures = [executor.submit(measure, *job, here) for job in wanted]
         for count, future in enumerate(as_completed(futures), 1):
             row = future.result()
             output.write(json.dumps(row) + "\n")

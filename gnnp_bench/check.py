@@ -261,6 +261,8 @@ class Check:
         Properties without which the check is not applicable.
     source : str
         Where the law and its tolerance come from.
+    tolerance : str
+        What starts to matter, in words.
     physics : str
         The law in a paragraph for a physicist, and what a failure does to a simulation.
     draw, near, simpler, measure : callable
@@ -285,6 +287,7 @@ class Check:
     category: Category
     needs: frozenset[Property]
     source: str
+    tolerance: str
     physics: str
     draw: Callable[[np.random.Generator, PoolView], Case]
     measure: Callable[[Case], Measurement]

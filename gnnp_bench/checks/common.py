@@ -17,6 +17,7 @@ FORCES_S = 1e-3
 """eV/Å. A tenth of the convergence that relaxations ask for."""
 STRESS_S = 1e-4
 """eV/Å³, 16 MPa."""
+LADDER = "s = 0.1 meV/atom, 1 meV/Å, 1e-4 eV/Å³"
 CONVERGED = 0.1
 """A measurement has converged when its estimated error is this fraction of max(ν-part, 1e-3·s)."""
 TWO_ATOMS = "of two atoms or more"

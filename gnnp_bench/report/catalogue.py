@@ -47,6 +47,7 @@ def facts(check: Check) -> dict[str, str]:
     facts = {"law": plain(check.law), "category": category, "needs": listed(sorted(check.needs)) or "nothing"}
     if check.feature is not None:
         facts["may refuse"] = plain(check.feature)
+    facts["tolerance"] = plain(check.tolerance)
     facts["source"] = plain(check.source)
     return facts
 

@@ -60,6 +60,7 @@ def hill_check(**changes: object) -> Check:
         "category": "mandatory",
         "needs": ENERGY,
         "source": "a hill",
+        "tolerance": "none",
         "physics": "none",
         "draw": draw,
         "near": near,

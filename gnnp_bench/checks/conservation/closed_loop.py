@@ -88,6 +88,7 @@ CLOSED_LOOP = Check(
         "Stokes' theorem for a gradient field; periodic trapezoid rule, Trefethen and Weideman, "
         "doi:10.1137/130932132; non-conservative forces, Bigi et al., arXiv:2412.11569"
     ),
+    tolerance="s = 0.1 meV/Å, work per length of all paths",
     physics=(
         "Atoms that are moved around and put back must have cost nothing. Work around a loop means that no energy "
         "belongs to these forces: dynamics heat or cool steadily along cyclic motion (rattling, diffusion, rotation), "

@@ -106,6 +106,7 @@ CLOSED_LOOP_CELL = Check(
     category="mandatory",
     needs=frozenset({"forces", "stress"}),
     source="first law for a gradient field of positions and cell; Parrinello and Rahman, doi:10.1063/1.328693",
+    tolerance="s = 0.1 meV/Å, work per length of all paths plus V^⅓ ∮‖sym L‖",
     physics=(
         "Deforming a crystal, moving its atoms, and undoing both must have cost nothing. This ties energy, forces and "
         "stress together: a stress that belongs to another energy than the forces drives variable-cell dynamics and "

@@ -121,6 +121,7 @@ FORCE_GRADIENT = Check(
         "definition of a conservative force; Romberg extrapolation of central differences, Press et al., "
         "Numerical Recipes, 3rd ed., section 5.7"
     ),
+    tolerance="s = 1 meV/Å, and 0.1 % of the root mean square force where that is 0.5 eV/Å or more",
     physics=(
         "A force is how the energy falls when an atom moves. If forces are something else, relaxations stop where "
         "the energy is not least, dynamics gain or lose energy without end, and barriers from forces disagree with "

@@ -114,6 +114,7 @@ JACOBIAN = Check(
     category="mandatory",
     needs=frozenset({"forces"}),
     source="symmetry of second derivatives (Schwarz); λ as in Bigi et al., arXiv:2412.11569",
+    tolerance="s = 5e-4",
     physics=(
         "Force constants are second derivatives of one energy, so how atom i answers to atom j is how j answers to i. "
         "Where the matrix is not symmetric, phonon codes symmetrise an error away, frequencies depend on which "

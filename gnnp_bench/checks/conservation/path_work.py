@@ -116,6 +116,7 @@ PATH_WORK = Check(
     category="mandatory",
     needs=ENERGY_FORCES,
     source="work–energy theorem; Gauss–Legendre quadrature, Press et al., Numerical Recipes, 3rd ed., section 4.6",
+    tolerance="s = 0.1 meV/Å, work missed per length of all paths",
     physics=(
         "Along any path the forces do exactly the work by which the energy falls. Over finite paths this holds far "
         "above rounding, so that it tells errors of a few parts in 10⁵ even in float32. Where it fails, barriers and "

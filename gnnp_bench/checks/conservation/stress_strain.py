@@ -113,6 +113,7 @@ STRESS_STRAIN = Check(
     category="mandatory",
     needs=ALL_PROPERTIES,
     source="Nielsen and Martin, doi:10.1103/PhysRevB.32.3780",
+    tolerance="s = 1e-4 eV/Å³, and 0.1 % of the stress where that is 5 GPa or more",
     physics=(
         "Stress tells how the energy answers to deforming the cell. If sign, units, order of components or the volume "
         "are wrong, or stress is learned apart from the energy, cells relax to the wrong shape, barostats drive the "

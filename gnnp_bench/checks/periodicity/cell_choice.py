@@ -19,7 +19,7 @@ from gnnp_bench.check import (
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import difference, grown, on_simpler_structures
+from gnnp_bench.checks.common import LADDER, difference, grown, on_simpler_structures
 from gnnp_bench.checks.periodicity.supercell import crystals_only
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, FloatArray
 from gnnp_bench.structures.transform import change_cell
@@ -105,6 +105,7 @@ CELL_CHOICE = Check(
     category="mandatory",
     needs=ENERGY,
     source="equivalence of bases of a lattice; International Tables for Crystallography A, section 1.5",
+    tolerance=LADDER,
     physics=(
         "A crystal does not know which cell describes it. Codes and databases hand over skewed, permuted and "
         "left-handed cells; where the answer depends on them (images missed in skewed cells, a stress whose sign "

@@ -17,7 +17,7 @@ from gnnp_bench.check import (
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import difference, displaced, grown, on_simpler_structures
+from gnnp_bench.checks.common import LADDER, difference, displaced, grown, on_simpler_structures
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Capabilities
 
 MOST_CELLS = 2
@@ -85,6 +85,7 @@ LATTICE_WRAP = Check(
     category="mandatory",
     needs=ENERGY,
     source="Born–von Kármán periodicity; Ashcroft and Mermin, Solid State Physics, chapter 8",
+    tolerance=LADDER,
     physics=(
         "In a periodic structure it does not matter which of its images stands in the file. Where it does, energies "
         "jump when an atom of a running simulation crosses the border of the cell or a code wraps the coordinates."

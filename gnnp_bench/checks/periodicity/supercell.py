@@ -17,7 +17,7 @@ from gnnp_bench.check import (
     base_prediction,
     with_parameters,
 )
-from gnnp_bench.checks.common import difference, grown, on_simpler_structures
+from gnnp_bench.checks.common import LADDER, difference, grown, on_simpler_structures
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Capabilities, Prediction
 from gnnp_bench.structures.transform import supercell
 
@@ -88,6 +88,7 @@ SUPERCELL = Check(
     category="mandatory",
     needs=ENERGY,
     source="Bloch periodicity; Ashcroft and Mermin, Solid State Physics, chapter 4",
+    tolerance=LADDER,
     physics=(
         "A unit cell and any supercell of it are the same infinite crystal, so the energy per atom, the forces and "
         "the stress agree. Where this fails the potential has missed periodic images (often in cells smaller than "

@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 
 from gnnp_bench.check import Case, Check, Measurement, PoolView, Request, Residual, with_parameters
-from gnnp_bench.checks.common import difference, on_simpler_structures
+from gnnp_bench.checks.common import LADDER, difference, on_simpler_structures
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY
 from gnnp_bench.structures.transform import strain
 
@@ -75,6 +75,7 @@ CALL_HISTORY = Check(
     category="mandatory",
     needs=ENERGY,
     source="statelessness; caching in calculators: ASE documentation, Calculator.calculation_required",
+    tolerance=LADDER,
     physics=(
         "An energy belongs to a structure, not to the order of calls. Caches that miss a changed cell or species, "
         "neighbour lists reused for too long, and iterative solvers started from the last answer make results that "

@@ -102,6 +102,7 @@ FINITE_OUTPUT = Check(
     category="mandatory",
     needs=ENERGY,
     source="the contract of evaluate; docs/design.md, section 3",
+    tolerance="none: every number is finite",
     physics=(
         "Searches and simulations meet every corner: one atom, two that nearly touch, a cell gone flat. A NaN there "
         "spreads through an integrator in one step and ends, or silently freezes, a run of days."

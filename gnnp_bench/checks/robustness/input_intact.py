@@ -64,6 +64,7 @@ INPUT_INTACT = Check(
     category="mandatory",
     needs=ENERGY,
     source="the contract of evaluate; docs/design.md, section 3",
+    tolerance="none: nothing may change",
     physics=(
         "Evaluating is looking. A potential that wraps positions, turns the cell or adds arrays in the caller's "
         "structure moves atoms behind the integrator's back: velocities no longer belong to the positions, "

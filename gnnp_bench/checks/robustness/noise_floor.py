@@ -43,6 +43,7 @@ NOISE_FLOOR = Check(
     category="mandatory",
     needs=ENERGY,
     source="docs/design.md, section 4; Higham, Accuracy and Stability of Numerical Algorithms, chapter 1",
+    tolerance="exact up to ν = significance, violated above ten times that",
     physics=(
         "Every potential rounds; this measures what its rounding does to energy, forces and stress. Noise above the "
         "significance drowns differences that people compute: vacancy and phonon energies, finite-difference force "

@@ -72,6 +72,7 @@ PRECISION = Check(
     category="mandatory",
     needs=ENERGY,
     source="IEEE 754; float32 inside a float64 potential: mattersim issue 171",
+    tolerance="b = 1e-11, s = 1e-9, relative to max(1, |X|)",
     physics=(
         "Float64 promises fifteen digits. A buffer, a cast or a neighbour list left in float32 keeps seven of them, "
         "silently: finite-difference phonons, tight relaxations and energy conservation are then limited by noise "

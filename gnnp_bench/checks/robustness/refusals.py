@@ -59,6 +59,7 @@ REFUSALS = Check(
     category="informational",
     needs=ENERGY,
     source="errors should never pass silently; docs/design.md, section 5",
+    tolerance="none: nothing is answered",
     physics=(
         "A finite energy for a structure with a NaN in it looks like a result. A run that has blown up then goes on "
         "quietly, and screening ranks garbage among the candidates."

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gnnp_bench.check import Case, Check, Measurement, PoolView, with_parameters
-from gnnp_bench.checks.common import on_simpler_structures
+from gnnp_bench.checks.common import LADDER, on_simpler_structures
 from gnnp_bench.checks.symmetry.isometry import compare_turned
 from gnnp_bench.numerics.rotations import about, matrix, perturbed, random_quaternion
 from gnnp_bench.potential import ENERGY
@@ -50,6 +50,7 @@ INVERSION_CHECK = Check(
     category="mandatory",
     needs=ENERGY,
     source="parity is conserved by electromagnetism; Landau and Lifshitz, Quantum Mechanics, section 30",
+    tolerance=LADDER,
     physics=(
         "The forces that hold matter together do not tell left from right: mirror images have the same energy and "
         "mirrored forces. A potential that violates this (cross products left unpaired, pseudo-scalars taken for "

@@ -69,6 +69,7 @@ NET_FORCE = Check(
     category="mandatory",
     needs=frozenset({"forces"}),
     source="homogeneity of space (Noether); Landau and Lifshitz, Mechanics, section 7",
+    tolerance="s = 1 meV/Å",
     physics=(
         "Forces among the atoms of a structure cancel, for shifting everything costs nothing. A net force sets the "
         "centre of mass in motion: momentum is not conserved, slabs and molecules drift, and thermostats that remove "

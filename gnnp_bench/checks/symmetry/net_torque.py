@@ -55,6 +55,7 @@ NET_TORQUE = replace(
     id="symmetry/net-torque",
     law="Σᵢ (rᵢ − r̄) × Fᵢ = 0 for isolated structures; along its axis for a wire",
     source="isotropy of space (Noether); Landau and Lifshitz, Mechanics, section 9",
+    tolerance="s = 1 meV",
     physics=(
         "The forces within a molecule cannot make it spin. A net torque spins molecules and clusters up from rest: "
         "angular momentum is not conserved, rotational temperatures drift, and relaxed molecules keep turning."

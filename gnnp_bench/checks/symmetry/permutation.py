@@ -19,7 +19,7 @@ from gnnp_bench.check import (
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import difference
+from gnnp_bench.checks.common import LADDER, difference
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Prediction
 from gnnp_bench.structures.simpler import simpler_structures
 from gnnp_bench.structures.transform import permute
@@ -106,6 +106,7 @@ PERMUTATION = Check(
     category="mandatory",
     needs=ENERGY,
     source="indistinguishability of like nuclei; Behler and Parrinello, doi:10.1103/PhysRevLett.98.146401",
+    tolerance=LADDER,
     physics=(
         "The number that an atom has in a file is no property of the atom. Where energy or forces depend on it, two "
         "copies of one structure differ, atoms that change places in a liquid or by diffusion change the energy, and "

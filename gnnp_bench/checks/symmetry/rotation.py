@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gnnp_bench.check import Case, Check, Measurement, PoolView, with_parameters
-from gnnp_bench.checks.common import on_simpler_structures
+from gnnp_bench.checks.common import LADDER, on_simpler_structures
 from gnnp_bench.checks.symmetry.isometry import compare_turned
 from gnnp_bench.numerics.rotations import about, matrix, perturbed, random_quaternion
 from gnnp_bench.potential import ENERGY
@@ -53,6 +53,7 @@ ROTATION = Check(
     category="mandatory",
     needs=ENERGY,
     source="isotropy of space; e.g. Thomas et al., arXiv:1802.08219 (2018)",
+    tolerance=LADDER,
     physics=(
         "Space has no preferred direction: turning a structure as a whole changes no energy, and turns forces and "
         "stress with it. Where this fails, a crystal has a favourite orientation in the laboratory, molecules are "

@@ -85,6 +85,7 @@ SPACE_GROUP = Check(
     category="mandatory",
     needs=frozenset({"forces"}),
     source="Neumann's principle; Nye, Physical Properties of Crystals, chapter 1",
+    tolerance="s = 1 meV/Å and 1e-4 eV/Å³",
     physics=(
         "Forces and stress of an ideal crystal have its symmetry: no force where the site allows none, isotropic "
         "stress in a cubic crystal. Where a potential breaks it (a neighbour list that drops one of several equal "

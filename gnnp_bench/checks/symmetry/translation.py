@@ -18,7 +18,7 @@ from gnnp_bench.check import (
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import SAME, difference, grown, on_simpler_structures
+from gnnp_bench.checks.common import LADDER, SAME, difference, grown, on_simpler_structures
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, FloatArray
 from gnnp_bench.structures.transform import translate
 
@@ -75,6 +75,7 @@ TRANSLATION = Check(
     category="mandatory",
     needs=ENERGY,
     source="homogeneity of space; Landau and Lifshitz, Mechanics, section 7",
+    tolerance=LADDER,
     physics=(
         "Space is the same everywhere, so moving a structure as a whole changes nothing. A potential that knows where "
         "the origin is puts its atoms into a field of no physical cause: momentum is not conserved, and energies "
