@@ -27,6 +27,7 @@ def check(check_id: str, **changed: object) -> Check:
         "category": "mandatory",
         "needs": frozenset({"energy", "stress"}),
         "source": "doi:10.1000/example",
+        "tolerance": "s = 1 meV/Å",
         "physics": "Atoms do not know the order of the cell vectors. A relaxation of the cell would run away.",
         "draw": draw,
         "measure": measure,
