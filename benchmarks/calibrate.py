@@ -1,10 +1,13 @@
 """How large r/ν becomes for sound potentials under the search: the factors c of the bounds, and the false alarms.
 
-    python -m benchmarks.calibrate run --seeds 0:20 --jobs 2
-    python -m benchmarks.calibrate factors --seeds 0:20
+    python -m benchmarks.calibrate run --seeds 0:100 --jobs 2
+    python -m benchmarks.calibrate factors --seeds 0:100
+    python -m benchmarks.calibrate run --seeds 100:200 --with-kept-out --jobs 2
+    python -m benchmarks.calibrate rates --seeds 100:200
 
-`run` appends one line per potential and seed to its output and skips those that are there already, so it may be
-stopped and started at will. `factors` writes gnnp_bench/checks/calibration.json.
+Each seed certifies four of the potentials, the next seed the next four. `run` appends one line per certificate to its
+output and skips those that are there already, so it may be stopped and started at will. `factors` writes
+gnnp_bench/checks/calibration.json, `rates` writes benchmarks/results/false_alarms.json.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
@@ -22,8 +25,11 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import numpy as np
+from scipy.stats import beta, gumbel_r
+
 from benchmarks.sources import ROOT, digest
-from gnnp_bench.checks.registry import BUILT_IN, all_checks
+from gnnp_bench.checks.registry import BUILT_IN, all_checks, calibration
 from gnnp_bench.engine.evaluate import Evaluator
 from gnnp_bench.engine.pool import draw_structures, evaluate_pool
 from gnnp_bench.engine.run import explore, not_applicable
@@ -33,7 +39,9 @@ from tests.analytic import CALIBRATION, HELD_OUT
 
 MARGIN = 10.0
 SMALLEST = 10.0
+PER_SEED = 4
 OUTPUT = ROOT / "benchmarks" / "results" / "calibration.jsonl"
+RATES = ROOT / "benchmarks" / "results" / "false_alarms.json"
 FACTORS = ROOT / "gnnp_bench" / "checks" / "calibration.json"
 
 CONSTANT = -1000.0
@@ -104,11 +112,16 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
                 continue
 
 
-def run(names: Iterable[str], seeds: range, budget: str, jobs: int, path: Path) -> int:
+def share(seed: int, potentials: Sequence[str]) -> list[str]:
+    """Return the potentials that a seed certifies: the next four of them in turn."""
+    return [potentials[(PER_SEED * seed + k) % len(potentials)] for k in range(PER_SEED)]
+
+
+def run(potentials: Sequence[str], seeds: range, budget: str, jobs: int, path: Path) -> int:
     """Measure what is missing and return the number of alarms."""
     here = digest()
     done = {(r["potential"], r["seed"], r["budget"]) for r in rows(path) if r["sources"] == here}
-    wanted = [(n, s, budget) for s in seeds for n in names if (n, s, budget) not in done]
+    wanted = [(n, s, budget) for s in seeds for n in share(s, potentials) if (n, s, budget) not in done]
     path.parent.mkdir(parents=True, exist_ok=True)
     alarms = 0
     with ProcessPoolExecutor(jobs) as executor, path.open("a") as output:
@@ -119,17 +132,23 @@ def run(names: Iterable[str], seeds: range, budget: str, jobs: int, path: Path) 
             output.flush()
             alarms += len(row["alarms"])
             for alarm in row["alarms"]:
-                print(f"{row['potential']} seed {row['seed']}: {alarm}")
+                print(f"{row['potential']} seed {row['seed']}: {alarm}", flush=True)
             if count % 20 == 0:
                 print(f"{count} of {len(wanted)}", file=sys.stderr)
     return alarms
 
 
+def select(seeds: range, budget: str, path: Path) -> list[dict[str, Any]]:
+    """Return the lines of these seeds that today's sources made."""
+    here = digest()
+    return [r for r in rows(path) if r["sources"] == here and r["seed"] in seeds and r["budget"] == budget]
+
+
 def factors(seeds: range, budget: str, path: Path) -> dict[str, dict[str, float]]:
     """Return c = 10 × the largest r/ν over the seeds, rounded up to two digits, at least 10."""
-    here = digest()
-    used = [r for r in rows(path) if r["sources"] == here and r["seed"] in seeds and r["budget"] == budget]
-    missing = {(n, s) for n in POTENTIALS for s in seeds} - {(r["potential"], r["seed"]) for r in used}
+    used = [row for row in select(seeds, budget, path) if row["potential"] in POTENTIALS]
+    names = list(POTENTIALS)
+    missing = {(n, s) for s in seeds for n in share(s, names)} - {(r["potential"], r["seed"]) for r in used}
     if missing:
         raise SystemExit(f"{len(missing)} of the runs are missing or were made by other sources: `run` them first")
     largest: dict[str, dict[str, float]] = {}
@@ -147,23 +166,62 @@ def _rounded_up(value: float) -> float:
     return round(math.ceil(value / step - 1e-9) * step, 6)
 
 
+def rates(seeds: range, budget: str, path: Path) -> dict[str, Any]:
+    """Return the false alarms of certificates that calibration did not see, and what their margins foretell.
+
+    The margin of a certificate is the largest r/(c ν) of all its laws: an alarm needs a margin above 1. Maxima over
+    many cases follow a Gumbel law in their logarithm; its tail beyond 1 is the extrapolated rate (Coles, An
+    Introduction to Statistical Modeling of Extreme Values, section 3.1).
+    """
+    table = calibration()
+    used = select(seeds, budget, path)
+    if not used:
+        raise SystemExit("none of these runs is there or made by today's sources: `run` them first")
+    margins = [
+        max(
+            ratio / table[check][quantity]
+            for check, found in row["ratios"].items()
+            for quantity, ratio in found.items()
+        )
+        for row in used
+    ]
+    failures = sum(bool(row["alarms"]) for row in used)
+    location, scale = gumbel_r.fit(np.log(margins))
+    return {
+        "sources": digest(),
+        "seeds": f"{seeds.start}:{seeds.stop}",
+        "budget": budget,
+        "certificates": len(used),
+        "of kept-out potentials": sum(row["potential"] in KEPT_OUT for row in used),
+        "alarms": failures,
+        "upper 95 % limit of the rate": float(beta.ppf(0.95, failures + 1, len(used) - failures)),
+        "largest margin": max(margins),
+        "median margin": float(np.median(margins)),
+        "extrapolated rate": float(gumbel_r.sf(0.0, location, scale)),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=["run", "factors"])
+    parser.add_argument("command", choices=["run", "factors", "rates"])
     parser.add_argument("--seeds", default="0:20", help="first:end")
-    parser.add_argument("--kept-out", action="store_true", help="the potentials that calibration does not see")
+    parser.add_argument("--with-kept-out", action="store_true", help="also potentials that calibration does not see")
     parser.add_argument("--budget", default="quick")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--output", type=Path, default=OUTPUT)
     arguments = parser.parse_args()
     seeds = range(*map(int, arguments.seeds.split(":")))
     if arguments.command == "run":
-        names = KEPT_OUT if arguments.kept_out else POTENTIALS
+        names = list(ALL if arguments.with_kept_out else POTENTIALS)
         print(f"{run(names, seeds, arguments.budget, arguments.jobs, arguments.output)} alarms")
+        return
+    if arguments.command == "factors":
+        path, found = FACTORS, factors(seeds, arguments.budget, arguments.output)
     else:
-        table = factors(seeds, arguments.budget, arguments.output)
-        FACTORS.write_text(json.dumps(table, indent=2) + "\n")
-        print(json.dumps(table, indent=2))
+        path, found = RATES, rates(seeds, arguments.budget, arguments.output)
+    text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+    path.write_text(text)
+    print(text, end="")
 
 
 if __name__ == "__main__":
