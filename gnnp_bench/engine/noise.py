@@ -18,7 +18,7 @@ from gnnp_bench.check import Noise, Request
 from gnnp_bench.numerics.lines import scatter
 from gnnp_bench.numerics.rounding import representable_in_float32, ulp
 from gnnp_bench.potential import ALL_PROPERTIES, Capabilities, Prediction, Property
-from gnnp_bench.structures.lines import base_point, line
+from gnnp_bench.structures.lines import base_point, interleaved, line
 
 BASE_POINTS = 3
 LINE_POINTS = 6
@@ -49,8 +49,8 @@ def measure_noise(
     rng = np.random.default_rng(_seed_of(structure))
     half_length = HALF_LENGTH[single]
     lines = [line(base_point(structure, rng), half_length, LINE_POINTS, rng) for _ in range(base_points)]
-    predictions = yield Request([point for points in lines for point in points], ALL_PROPERTIES)
-    grouped = [predictions[i : i + LINE_POINTS] for i in range(0, len(predictions), LINE_POINTS)]
+    predictions = yield Request(interleaved(lines), ALL_PROPERTIES)
+    grouped = [predictions[i::base_points] for i in range(base_points)]
 
     def floor(quantity: Property) -> float:
         if getattr(predictions[0], quantity) is None:

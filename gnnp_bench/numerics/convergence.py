@@ -7,7 +7,9 @@ from collections.abc import Sequence
 ALLOWANCE = 10.0
 """Changes within so many ν are noise: under a search for the worst, r/ν reaches several. The bound c·ν covers them."""
 FASTEST = 0.1
-"""No faster convergence than this is believed from one ratio of changes."""
+"""No faster convergence than this is believed to go on."""
+SUDDEN = 1e-3
+"""A change that falls by more than this may be an accident: two estimates that happen to agree."""
 
 
 def remaining_error(changes: Sequence[float], noise: float) -> float:
@@ -28,4 +30,4 @@ def remaining_error(changes: Sequence[float], noise: float) -> float:
         return last
     # Half or more of the change before is no convergence to speak of: then the last change is the estimate.
     ratio = min(0.5, max(FASTEST, abs(changes[-1]) / abs(changes[-2]))) if changes[-2] else 0.5
-    return last * ratio / (1.0 - ratio)
+    return max(last * ratio / (1.0 - ratio), SUDDEN * abs(changes[-2]))

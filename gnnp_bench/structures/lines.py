@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from ase import Atoms
 
@@ -20,6 +22,15 @@ def base_point(structure: Atoms, rng: np.random.Generator) -> Atoms:
     base.set_cell(base.cell.array @ rotation.T)
     base.positions = jittered @ rotation.T + rng.uniform(-1.0, 1.0, size=3)
     return base
+
+
+def interleaved(lines: Sequence[Sequence[Atoms]]) -> list[Atoms]:
+    """Return the first points of all lines, then their second points, and so on.
+
+    A potential that lets a structure feel the one before it in a batch must not pass its defect off as noise: here the
+    one before changes as smoothly as the point itself, but for the first point of the first line.
+    """
+    return [point for points in zip(*lines, strict=True) for point in points]
 
 
 def line(base: Atoms, half_length: float, n_points: int, rng: np.random.Generator) -> list[Atoms]:

@@ -85,7 +85,7 @@ class Kinked:
 
 
 def test_a_kink_on_one_line_does_not_raise_nu() -> None:
-    """The plane lies exactly at the first base point, where it adds 1e-9 eV to the scatter along that line."""
+    """The plane lies exactly at the first base point, where it adds 1e-10 eV to the scatter along that line."""
     structure = rattled()
     sound = noise_of(smooth_pair(species=SPECIES), structure, single=False)
     from gnnp_bench.engine import noise

@@ -15,9 +15,10 @@ def test_algebraic_convergence_is_covered(power: int) -> None:
         assert remaining_error(changes, 0.0) >= 0.99 * errors[known - 1]
 
 
-def test_spectral_convergence_is_believed_up_to_a_tenth() -> None:
-    changes = [1.0, 1e-3, 1e-9]
-    assert remaining_error(changes, 0.0) == pytest.approx(1e-9 / 9)
+def test_spectral_convergence_is_believed_but_not_a_sudden_agreement() -> None:
+    assert remaining_error([1.0, 0.05], 0.0) == pytest.approx(0.05 / 9)
+    assert remaining_error([1.0, 1e-9], 0.0) == pytest.approx(1e-3)
+    assert remaining_error([1.0, 1e-3, 1e-9], 0.0) == pytest.approx(1e-6)
 
 
 def test_changes_that_do_not_shrink_are_no_convergence() -> None:

@@ -99,6 +99,6 @@ CLOSED_LOOP = Check(
     simpler=_simpler,
     measure=_measure,
     claim="conservative",
-    weight=6.0,
+    weight=8.0,
     cost=2 * FEWEST_NODES,
 )

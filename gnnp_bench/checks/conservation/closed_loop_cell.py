@@ -118,6 +118,6 @@ CLOSED_LOOP_CELL = Check(
     measure=_measure,
     applies=crystals_only,
     claim="conservative",
-    weight=6.0,
+    weight=8.0,
     cost=2 * FEWEST_NODES,
 )

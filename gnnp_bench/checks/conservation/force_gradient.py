@@ -132,6 +132,6 @@ FORCE_GRADIENT = Check(
     simpler=_simpler,
     measure=_measure,
     claim="conservative",
-    weight=3.0,
+    weight=4.0,
     cost=2 * FEWEST_LEVELS,
 )

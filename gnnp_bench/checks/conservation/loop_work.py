@@ -49,7 +49,9 @@ def loop_work(
         # The old nodes are half of the new: the change has the same standard deviation as the new sum.
         changes.append(work - previous)
         error = remaining_error(changes, noise)
-        converged = error <= CONVERGED * max(noise, 1e-3 * LOOP_S * length)
+        # Two coarse estimates may agree by accident; noise is the one reason to believe a single change.
+        believed = len(changes) > 1 or error == 0.0
+        converged = believed and error <= CONVERGED * max(noise, 1e-3 * LOOP_S * length)
         if converged or n_nodes >= MOST_NODES:
             break
     if 2.0 * np.pi * np.abs(powers).mean() <= 10.0 * noise:

@@ -127,6 +127,6 @@ PATH_WORK = Check(
     simpler=_simpler,
     measure=_measure,
     claim="conservative",
-    weight=4.0,
+    weight=6.0,
     cost=3 * FEWEST_NODES + 2,
 )

@@ -125,6 +125,6 @@ STRESS_STRAIN = Check(
     measure=_measure,
     applies=crystals_only,
     claim="conservative",
-    weight=3.0,
+    weight=4.0,
     cost=2 * FEWEST_LEVELS,
 )

@@ -11,7 +11,7 @@ from gnnp_bench.check import Case, Check, Component, Measurement, PoolView, Requ
 from gnnp_bench.checks.common import on_simpler_structures
 from gnnp_bench.numerics.lines import scatter
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Capabilities, Prediction
-from gnnp_bench.structures.lines import base_point, line
+from gnnp_bench.structures.lines import base_point, interleaved, line
 
 PRECISION_B = 1e-11
 PRECISION_S = 1e-9
@@ -40,13 +40,13 @@ def relative_roughness(structure: Atoms, seed: int) -> Generator[Request, list[P
     """
     rng = np.random.default_rng(seed)
     lines = [line(base_point(structure, rng), HALF_LENGTH, POINTS, rng) for _ in range(LINES)]
-    predictions = yield Request([point for points in lines for point in points], ALL_PROPERTIES)
+    predictions = yield Request(interleaved(lines), ALL_PROPERTIES)
     roughness = {}
     for quantity in ("energy", "forces", "stress"):
         if getattr(predictions[0], quantity) is None:
             continue
         values = np.array([getattr(p, quantity) for p in predictions])
-        per_line = values.reshape(LINES, POINTS, *values.shape[1:])
+        per_line = [values[i::LINES] for i in range(LINES)]
         relative = [scatter(v, ORDER).max() / max(1.0, float(np.abs(v).max())) for v in per_line]
         roughness[quantity] = float(np.median(relative))
     return roughness

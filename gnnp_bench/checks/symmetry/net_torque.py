@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
-from gnnp_bench.check import Case, Component, Measurement, PoolView, Residual, Sample, vacuous
+from gnnp_bench.check import Case, Component, Measurement, PoolView, Residual, Sample, vacuous, with_parameters
 from gnnp_bench.checks.common import forces_vanish
 from gnnp_bench.checks.symmetry.net_force import AMPLITUDES, NET_FORCE, displaced_prediction
+from gnnp_bench.numerics.rotations import about, matrix, perturbed, random_quaternion
 from gnnp_bench.potential import Capabilities, FloatArray
+from gnnp_bench.structures.transform import rotate
 
+IDENTITY = about((0, 0, 1), 0)
+SMALL_TURN = 0.3
+"""radian"""
 TORQUE_S = 1e-3
 """eV"""
 
@@ -27,11 +33,29 @@ def _suitable(sample: Sample) -> bool:
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     sample = view.pick(rng, _suitable, "isolated, or periodic in one direction, of two atoms or more")
-    return sample.case({"amplitude": float(rng.choice(AMPLITUDES)), "seed": int(rng.integers(2**31))})
+    # A torque that comes from a preferred direction depends on how the structure is turned against it.
+    rotation = random_quaternion(rng)
+    return sample.case({"amplitude": float(rng.choice(AMPLITUDES)), "seed": _seed(rng), "rotation": rotation})
+
+
+def _near(rng: np.random.Generator, case: Case) -> Case:
+    rotation = perturbed(rng, case.parameters["rotation"], SMALL_TURN)
+    return with_parameters(case, seed=_seed(rng), rotation=rotation)
+
+
+def _seed(rng: np.random.Generator) -> int:
+    return int(rng.integers(2**31))
+
+
+def _simpler(case: Case) -> Iterator[Case]:
+    if case.parameters["rotation"] != IDENTITY:
+        yield with_parameters(case, rotation=IDENTITY)
+    yield from NET_FORCE.simpler(case)
 
 
 def _measure(case: Case) -> Measurement:
-    structure, prediction = yield from displaced_prediction(case)
+    turned = rotate(case.structure, matrix(case.parameters["rotation"]))
+    structure, prediction = yield from displaced_prediction(replace(case, structure=turned, base=None))
     assert prediction.forces is not None
     if forces_vanish(prediction.forces, case.nu):
         return vacuous("all forces vanish")
@@ -61,6 +85,8 @@ NET_TORQUE = replace(
         "angular momentum is not conserved, rotational temperatures drift, and relaxed molecules keep turning."
     ),
     draw=_draw,
+    near=_near,
+    simpler=_simpler,
     measure=_measure,
     applies=_applies,
 )
