@@ -100,5 +100,5 @@ CLOSED_LOOP = Check(
     measure=_measure,
     claim="conservative",
     weight=8.0,
-    cost=2 * FEWEST_NODES,
+    cost=8 * FEWEST_NODES,
 )

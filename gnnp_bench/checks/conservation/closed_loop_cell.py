@@ -119,5 +119,5 @@ CLOSED_LOOP_CELL = Check(
     applies=crystals_only,
     claim="conservative",
     weight=8.0,
-    cost=2 * FEWEST_NODES,
+    cost=8 * FEWEST_NODES,
 )

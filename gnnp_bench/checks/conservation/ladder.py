@@ -13,7 +13,7 @@ from gnnp_bench.numerics.differences import Derivative, romberg
 from gnnp_bench.potential import ENERGY, FloatArray, Prediction
 
 FEWEST_LEVELS = 4
-MOST_LEVELS = 6
+MOST_LEVELS = 7
 
 
 def energy_derivative(

@@ -60,10 +60,9 @@ def _changed(structure: Atoms, change: str, seed: int) -> Atoms:
         changed.positions = changed.positions + rng.normal(scale=NUDGE, size=changed.positions.shape)
     elif change == "cell":  # the cell alone: positions stay to the last bit
         changed.set_cell(changed.cell.array * (1.0 + NUDGE))
-    elif change == "species":  # species alone: two unlike atoms trade places
+    elif change == "species":  # one atom becomes another; a mere swap may be a symmetry of the crystal
         numbers = changed.numbers.copy()
-        other = int(np.flatnonzero(numbers != numbers[0])[0])
-        numbers[[0, other]] = numbers[[other, 0]]
+        numbers[0] = numbers[np.flatnonzero(numbers != numbers[0])[0]]
         changed.numbers = numbers
     elif change != "nothing":
         raise ValueError(f"change must be one of {', '.join(CHANGES)}, got {change!r}")

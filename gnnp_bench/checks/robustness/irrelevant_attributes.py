@@ -44,7 +44,7 @@ def _dressed(structure: Atoms, attributes: list[str], seed: int) -> Atoms:
     dressed: Atoms = structure.copy()
     n_atoms = len(dressed)
     if "masses" in attributes:
-        dressed.set_masses(rng.uniform(1.0, 300.0, size=n_atoms))
+        dressed.set_masses(dressed.get_masses() * np.exp(rng.normal(size=n_atoms)))
     if "momenta" in attributes:
         dressed.set_momenta(10.0 * rng.normal(size=(n_atoms, 3)))
     if "tags" in attributes:
