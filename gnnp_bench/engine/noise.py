@@ -30,7 +30,7 @@ SINGLE_ROUGHNESS = 1e-10
 """Relative to the output: between what float64 and what float32 rounding leave."""
 VANISHING = 1e-6
 TERMS = 100
-"""Neighbours within a usual cutoff, whose forces are summed."""
+"""Neighbours within a usual cutoff, whose forces and energies are summed."""
 
 
 def measure_noise(
@@ -59,11 +59,16 @@ def measure_noise(
         measured = upper_limit(base_points) * float(np.median([scatter(points, ORDER).max() for points in values]))
         return max(measured, ulp(float(np.abs(values).max()), single=representable_in_float32(values)))
 
-    energy, forces, stress = floor("energy"), floor("forces"), floor("stress")
+    n_atoms = len(structure)
+    energy, forces, stress = floor("energy") / n_atoms, floor("forces"), floor("stress")
+    # An ideal crystal at rest repeats one rounding in every term; its energy is off by more than jittered ones scatter.
+    energies = np.array([p.energy for p in predictions])
+    per_atom = ulp(float(np.abs(energies).max()) / n_atoms, single=representable_in_float32(energies))
+    energy = max(energy, math.sqrt(TERMS / n_atoms) * per_atom)
     if predictions[0].forces is not None:
         # Terms of one atom's own images cancel to the last bit, and do so in no larger description of the crystal.
         forces = max(forces, math.sqrt(TERMS) * ulp(_force_scale(structure, predictions), single=single))
-    return Noise(energy / len(structure), forces, stress)
+    return Noise(energy, forces, stress)
 
 
 def _force_scale(structure: Atoms, predictions: list[Prediction]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.engine.replay import replay
 from gnnp_bench.engine.run import run, select
 from gnnp_bench.engine.settings import Settings, Step
-from gnnp_bench.potential import Potential, Prediction, Unsupported
+from gnnp_bench.potential import Potential, Prediction, Property, Unsupported, periodicity_of
 from tests.analytic import embedded_atom, smooth_pair
 from tests.engine.recording import Recording
 from tests.mutants import plant
@@ -223,3 +223,43 @@ def test_no_check_is_lost_between_registry_and_certificate() -> None:
     certificate = certify(smooth_pair(species=SPECIES))
     assert [result.id for result in certificate.checks] == [check.id for check in all_checks()]
     assert msgspec.json.decode(encode(certificate))["schema_version"] == 1
+
+
+class Restricted:
+    """A sound potential that can do less than the one inside."""
+
+    name = "restricted"
+
+    def __init__(self, **capabilities: Any) -> None:
+        self.inside = embedded_atom(species=SPECIES)
+        self.capabilities = replace(self.inside.capabilities, **capabilities)
+
+    def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        assert properties <= self.capabilities.properties
+        for structure in structures:
+            if periodicity_of(structure) not in self.capabilities.periodicity:
+                raise Unsupported(f"{periodicity_of(structure)} structures")
+        return self.inside.evaluate(structures, properties)
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "not_applicable"),
+    [
+        ({"properties": frozenset({"energy"})}, "conservation/force-gradient"),
+        ({"properties": frozenset({"energy", "forces"})}, "conservation/stress-strain"),
+        ({"periodicity": frozenset({"isolated"})}, "periodicity/supercell"),
+        ({"periodicity": frozenset({"periodic"})}, "periodicity/partial"),
+        ({"species": ("Cu",)}, None),
+        ({"claims": frozenset()}, None),
+        ({"dtype": None}, "robustness/precision"),
+    ],
+)
+def test_potentials_that_can_do_less_are_certified_for_what_they_can(
+    capabilities: dict[str, Any], not_applicable: str | None
+) -> None:
+    certificate = certify(Restricted(**capabilities))
+    results = by_id(certificate)
+    assert certificate.verdict == "certified", [(r.id, r.status, r.reason) for r in certificate.checks]
+    if not_applicable is not None:
+        assert results[not_applicable].status == "not_applicable"
+        assert results[not_applicable].reason

@@ -81,6 +81,8 @@ def _measure(case: Case) -> Measurement:
     structure = case.structure
     length = float(np.linalg.norm(displacement, axis=1).sum())
     size = float(np.linalg.norm(displacement))
+    # Along a short path 0.1 meV in all is what matters, as for any total energy.
+    significance = LOOP_S * max(1.0, 1.0 / length)
     start, end = yield Request([structure, displaced(structure, displacement)], ENERGY_FORCES)
     works: list[float] = []
     n_nodes = FEWEST_NODES
@@ -96,7 +98,7 @@ def _measure(case: Case) -> Measurement:
         noise = quadrature + case.nu.energy * len(structure)
         if len(works) > 1:
             error = remaining_error(np.diff(works).tolist(), quadrature)
-            converged = error <= CONVERGED * max(noise, 1e-3 * LOOP_S * length)
+            converged = error <= CONVERGED * max(noise, 1e-3 * significance * length)
             if converged or n_nodes >= MOST_NODES:
                 break
         n_nodes *= 2
@@ -104,7 +106,7 @@ def _measure(case: Case) -> Measurement:
         return vacuous("no force acts along the path")
     residual = abs(works[-1] + end.energy - start.energy) / length
     component = Component(
-        "mean force", residual, LOOP_S, "eV/Å", noise=noise / length, error=error / length, converged=converged
+        "mean force", residual, significance, "eV/Å", noise=noise / length, error=error / length, converged=converged
     )
     note = None if converged else f"the forces are rough along the path: {n_nodes} points do not settle their work"
     return Residual((component,), note=note)
@@ -116,7 +118,7 @@ PATH_WORK = Check(
     category="mandatory",
     needs=ENERGY_FORCES,
     source="work–energy theorem; Gauss–Legendre quadrature, Press et al., Numerical Recipes, 3rd ed., section 4.6",
-    tolerance="s = 0.1 meV/Å, work missed per length of all paths",
+    tolerance="s = 0.1 meV/Å, work missed per length of all paths, or 0.1 meV in all where that is more",
     physics=(
         "Along any path the forces do exactly the work by which the energy falls. Over finite paths this holds far "
         "above rounding, so that it tells errors of a few parts in 10⁵ even in float32. Where it fails, barriers and "

@@ -1,0 +1,93 @@
+"""Mutants as the strength scan and its test judge them: where each defect is planted, and by which certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from gnnp_bench.certificate.result import CheckResult
+from gnnp_bench.checks.registry import all_checks
+from gnnp_bench.engine.run import run
+from gnnp_bench.engine.settings import Settings
+from gnnp_bench.potential import Potential
+from tests.analytic import AnalyticPotential, embedded_atom, smooth_pair, three_body
+from tests.analytic.graph import DType
+from tests.mutants import Mutant, plant
+
+Claims: TypeAlias = Literal["claimed", "unclaimed"]
+
+CLAIMS: tuple[Claims, ...] = ("claimed", "unclaimed")
+DTYPES: tuple[DType, ...] = ("float64", "float32")
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The sound potential into which a defect is planted."""
+
+    make: Callable[..., AnalyticPotential]
+    cutoff: float
+    offset: float = 0.0
+
+    def __str__(self) -> str:
+        offset = f", {self.offset:g} eV" if self.offset else ""
+        return f"{self.make.__name__}, {self.cutoff:g} Å{offset}"
+
+    def potential(self, dtype: DType, claims: Claims) -> AnalyticPotential:
+        """Return the potential, with all its claims or with none."""
+        potential = self.make(self.cutoff, dtype=dtype, offset=self.offset)
+        if claims == "claimed":
+            return potential
+        return replace(potential, capabilities=replace(potential.capabilities, claims=frozenset()))
+
+
+USUAL = Base(embedded_atom, 6.0)
+BASES: Mapping[str, Base] = {
+    "cubic-harmonic": Base(three_body, 5.0),
+    "index-order": Base(smooth_pair, 6.0),
+    "external-field": Base(smooth_pair, 6.0),
+    "parity-odd": Base(three_body, 5.0),
+    "misread-moments": Base(smooth_pair, 6.0),
+    "images-beyond-two-shells": Base(smooth_pair, 8.0),
+    "minimum-image": Base(smooth_pair, 6.0),
+    "net-force": Base(smooth_pair, 6.0),
+    "curl": Base(smooth_pair, 6.0),
+    "non-central": Base(three_body, 5.0),
+    "shear-halved": Base(three_body, 5.0),
+    "batch-leak": Base(smooth_pair, 3.3),
+    "warm-start": Base(smooth_pair, 3.3),
+    "float32-inside-constant": Base(embedded_atom, 6.0, -1000.0),
+    "energy-on-request": Base(smooth_pair, 6.0, -10.0),
+    "mass-leak": Base(smooth_pair, 3.3),
+}
+"""Where the defect shows, with every functional form and cutoff in use; `USUAL` for the others."""
+
+
+def base_of(mutant: Mutant) -> Base:
+    """Return the sound potential that a defect is planted into."""
+    return BASES.get(mutant.name, USUAL)
+
+
+def maker(mutant: Mutant, dtype: DType, claims: Claims, strength: float) -> Callable[[], Potential]:
+    """Return a function that makes the mutant anew, without memory."""
+    return lambda: plant(mutant.name, base_of(mutant).potential(dtype, claims), strength)
+
+
+def dtypes_of(mutant: Mutant) -> tuple[DType, ...]:
+    """Return the precisions in which a mutant is a defect."""
+    return ("float64",) if mutant.unit == "mantissa spacing" else DTYPES
+
+
+def judge(
+    mutant: Mutant, dtype: DType, claims: Claims, strength: float, seed: int, only: Iterable[str] = ()
+) -> tuple[CheckResult, ...]:
+    """Return what a quick certificate says of a mutant, all checks or some of them."""
+    make = maker(mutant, dtype, claims, strength)
+    settings = Settings(spec=mutant.name, budget="quick", seed=seed, only=tuple(only))
+    *_, last = run(make(), all_checks(), settings, reload=make)
+    return last.certificate.checks
+
+
+def killed_by(results: Iterable[CheckResult]) -> set[str]:
+    """Return the ids of the checks that failed; an informational one never does, and tells by its grade."""
+    return {r.id for r in results if r.status == "fail" or (r.category == "informational" and r.grade == "violated")}
