@@ -62,7 +62,7 @@ def test_rotation_residuals_are_a_few_nu(make, dtype, offset) -> None:
 def test_a_float64_constant_on_a_float32_energy_does_not_hide_its_rounding() -> None:
     plain = noise_of(smooth_pair(species=SPECIES, dtype="float32"), rattled(), single=True)
     shifted = noise_of(smooth_pair(species=SPECIES, dtype="float32", offset=-1000.0), rattled(), single=True)
-    assert 0.3 < shifted.energy / plain.energy < 3.0
+    assert 0.1 < shifted.energy / plain.energy < 3.0
 
 
 @dataclass(frozen=True, slots=True)
