@@ -23,12 +23,16 @@ class Derivative:
         Estimated truncation error; what noise alone explains of it is taken out.
     step : float
         The smallest step that entered.
+    weights : (n_levels,) array
+        With which the central difference quotients of the levels entered; they sum to 1. The same weights take any
+        other function that is even in the step to step zero.
     """
 
     value: float
     noise: float
     error: float
     step: float
+    weights: FloatArray
 
 
 def romberg(differences: FloatArray, steps: FloatArray, noise: float) -> Derivative:
@@ -73,7 +77,7 @@ def romberg(differences: FloatArray, steps: FloatArray, noise: float) -> Derivat
             for other in (table[j - 1][k], table[j - 1][k - 1], finest):
                 change = abs(value - float(other @ differences))
                 error = max(error, change - ALLOWANCE * noise * deviation(row - other))
-            candidate = Derivative(value, deviation(row), error, float(steps[k]))
+            candidate = Derivative(value, deviation(row), error, float(steps[k]), row * 2.0 * steps)
             if best is None or _doubt(candidate, noise) < _doubt(best, noise):
                 best = candidate
     assert best is not None

@@ -20,7 +20,7 @@ from gnnp_bench.check import (
 )
 from gnnp_bench.checks.common import displaced, force_significance, forces_vanish
 from gnnp_bench.checks.conservation.ladder import FEWEST_LEVELS, energy_derivative
-from gnnp_bench.potential import ENERGY_FORCES, FloatArray
+from gnnp_bench.potential import ENERGY_FORCES, FloatArray, Prediction
 from gnnp_bench.structures.simpler import simpler_structures
 
 LARGEST_STEP = 0.064
@@ -76,12 +76,15 @@ def _measure(case: Case) -> Measurement:
     # The step is a length along a unit direction: atoms move by `LARGEST_STEP` in the root mean square.
     derivative, converged = yield from energy_derivative(
         lambda h: displaced(case.structure, h * direction),
+        lambda prediction, _: _slope(prediction, direction),
+        _slope(base, direction),
         LARGEST_STEP * float(np.sqrt(n_moving)),
-        noise,
+        ENERGY_FORCES,
+        noise=noise,
+        slope_noise=case.nu.forces,
         tolerance=1e-3 * significance * scale,
-        other_noise=case.nu.forces,
     )
-    residual = abs(derivative.value + float(np.sum(base.forces * direction))) / scale
+    residual = abs(derivative.value - _slope(base, direction)) / scale
     component = Component(
         "forces",
         residual,
@@ -92,6 +95,12 @@ def _measure(case: Case) -> Measurement:
         converged=converged,
     )
     return Residual((component,), note=None if converged else "the energy is rough along this direction")
+
+
+def _slope(prediction: Prediction, direction: FloatArray) -> float:
+    """Return dE/dh = -F · u along the direction, eV/Å."""
+    assert prediction.forces is not None
+    return -float(np.sum(prediction.forces * direction))
 
 
 def _aligned(direction: FloatArray, forces: FloatArray) -> float:
