@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +36,12 @@ class Derivative:
     weights: FloatArray
 
 
-def romberg(differences: FloatArray, steps: FloatArray, noise: float) -> Derivative:
+def romberg(
+    differences: FloatArray,
+    steps: FloatArray,
+    noise: float,
+    passed_over: Callable[[FloatArray], float] = lambda weights: 0.0,
+) -> Derivative:
     """Extrapolate central differences to zero step and take the entry whose *estimated* error is least.
 
     Romberg's scheme: D(h) = [f(h) - f(-h)]/2h has an expansion in h², so that
@@ -50,6 +56,8 @@ def romberg(differences: FloatArray, steps: FloatArray, noise: float) -> Derivat
         h, each half of the one before.
     noise : float
         Standard deviation of the noise on one function value.
+    passed_over : callable
+        Takes the weights of an entry and returns an error that is known from elsewhere.
     """
     if len(steps) < 2 or not np.allclose(steps[1:] * 2.0, steps[:-1], rtol=1e-12):
         raise ValueError("steps must be two or more, each half of the one before")
@@ -77,7 +85,8 @@ def romberg(differences: FloatArray, steps: FloatArray, noise: float) -> Derivat
             for other in (table[j - 1][k], table[j - 1][k - 1], finest):
                 change = abs(value - float(other @ differences))
                 error = max(error, change - ALLOWANCE * noise * deviation(row - other))
-            candidate = Derivative(value, deviation(row), error, float(steps[k]), row * 2.0 * steps)
+            entering = row * 2.0 * steps
+            candidate = Derivative(value, deviation(row), max(error, passed_over(entering)), float(steps[k]), entering)
             if best is None or _doubt(candidate, noise) < _doubt(best, noise):
                 best = candidate
     assert best is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from ase import Atoms
@@ -68,12 +68,15 @@ def energy_derivative(
         for h, up, down in zip(steps[known:wanted], predictions[::2], predictions[1::2], strict=True):
             differences.append(up.energy - down.energy)
             slopes.append((slope(up, h) + slope(down, -h)) / 2.0)
-        derivative = romberg(np.array(differences), steps[:wanted], noise)
-        passed_over = abs(float(derivative.weights @ np.array(slopes)) - here)
-        scatter = slope_noise * (1.0 + float(np.linalg.norm(derivative.weights)))
-        derivative = replace(derivative, error=max(derivative.error, passed_over - ALLOWANCE * scatter))
+        passed_over = partial(_passed_over, np.array(slopes), here, slope_noise)
+        derivative = romberg(np.array(differences), steps[:wanted], noise, passed_over)
         explained = derivative.noise * noise + slope_noise
         converged = derivative.error <= CONVERGED * max(explained, tolerance)
         if converged:
             break
     return derivative, converged
+
+
+def _passed_over(slopes: FloatArray, here: float, noise: float, weights: FloatArray) -> float:
+    missed = abs(float(weights @ slopes) - here)
+    return missed - ALLOWANCE * noise * (1.0 + float(np.linalg.norm(weights)))
