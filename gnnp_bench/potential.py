@@ -109,6 +109,16 @@ class Identity:
     """Where a potential comes from: what a certificate records so that its subject can be found again.
 
     A potential may carry one as its attribute `identity`.
+
+    Attributes
+    ----------
+    version : str or None
+    weights_sha256 : str or None
+        Hexadecimal.
+    parameters : int or None
+        Number of trained parameters.
+    packages : tuple of str
+        Names of the distributions it needs, whose versions the certificate records.
     """
 
     version: str | None = None

@@ -166,7 +166,7 @@ def _identity(package: str) -> Identity:
     for name in itertools.chain((package,), _distributions(package)):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             version = importlib.metadata.version(name)
-            return Identity(version=version, packages=(f"{name}=={version}",))
+            return Identity(version=version, packages=(name,))
     return Identity()
 
 

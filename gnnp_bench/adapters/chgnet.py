@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.metadata
 import io
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -144,7 +143,7 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
             version=version,
             weights_sha256=_sha256(version),
             parameters=int(model.n_params),
-            packages=tuple(f"{name}=={importlib.metadata.version(name)}" for name in ("chgnet", "pymatgen", "torch")),
+            packages=("chgnet", "pymatgen", "torch"),
         ),
     )
 

@@ -309,7 +309,7 @@ def test_identity(version: str, models: dict[str, CHGNet]) -> None:
     assert potential.identity.version == version
     assert potential.identity.weights_sha256 == hashlib.sha256(weights.read_bytes()).hexdigest()
     assert potential.identity.parameters == sum(p.numel() for p in models[version].parameters())
-    assert f"chgnet=={chgnet.__version__}" in potential.identity.packages
+    assert "chgnet" in potential.identity.packages
     again = loaded.reload()
     assert isinstance(again, ChgnetPotential)
     assert again.model is not potential.model
