@@ -203,16 +203,16 @@ def summarise(path: Path) -> dict[str, Any]:
     Raises
     ------
     SystemExit
-        If a mutant is missing from the lines of today's sources.
+        If a mutant is missing in float64 from the lines of today's sources. In float32 it may be: the page shows a
+        dash for it.
     """
     here = digest(PARTS)
     lines = {(r["mutant"], r["dtype"]): r for r in rows(path) if r["sources"] == here}
-    missing = [job for job in jobs_of("*") if job not in lines]
+    missing = [job for job in jobs_of("*") if job not in lines and job[1] == "float64"]
     if missing:
         raise SystemExit(f"{len(missing)} of the mutants are missing or were judged by other sources: `run` them first")
     mutants: dict[str, dict[str, Any]] = {name: {"base": str(base_of(MUTANTS[name]))} for name in MUTANTS}
-    for name, dtype in jobs_of("*"):
-        row = lines[name, dtype]
+    for (name, dtype), row in lines.items():
         mutants[name][dtype] = {"checks": row["checks"], "certificates": row["certificates"]}
     return {"sources": here, "budget": "quick", "seeds": list(SEEDS), "mutants": _rounded(mutants)}
 

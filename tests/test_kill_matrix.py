@@ -39,8 +39,10 @@ def test_defects_are_noticed_at_their_required_strength_and_by_no_other_check(na
     assert strengths.keys() == mutant.must_fail
     missed = [c for c, at in strengths.items() if c not in killed_by(judge(mutant, dtype, claims, at, 0, [c]))]
     assert not missed
-    results = judge(mutant, dtype, claims, max(strengths.values()), 0, _unrelated(mutant))
-    assert not [result for result in results if result.status == "fail"]
+    bystanders = _unrelated(mutant)
+    if bystanders:  # a potential that answers at random has none: every law may fail
+        results = judge(mutant, dtype, claims, max(strengths.values()), 0, bystanders)
+        assert not [result for result in results if result.status == "fail"]
 
 
 def test_every_seed_notices_every_defect() -> None:
