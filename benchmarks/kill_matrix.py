@@ -86,7 +86,7 @@ significance; their mutants are judged at their own strength.
 {NOTICED}: has to notice, and does, in every one of these certificates, claimed and not, float64 and (where the table
 above has numbers for it) float32. {ALSO}: noticed as well in one of these
 certificates at least, at the largest of the strengths above, and named by the mutant as a check that may. No check
-notices a mutant that does not name it.
+notices a mutant that does not name it. These certificates are of seed 0.
 
 {matrix(summary)}
 
