@@ -1,18 +1,23 @@
-"""The pool of a certificate: its structures, with the potential's predictions and ν on each."""
+"""The pool of a certificate: its structures, with the potential's predictions and ν on each.
+
+It is evaluated in shards, values that another process can work on. What goes into a shard does not depend on who
+works on it: batch company moves a float32 energy by an ulp.
+"""
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from ase import Atoms
 
 from gnnp_bench.check import Request, Sample
 from gnnp_bench.checks.robustness.precision import relative_roughness
-from gnnp_bench.engine.evaluate import Done, Evaluator, Failed, describe, is_refusal
+from gnnp_bench.engine.evaluate import Evaluator, Failed, describe, is_refusal
 from gnnp_bench.engine.noise import looks_single, measure_noise
 from gnnp_bench.potential import ALL_PROPERTIES, Capabilities, Prediction
 from gnnp_bench.structures.build import build
@@ -23,6 +28,39 @@ T = TypeVar("T")
 LOOKED_AT = 3
 SHARD = 4
 """Structures evaluated together. Fixed, so that batches and hence results do not depend on the number of workers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A few structures of the pool, and what is to be found out about them.
+
+    Attributes
+    ----------
+    task : "predictions", "roughness" or "noise"
+    structures : tuple of Atoms
+    single : bool
+        The potential computes in float32; the noise floor is measured accordingly.
+    """
+
+    task: Literal["predictions", "roughness", "noise"]
+    structures: tuple[Atoms, ...]
+    single: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Why the potential has no answer for a structure, and whether it refused it clearly.
+
+    In words: exceptions of other packages need not survive the way from one process to another.
+    """
+
+    message: str
+    refused: bool
+
+
+Answer: TypeAlias = Any
+"""Prediction, mapping of quantity to roughness, or Noise, as the task of the shard is."""
+Answers: TypeAlias = list[Answer | Unanswered]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,32 +93,51 @@ def draw_structures(capabilities: Capabilities, size: int, seed: int) -> list[At
 
 def evaluate_pool(evaluator: Evaluator, structures: Sequence[Atoms]) -> Pool:
     """Evaluate every structure and measure ν on it."""
-    capabilities = evaluator.potential.capabilities
-    outcomes = _in_shards(evaluator, [_predict(structure) for structure in structures])
-    kept = [(s, o.value) for s, o in zip(structures, outcomes, strict=True) if isinstance(o, Done)]
-    single = looks_single(capabilities, _roughness(evaluator, [structure for structure, _ in kept]))
-    noises = _in_shards(evaluator, [measure_noise(s, single=single) for s, _ in kept])
+    stages = stages_of(structures, evaluator.potential.capabilities)
+    shards = next(stages)
+    while True:
+        try:
+            shards = stages.send([answers(evaluator, shard) for shard in shards])
+        except StopIteration as stop:
+            pool: Pool = stop.value
+            return pool
+
+
+def answers(evaluator: Evaluator, shard: Shard) -> Answers:
+    """Return what a shard asks for, one answer per structure."""
+    if shard.task == "predictions":
+        return _driven(evaluator, [_predict(structure) for structure in shard.structures])
+    if shard.task == "roughness":
+        return _driven(evaluator, [relative_roughness(s, seed) for seed, s in enumerate(shard.structures)])
+    return _driven(evaluator, [measure_noise(s, single=shard.single) for s in shard.structures])
+
+
+def stages_of(structures: Sequence[Atoms], capabilities: Capabilities) -> Generator[list[Shard], list[Answers], Pool]:
+    """Yield the shards of one stage after the other, be sent their answers in the same order, and return the pool.
+
+    The shards of one stage may be worked on side by side.
+    """
+    predictions = yield _shards("predictions", structures)
+    answered = list(zip(structures, itertools.chain.from_iterable(predictions), strict=True))
+    kept = [(structure, answer) for structure, answer in answered if not isinstance(answer, Unanswered)]
+    rough: Answers = []
+    if kept and capabilities.dtype != "float32":
+        looked_at = [s for s, _ in kept if len(s) > 1][:LOOKED_AT] or [kept[0][0]]
+        (rough,) = yield [Shard("roughness", tuple(looked_at))]
+    single = looks_single(capabilities, [found for found in rough if not isinstance(found, Unanswered)])
+    noises = yield _shards("noise", [structure for structure, _ in kept], single=single)
+    measured = list(zip(kept, itertools.chain.from_iterable(noises), strict=True))
     samples: list[Sample] = []
     refused: list[str] = []
     failures: list[str] = []
-    for structure, outcome in zip(structures, outcomes, strict=True):
-        if isinstance(outcome, Failed):
-            _file(structure, outcome, refused, failures)
-    for (structure, prediction), noise in zip(kept, noises, strict=True):
-        if isinstance(noise, Failed):
-            _file(structure, noise, refused, failures)
-        else:
-            samples.append(Sample(len(samples), structure, prediction, noise.value))
+    unanswered = [(s, answer) for s, answer in answered if isinstance(answer, Unanswered)]
+    unanswered += [(s, noise) for (s, _), noise in measured if isinstance(noise, Unanswered)]
+    for structure, why in unanswered:
+        (refused if why.refused else failures).append(f"{structure.get_chemical_formula()}: {why.message}")
+    for (structure, prediction), noise in measured:
+        if not isinstance(noise, Unanswered):
+            samples.append(Sample(len(samples), structure, prediction, noise))
     return Pool(tuple(samples), tuple(refused), tuple(failures), single)
-
-
-def _roughness(evaluator: Evaluator, structures: Sequence[Atoms]) -> list[dict[str, float]]:
-    """Return how rough the outputs are on the smallest structures; nothing where float32 is declared anyway."""
-    if evaluator.potential.capabilities.dtype == "float32":
-        return []
-    looked_at = [s for s in structures if len(s) > 1][:LOOKED_AT] or list(structures[:1])
-    outcomes = evaluator.drive([relative_roughness(s, seed) for seed, s in enumerate(looked_at)])
-    return [outcome.value for outcome in outcomes if isinstance(outcome, Done)]
 
 
 def _predict(structure: Atoms) -> Generator[Request, list[Prediction], Prediction]:
@@ -88,15 +145,13 @@ def _predict(structure: Atoms) -> Generator[Request, list[Prediction], Predictio
     return prediction
 
 
-def _in_shards(
-    evaluator: Evaluator, generators: Sequence[Generator[Request, list[Prediction], T]]
-) -> list[Done[T] | Failed]:
-    outcomes: list[Done[T] | Failed] = []
-    for first in range(0, len(generators), SHARD):
-        outcomes.extend(evaluator.drive(generators[first : first + SHARD]))
-    return outcomes
+def _driven(evaluator: Evaluator, generators: Sequence[Generator[Request, list[Prediction], T]]) -> Answers:
+    return [
+        Unanswered(describe(outcome.error), is_refusal(outcome)) if isinstance(outcome, Failed) else outcome.value
+        for outcome in evaluator.drive(generators)
+    ]
 
 
-def _file(structure: Atoms, outcome: Failed, refused: list[str], failures: list[str]) -> None:
-    message = f"{structure.get_chemical_formula()}: {describe(outcome.error)}"
-    (refused if is_refusal(outcome) else failures).append(message)
+def _shards(task: Literal["predictions", "noise"], structures: Sequence[Atoms], *, single: bool = False) -> list[Shard]:
+    groups = [tuple(structures[first : first + SHARD]) for first in range(0, len(structures), SHARD)]
+    return [Shard(task, group, single) for group in groups]

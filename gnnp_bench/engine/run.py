@@ -1,36 +1,51 @@
-"""Potential + checks + budget → the steps of a certificate. Knows neither pytest nor torch."""
+"""Potential + checks + budget → the steps of a certificate. Knows neither pytest nor torch.
+
+`run` goes through all of it in this process. Its parts are there for those that go about it in another way:
+`prepare` evaluates the pool, `judge` one check, `assemble.assemble` makes a certificate of what was found.
+"""
 
 from __future__ import annotations
 
 import fnmatch
 import time
+import traceback
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gnnp_bench.certificate.provenance import environment
-from gnnp_bench.certificate.result import (
-    Certificate,
-    CheckResult,
-    NoiseRecord,
-    PotentialRecord,
-)
-from gnnp_bench.certificate.verdict import decide
+from gnnp_bench.certificate.result import Certificate, CheckResult
 from gnnp_bench.check import Check, PoolView
-from gnnp_bench.engine.evaluate import Evaluator
+from gnnp_bench.engine.assemble import Growth, Judgement, begin, subject_of
+from gnnp_bench.engine.evaluate import Evaluator, describe
 from gnnp_bench.engine.outcome import result_of, without_cases
 from gnnp_bench.engine.pool import Pool, draw_structures, evaluate_pool
 from gnnp_bench.engine.search import Findings, Rules, search
 from gnnp_bench.engine.settings import EVALUATIONS, POOL_SIZE, SIGNIFICANCE_SCALE, Settings, Step
 from gnnp_bench.engine.simplify import simplify
-from gnnp_bench.potential import Capabilities, Identity, Potential
+from gnnp_bench.potential import Capabilities, Potential, PotentialError
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What all checks of one certificate share.
+
+    Attributes
+    ----------
+    start : Certificate
+        The certificate before the first check.
+    pool : Pool
+    """
+
+    start: Certificate
+    pool: Pool
 
 
 def run(
     potential: Potential, checks: Sequence[Check], settings: Settings, *, reload: Callable[[], Potential]
 ) -> Iterator[Step]:
-    """Judge a potential by checks and yield the certificate as it grows.
+    """Judge a potential by checks in this process and yield the certificate as it grows.
 
     The first step comes after the pool was evaluated, then one per check; only the last certificate is complete.
 
@@ -47,49 +62,66 @@ def run(
     ------
     ValueError
         If no check is left to run.
+    PotentialError
+        If the potential ends the program.
     """
     chosen = select(checks, settings.only, settings.skip)
     started = time.perf_counter()
     evaluator = Evaluator(potential, reload)
+    try:
+        prepared = prepare(evaluator, settings)
+        growth = Growth(prepared.start, checks, chosen, settings)
+        yield growth.step(None, prepared.start.elapsed_s)
+        for check in chosen:
+            judgement = judge(check, prepared.pool, evaluator, settings)
+            yield growth.step(judgement, time.perf_counter() - started - evaluator.meter.loading_s)
+    finally:
+        evaluator.close()
+
+
+def prepare(evaluator: Evaluator, settings: Settings) -> Prepared:
+    """Draw and evaluate the pool, once for all checks.
+
+    Raises
+    ------
+    PotentialError
+        If the potential ends the program.
+    """
+    started = time.perf_counter()
+    potential = evaluator.potential
     structures = draw_structures(potential.capabilities, POOL_SIZE[settings.budget], settings.seed)
-    pool = evaluate_pool(evaluator, structures)
-    results: list[CheckResult] = []
-    expected = [check.id for check in checks]
-    weights = [check.weight for check in chosen]
-    pool_s = time.perf_counter() - started
-    around = environment((getattr(potential, "identity", None) or Identity()).packages)
+    try:
+        pool = evaluate_pool(evaluator, structures)
+    except SystemExit as error:
+        raise PotentialError(_ended_the_program(error)) from error
+    elapsed_s = time.perf_counter() - started - evaluator.meter.loading_s
+    subject = subject_of(potential, settings.spec)
+    meter = replace(evaluator.meter)
+    start = begin(subject, pool, settings, structures=len(structures), spent=meter, elapsed_s=elapsed_s)
+    return Prepared(start, pool)
 
-    def step(result: CheckResult | None) -> Step:
-        elapsed = time.perf_counter() - started - evaluator.meter.loading_s
-        done = len(results)
-        spent = elapsed - pool_s
-        left = spent * sum(weights[done:]) / sum(weights[:done]) if done else None
-        complete = done == len(chosen)
-        restricted = bool(settings.only or settings.skip)
-        verdict, grade = decide(results, expected=expected, restricted=restricted) if complete else ("partial", None)
-        certificate = Certificate(
-            verdict=verdict,
-            grade=grade,
-            complete=complete,
-            potential=record(potential, settings.spec),
-            environment=around,
-            budget=settings.budget,
-            profile=settings.profile,
-            seed=settings.seed,
-            elapsed_s=elapsed,
-            potential_s=evaluator.meter.potential_s,
-            evaluations=evaluator.meter.evaluations,
-            structures=len(structures),
-            noise=_largest_noise(pool),
-            checks=tuple(results),
-        )
-        return Step(certificate=certificate, result=result, done=done, total=len(chosen), seconds_left=left)
 
-    yield step(None)
-    for check in chosen:
+def judge(check: Check, pool: Pool, evaluator: Evaluator, settings: Settings) -> Judgement:
+    """Return what one check finds, whatever happens: a check that breaks is an error and costs no other its result."""
+    before = replace(evaluator.meter)
+    started = time.perf_counter()
+
+    def broken(reason: str) -> CheckResult:
+        spent = evaluator.meter.evaluations - before.evaluations
+        return without_cases(check, "error", reason, spent, time.perf_counter() - started)
+
+    try:
         result = judge_check(check, pool, evaluator, settings)
-        results.append(result)
-        yield step(result)
+    except SystemExit as error:
+        result = broken(_ended_the_program(error))
+    except Exception as error:
+        traceback.print_exc()  # a defect of the check or of gnnp-bench, for what the potential raises goes elsewhere
+        result = broken(f"the check itself broke: {describe(error)}")
+    return Judgement(
+        result=result,
+        potential_s=evaluator.meter.potential_s - before.potential_s,
+        loading_s=evaluator.meter.loading_s - before.loading_s,
+    )
 
 
 def judge_check(check: Check, pool: Pool, evaluator: Evaluator, settings: Settings) -> CheckResult:
@@ -169,31 +201,8 @@ def select(checks: Sequence[Check], only: Sequence[str], skip: Sequence[str]) ->
     return chosen
 
 
-def record(potential: Potential, spec: str) -> PotentialRecord:
-    """Return what a certificate says of its subject."""
-    identity = getattr(potential, "identity", None) or Identity()
-    capabilities = potential.capabilities
-    return PotentialRecord(
-        spec=spec,
-        name=potential.name,
-        version=identity.version,
-        weights_sha256=identity.weights_sha256,
-        dtype=capabilities.dtype,
-        device=capabilities.device,
-        species=capabilities.species,
-        parameters=identity.parameters,
-    )
-
-
-def _largest_noise(pool: Pool) -> NoiseRecord:
-    if not pool.samples:
-        return NoiseRecord(energy=None, forces=None, stress=None)
-    with_stress = [s.noise.stress for s in pool.samples if s.prediction.stress is not None]
-    return NoiseRecord(
-        energy=max(s.noise.energy for s in pool.samples),
-        forces=max(s.noise.forces for s in pool.samples),
-        stress=max(with_stress, default=None),
-    )
+def _ended_the_program(error: SystemExit) -> str:
+    return f"the potential ended the program, with exit status {error.code}"
 
 
 def _no_pool(pool: Pool) -> str:
