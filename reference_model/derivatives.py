@@ -1,0 +1,98 @@
+"""Energies, forces and stresses of a batch: the network's derivatives with respect to the vectors between atoms."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import torch
+
+from reference_model.graph import Graph
+from reference_model.model import Network
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What the potential says about a batch of n structures with N atoms in all; everything in float64.
+
+    Attributes
+    ----------
+    energies : (n,) tensor, eV
+    forces : (N, 3) tensor, eV/Å
+    stresses : (n, 3, 3) tensor, eV/Å³
+        Symmetric, tension-positive; NaN for structures without a volume.
+    atomic_energies : (N,) tensor, eV
+    features : (N, n_layers K) tensor
+        In the dtype of the network.
+    """
+
+    energies: torch.Tensor
+    forces: torch.Tensor
+    stresses: torch.Tensor
+    atomic_energies: torch.Tensor
+    features: torch.Tensor
+
+
+def predict(
+    network: Network, graph: Graph, *, training: bool = False, chunk: int | None = None, direct: float | None = None
+) -> Outputs:
+    """Return energies, forces and stresses of a batch.
+
+    With g = ∂E/∂r_ij for the vector from atom i to neighbour j, F_i = Σ_j g_ij − Σ_j g_ji, and the derivative with
+    respect to a homogeneous strain is Σ r_ij ⊗ g_ij, whose symmetric part over the volume is the stress.
+
+    Parameters
+    ----------
+    network : Network
+    graph : Graph
+    training : bool
+        Keep what is needed to differentiate the outputs with respect to the network's parameters.
+    chunk : int, optional
+        Atoms at a time; see `Network.forward`.
+    direct : float, optional
+        For a network with direct heads: weight ε of what they say in −∇E + ε F. None takes the heads alone.
+    """
+    vectors = graph.vectors.detach().requires_grad_()
+    with torch.enable_grad():
+        atomic = network(dataclasses.replace(graph, vectors=vectors), chunk=chunk)
+        (gradient,) = torch.autograd.grad(atomic.energies.sum(), vectors, create_graph=training)
+        forces, virials = forces_and_virials(vectors, gradient, graph.reverse)
+        if atomic.forces is not None and atomic.virials is not None:
+            share = 0.0 if direct is None else 1.0
+            weight = 1.0 if direct is None else direct
+            forces = share * forces + weight * atomic.forces
+            virials = share * virials + weight * atomic.virials
+        energies = sum_by_structure(atomic.energies, graph)
+        stresses = sum_by_structure(virials, graph) / graph.volumes[:, None, None]
+    outputs = Outputs(energies, forces, stresses, atomic.energies, atomic.features)
+    if training:
+        return outputs
+    return Outputs(*(getattr(outputs, field.name).detach() for field in dataclasses.fields(outputs)))
+
+
+def forces_and_virials(
+    vectors: torch.Tensor, gradient: torch.Tensor, reverse: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return forces on atoms and their symmetric virials.
+
+    Parameters
+    ----------
+    vectors, gradient : (3, N, M) tensors, Å and eV/Å
+    reverse : (N, M) tensor of int64
+
+    Returns
+    -------
+    forces : (N, 3) tensor of float64, eV/Å
+    virials : (N, 3, 3) tensor of float64, eV
+    """
+    # An empty slot has no gradient, and it is its own reverse.
+    slopes = gradient.double()
+    forces = (slopes - slopes.flatten(1)[:, reverse.flatten()].reshape(slopes.shape)).sum(-1).T
+    virials = torch.einsum("anm,bnm->nab", vectors.double(), slopes)
+    return forces, 0.5 * (virials + virials.transpose(1, 2))
+
+
+def sum_by_structure(values: torch.Tensor, graph: Graph) -> torch.Tensor:
+    """Return (n, ...) sums over the atoms of each structure of (N, ...) values."""
+    total = values.new_zeros(len(graph.sizes), *values.shape[1:])
+    return total.index_add(0, graph.owner, values)

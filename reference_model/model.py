@@ -1,0 +1,256 @@
+"""The network: from a batch of neighbour lists to an energy for every atom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from reference_model.angular import harmonics
+from reference_model.graph import Graph
+from reference_model.layer import Features, Layer, Messages
+from reference_model.radial import AdaptiveCutoff, bessel, envelope
+from reference_model.readout import DirectHead, Readout, drawn
+from reference_model.repulsion import Repulsion
+from reference_model.variants import Hyperparameters
+
+
+class Atomic(NamedTuple):
+    """What the network says about each of N atoms.
+
+    Attributes
+    ----------
+    energies : (N,) tensor of float64, eV
+        Network, repulsion and reference energy together; a structure's energy is their sum.
+    features : (N, n_layers K) tensor
+        Latent features: invariant under rotations, mirror images and permutations of other atoms.
+    forces : (N, 3) tensor, eV/Å, or None
+    virials : (N, 3, 3) tensor, eV, or None
+        Symmetric; their sum over the volume is a stress. Both only where the variant predicts them directly.
+    """
+
+    energies: torch.Tensor
+    features: torch.Tensor
+    forces: torch.Tensor | None = None
+    virials: torch.Tensor | None = None
+
+
+class Network(nn.Module):
+    """A message-passing atomic cluster expansion.
+
+    E_i = E_ref(z_i) + ½ Σ_j V_ZBL(r_ij) + s Σ_t readout_t(x_i^t): see docs/reference_model.md.
+
+    Parameters
+    ----------
+    hyper : Hyperparameters
+    seed : int
+        Draws the weights. They are drawn in float64, so that they are the same in either precision.
+    mean_neighbours : float
+        n̄, the mean number of neighbours within the cutoff; sums over neighbours are divided by its root.
+    energy_scale : float, eV
+        s, by which the readouts are multiplied: of the order of the RMS force times 1 Å.
+    reference_energies : mapping of str to float, eV
+        Energy of an atom of each species without neighbours; 0 where left out.
+    """
+
+    mean_neighbours: torch.Tensor
+    energy_scale: torch.Tensor
+    reference_energies: torch.Tensor
+
+    def __init__(
+        self,
+        hyper: Hyperparameters,
+        *,
+        seed: int = 0,
+        mean_neighbours: float = 40.0,
+        energy_scale: float = 1.0,
+        reference_energies: Mapping[str, float] | None = None,
+    ) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        self.hyper = hyper
+        n_species = len(hyper.species)
+        references = [float((reference_energies or {}).get(symbol, 0.0)) for symbol in hyper.species]
+        for name, value in (("mean_neighbours", mean_neighbours), ("energy_scale", energy_scale)):
+            self.register_buffer(name, torch.tensor(float(value), dtype=torch.float64))
+        self.register_buffer("reference_energies", torch.tensor(references, dtype=torch.float64))
+        self.repulsion = Repulsion(hyper.species)
+        if hyper.adaptive_from is not None:
+            self.adaptive = AdaptiveCutoff(hyper.adaptive_from, hyper.cutoff)
+        if hyper.n_layers == 0:
+            self.pair = drawn(generator, n_species, n_species, hyper.n_radial, fan_in=hyper.n_radial)
+            return
+        n_first = min(n_species, hyper.n_messages)
+        self.embedding = nn.Parameter(torch.ones(1, 1, dtype=torch.float64), requires_grad=n_species > 1)
+        if n_species > 1:
+            self.embedding = drawn(generator, n_species, n_first, fan_in=1)
+        if hyper.ordered:
+            self.order_gain = nn.Parameter(torch.tensor(0.2, dtype=torch.float64))
+        self.layers = nn.ModuleList(
+            Layer(hyper, n_first, 0, generator)
+            if t == 0
+            else Layer(hyper, hyper.n_messages, hyper.n_vectors, generator)
+            for t in range(hyper.n_layers)
+        )
+        self.messages = nn.ModuleList(Messages(hyper, generator) for _ in range(hyper.n_layers - 1))
+        self.readouts = nn.ModuleList(
+            Readout(n_species, hyper.n_channels, hyper.n_hidden, generator) for _ in range(hyper.n_layers)
+        )
+        if hyper.direct:
+            self.direct = DirectHead(hyper.n_channels, generator)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Network:
+        """Move to another precision or device; statistics that energies are summed with stay in float64."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for name in ("mean_neighbours", "energy_scale", "reference_energies"):
+            setattr(self, name, getattr(self, name).to(torch.float64))
+        return self
+
+    def forward(self, graph: Graph, *, chunk: int | None = None) -> Atomic:
+        """Return what the network says about each atom of a batch.
+
+        Parameters
+        ----------
+        graph : Graph
+            `vectors` in the dtype of the parameters.
+        chunk : int, optional
+            Evaluate that many atoms at a time and, where derivatives follow, once more for them: memory for edges then
+            does not grow with the batch. Energies and derivatives are the same.
+        """
+        species, n_atoms = graph.species, len(graph.species)
+        pairs = species[:, None] * len(self.hyper.species) + species[graph.neighbours]
+        pieces = [slice(0, n_atoms)] if chunk is None else [slice(a, a + chunk) for a in range(0, n_atoms, chunk)]
+        run = _plain if chunk is None or n_atoms <= chunk else _recomputed
+        short = [run(self._pair_energies, graph.vectors[:, piece], pairs[piece]) for piece in pieces]
+        energies = torch.cat(short).double() + self.reference_energies[species]
+        if not self.hyper.n_layers:
+            return Atomic(energies, energies.new_zeros(n_atoms, 0).to(graph.vectors))
+        layers = self._pass_messages(graph, pieces, run)
+        for readout, features in zip(self.readouts, layers, strict=True):
+            energies = energies + self.energy_scale * readout(features.scalars, species).double()
+        latent = torch.cat([features.scalars for features in layers], dim=1)
+        if not self.hyper.direct:
+            return Atomic(energies, latent)
+        forces, virials = self.direct(layers[-1].scalars, layers[-1].squares[1], layers[-1].squares[2])
+        return Atomic(energies, latent, self.energy_scale * forces.double(), self.energy_scale * virials.double())
+
+    def _pass_messages(self, graph: Graph, pieces: list[slice], run: Callable[..., Any]) -> list[Features]:
+        """Return the features of every layer."""
+        # Where a piece is evaluated twice anyway, its edges are not kept from one layer to the next.
+        bases = [None] * len(pieces) if run is _recomputed else [self._basis(graph.vectors)]
+        sources = self.embedding[graph.species][graph.neighbours]
+        found: list[Features] = []
+        for t, layer in enumerate(self.layers):
+            if found:
+                sources = gather(self.messages[t - 1](found[-1]), graph.neighbours, graph.reverse)
+            if self.hyper.ordered:
+                sources = sources * (1.0 + self.order_gain * _order(graph.neighbours).to(sources))
+            parts = [
+                run(
+                    self._layer,
+                    layer,
+                    graph.vectors[:, piece],
+                    basis,
+                    sources[piece],
+                    graph.species[piece],
+                    found[-1].scalars[piece] if found else None,
+                )
+                for piece, basis in zip(pieces, bases, strict=True)
+            ]
+            found.append(_joined(parts))
+        return found
+
+    def _basis(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Return Φ, the ((l_max + 1)² n_radial, N, M) basis of the edges."""
+        hyper = self.hyper
+        r = _lengths(vectors)
+        reach = self.adaptive(r)[:, None] if hyper.adaptive_from is not None else hyper.cutoff
+        scale = torch.rsqrt(self.mean_neighbours).to(vectors)
+        radial = bessel(r, hyper.cutoff, hyper.n_radial) * (envelope(r / reach) * scale)
+        angular = harmonics(vectors / r, hyper.l_max)
+        return (angular[:, None] * radial).flatten(0, 1)
+
+    def _layer(
+        self,
+        layer: Layer,
+        vectors: torch.Tensor,
+        basis: torch.Tensor | None,
+        sources: torch.Tensor,
+        species: torch.Tensor,
+        before: torch.Tensor | None,
+    ) -> Features:
+        found: Features = layer(self._basis(vectors) if basis is None else basis, sources, species, before)
+        return found
+
+    def _pair_energies(self, vectors: torch.Tensor, pairs: torch.Tensor) -> torch.Tensor:
+        """Return what depends on pairs alone, for each atom: the repulsion, and all of a network without layers."""
+        r = _lengths(vectors)
+        energies: torch.Tensor = self.repulsion(r, pairs)
+        if self.hyper.n_layers == 0:
+            radial = bessel(r, self.hyper.cutoff, self.hyper.n_radial) * envelope(r / self.hyper.cutoff)
+            weights = self.pair.flatten(0, 1)[pairs]
+            network = torch.einsum("bnm,nmb->n", radial, weights)
+            energies = energies + (self.energy_scale * torch.rsqrt(self.mean_neighbours)).to(r) * network
+        return energies
+
+
+class _Gather(torch.autograd.Function):
+    """features[neighbours]; its derivative finds each edge in the neighbour's own row, so it adds in a fixed order."""
+
+    @staticmethod
+    def forward(features: torch.Tensor, neighbours: torch.Tensor, reverse: torch.Tensor) -> torch.Tensor:
+        return features.index_select(0, neighbours.flatten()).reshape(*neighbours.shape, -1)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        ctx.save_for_backward(inputs[2])
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        (reverse,) = ctx.saved_tensors
+        found = gradient.flatten(0, 1).index_select(0, reverse.flatten()).reshape(gradient.shape)
+        return found.sum(1), None, None
+
+
+def gather(features: torch.Tensor, neighbours: torch.Tensor, reverse: torch.Tensor) -> torch.Tensor:
+    """Return (N, M, q): the features of every neighbour.
+
+    Parameters
+    ----------
+    features : (N, q) tensor
+    neighbours, reverse : (N, M) tensors of int64
+        As in `Graph`. What is computed from an empty slot must not depend on the features in it.
+    """
+    found: torch.Tensor = _Gather.apply(features, neighbours, reverse)  # type: ignore[no-untyped-call]
+    return found
+
+
+def _lengths(vectors: torch.Tensor) -> torch.Tensor:
+    return (vectors * vectors).sum(0).sqrt()
+
+
+def _order(neighbours: torch.Tensor) -> torch.Tensor:
+    """Return (N, M, 1): +1 where the neighbour's index is the higher, −1 where the lower, 0 for images."""
+    rows = torch.arange(len(neighbours), device=neighbours.device)
+    return torch.sign(neighbours - rows[:, None])[..., None]
+
+
+def _plain(function: Any, *arguments: Any) -> Any:
+    return function(*arguments)
+
+
+def _recomputed(function: Any, *arguments: Any) -> Any:
+    return checkpoint(function, *arguments, use_reentrant=False)
+
+
+def _joined(parts: list[Features]) -> Features:
+    if len(parts) == 1:
+        return parts[0]
+    return Features(
+        torch.cat([part.scalars for part in parts]),
+        torch.cat([part.density for part in parts], dim=1),
+        tuple(torch.cat(squares, dim=1) for squares in zip(*(part.squares for part in parts), strict=True)),
+    )
