@@ -9,13 +9,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 JUDGES = (
+    "gnnp_bench/case.py",
     "gnnp_bench/check.py",
     "gnnp_bench/checks",
     "gnnp_bench/engine/evaluate.py",
     "gnnp_bench/engine/noise.py",
     "gnnp_bench/engine/pool.py",
+    "gnnp_bench/engine/processes.py",
     "gnnp_bench/engine/search.py",
     "gnnp_bench/engine/settings.py",
+    "gnnp_bench/engine/threads.py",
     "gnnp_bench/numerics",
     "gnnp_bench/structures",
 )

@@ -8,66 +8,49 @@ so that the engine can evaluate the cases of a check side by side in full batche
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 import numpy as np
 from ase import Atoms
 
+from gnnp_bench.case import (
+    Case,
+    Json,
+    Noise,
+    NoSuitableStructure,
+    PoolView,
+    Sample,
+    on_structure,
+    with_parameters,
+)
 from gnnp_bench.potential import ALL_PROPERTIES, Capabilities, Prediction, Property
 
+__all__ = [
+    "Case",
+    "Category",
+    "Check",
+    "Component",
+    "InvalidPrediction",
+    "Json",
+    "Measurement",
+    "NoSuitableStructure",
+    "Noise",
+    "NonFinitePrediction",
+    "PoolView",
+    "Request",
+    "Residual",
+    "Sample",
+    "always",
+    "base_prediction",
+    "no_neighbour",
+    "nothing_simpler",
+    "on_structure",
+    "vacuous",
+    "with_parameters",
+]
+
 Category: TypeAlias = Literal["mandatory", "claimed", "informational"]
-Json: TypeAlias = Any
-"""None, bool, int, float, str, list of Json, dict of str to Json: whatever a JSON file keeps without loss."""
-
-
-@dataclass(frozen=True, slots=True)
-class Noise:
-    """The noise floor ν of a potential on one structure: what its own rounding does to its outputs.
-
-    Attributes
-    ----------
-    energy : float, eV/atom
-    forces : float, eV/Å, largest component
-    stress : float, eV/Å³, largest component
-    """
-
-    energy: float
-    forces: float
-    stress: float
-
-    def of(self, quantity: Property) -> float:
-        """Return ν of one property by its name."""
-        return {"energy": self.energy, "forces": self.forces, "stress": self.stress}[quantity]
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One drawn input. Structure, ν and parameters are all that is needed to measure it again from a file.
-
-    Attributes
-    ----------
-    structure : Atoms
-        Never changed. `structure.info["recipe"]` tells how it was built, where it is known.
-    noise : Noise or None
-        None asks the engine to measure it before the case.
-    parameters : mapping of str to Json
-        The transformation. Must survive a round trip through JSON.
-    base : Prediction or None
-        The potential's prediction for `structure` itself, if it is known already. Read it through `base_prediction`.
-    """
-
-    structure: Atoms
-    noise: Noise | None
-    parameters: Mapping[str, Json]
-    base: Prediction | None = None
-
-    @property
-    def nu(self) -> Noise:
-        """ν of the structure; the engine guarantees it before `measure`."""
-        if self.noise is None:
-            raise ValueError("the noise floor of this case has not been measured")
-        return self.noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +70,11 @@ class Request:
     together : bool
         Exactly one call of `evaluate`, these very structures and no others, in this order. Other requests are
         merged, and the potential sees copies.
+    at_once : bool
+        Each structure in a thread of its own, all at the same time.
+    elsewhere : bool
+        The structures one after the other in each of two new processes that load the potential themselves and work
+        at the same time: twice as many predictions, those of one process before those of the other.
     """
 
     structures: Sequence[Atoms]
@@ -94,6 +82,8 @@ class Request:
     fresh: bool = False
     together: bool = False
     partial_stress: bool = False
+    at_once: bool = False
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,71 +156,6 @@ class NonFinitePrediction(InvalidPrediction):
     """A potential returned NaN or an infinity."""
 
 
-class NoSuitableStructure(Exception):
-    """The pool has no structure that a check can use. The message says which kind it needs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A structure of the pool with what the potential says about it, and ν there."""
-
-    index: int
-    structure: Atoms
-    prediction: Prediction
-    noise: Noise
-
-    def case(self, parameters: Mapping[str, Json]) -> Case:
-        """Return a case on this structure."""
-        return Case(self.structure, self.noise, parameters, self.prediction)
-
-
-@dataclass(slots=True)
-class PoolView:
-    """The pool as one check sees it: every suitable structure is handed out before any is handed out twice.
-
-    Attributes
-    ----------
-    samples : tuple of Sample, sorted by number of atoms
-    capabilities : Capabilities
-    failures : tuple of str
-        What went wrong on structures of the pool that are therefore not among the samples.
-    """
-
-    samples: tuple[Sample, ...]
-    capabilities: Capabilities
-    failures: tuple[str, ...] = ()
-    _picked: dict[int, int] = field(default_factory=dict)
-    _turn: int = 0
-
-    def pick(
-        self,
-        rng: np.random.Generator,
-        suitable: Callable[[Sample], bool] = lambda sample: True,
-        needed: str = "any structure",
-    ) -> Sample:
-        """Return a structure among the least used of the suitable ones.
-
-        Raises
-        ------
-        NoSuitableStructure
-            If there is none; `needed` says what was looked for.
-        """
-        candidates = [sample for sample in self.samples if suitable(sample)]
-        if not candidates:
-            raise NoSuitableStructure(f"the pool holds no structure of the kind needed: {needed}")
-        fewest = min(self._picked.get(sample.index, 0) for sample in candidates)
-        least_used = [sample for sample in candidates if self._picked.get(sample.index, 0) == fewest]
-        sample = least_used[int(rng.integers(len(least_used)))]
-        self._picked[sample.index] = fewest + 1
-        return sample
-
-    def next_of(self, kinds: Sequence[str]) -> str:
-        """Return the kinds in turn, so that each is looked at before any is looked at twice."""
-        kind = kinds[self._turn % len(kinds)]
-        self._turn += 1
-        return kind
-
-
 def always(capabilities: Capabilities) -> str | None:
     """Return no reason not to run: the law holds for any potential."""
     return None
@@ -280,6 +205,8 @@ class Check:
         Share of the tabulated budget: 1 for an ordinary check.
     cost : int
         Evaluations that one case takes at least.
+    side_by_side : int
+        Cases that may run side by side: enough to fill batches, few enough for the search to learn from the worst.
     """
 
     id: str
@@ -299,6 +226,7 @@ class Check:
     factors: Mapping[str, float] = field(default_factory=dict)
     weight: float = 1.0
     cost: int = 1
+    side_by_side: int = 8
 
 
 def base_prediction(
@@ -312,13 +240,3 @@ def base_prediction(
         return case.base
     (prediction,) = yield Request([case.structure], needed)
     return prediction
-
-
-def with_parameters(case: Case, **changed: Json) -> Case:
-    """Return the case with some parameters changed; structure, ν and base prediction stay."""
-    return replace(case, parameters={**case.parameters, **changed})
-
-
-def on_structure(case: Case, structure: Atoms, **changed: Json) -> Case:
-    """Return the case moved to another structure, whose ν and prediction are not known yet."""
-    return Case(structure, None, {**case.parameters, **changed})

@@ -11,6 +11,7 @@ import copy
 import importlib.metadata
 import io
 import itertools
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,9 @@ from gnnp_bench.potential import (
     Property,
     Unsupported,
 )
+
+_ONE_AT_A_TIME = threading.Lock()
+"""A calculator holds one structure at a time, and all threads share one standard output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class AsePotential:
             The calculator does not implement a property, or stress is asked for where no volume defines it.
         """
         # Calculators may print; what they print must not end up in a report on standard output.
-        with contextlib.redirect_stdout(io.StringIO()):
+        with _ONE_AT_A_TIME, contextlib.redirect_stdout(io.StringIO()):
             return [self._evaluate_one(structure, properties) for structure in structures]
 
     def _evaluate_one(self, structure: Atoms, properties: frozenset[Property]) -> Prediction:

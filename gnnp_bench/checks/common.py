@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from ase import Atoms
@@ -18,9 +19,9 @@ FORCES_S = 1e-3
 STRESS_S = 1e-4
 """eV/Å³, 16 MPa."""
 LADDER = "s = 0.1 meV/atom, 1 meV/Å, 1e-4 eV/Å³"
-CONVERGED = 0.1
-"""A measurement has converged when its estimated error is this fraction of max(ν-part, 1e-3·s)."""
 TWO_ATOMS = "of two atoms or more"
+SAME_INPUT = 10.0
+"""b/ν where only the order of sums may differ between two evaluations: ν is the change that a new rounding makes."""
 SAME = 1e-3
 """Å. A transformation that moves nothing by more than this proves nothing."""
 
@@ -41,6 +42,15 @@ def difference(expected: Prediction, found: Prediction, noise: Noise, n_atoms: i
     if expected.stress is not None and found.stress is not None:
         components.append(stress(found.stress - expected.stress, noise))
     return tuple(components)
+
+
+def converged(error: float, noise: float, significance: float) -> bool:
+    """Return whether an estimated error is small enough: a tenth of ν's part, or a thousandth of what matters.
+
+    It enters the bound tenfold. A hundredth of the significance is what a law that is claimed by construction may be
+    missed by, so that no error of this size excuses a defect that counts.
+    """
+    return error <= max(0.1 * noise, 1e-3 * significance)
 
 
 def grown(noise: Noise, structure: Atoms, transformed: Atoms) -> Noise:
@@ -88,6 +98,12 @@ def force_significance(base_forces: FloatArray) -> float:
 def forces_vanish(base_forces: FloatArray, noise: Noise) -> bool:
     """Return whether no force rises above the noise, so that a law about forces would hold trivially."""
     return bool(np.abs(base_forces).max(initial=0.0) <= max(10.0 * noise.forces, 1e-8))
+
+
+def same_input(expected: Prediction, found: Prediction, noise: Noise, n_atoms: int) -> tuple[Component, ...]:
+    """Return by how much two predictions for the very same numbers differ, with the bound `SAME_INPUT`·ν."""
+    components = difference(expected, found, noise, n_atoms)
+    return tuple(replace(component, bound=SAME_INPUT * component.noise) for component in components)
 
 
 def on_simpler_structures(case: Case) -> Iterator[Case]:

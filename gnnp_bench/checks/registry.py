@@ -26,10 +26,13 @@ from gnnp_bench.checks.robustness.determinism import DETERMINISM
 from gnnp_bench.checks.robustness.finite_output import FINITE_OUTPUT
 from gnnp_bench.checks.robustness.input_intact import INPUT_INTACT
 from gnnp_bench.checks.robustness.irrelevant_attributes import IRRELEVANT_ATTRIBUTES
+from gnnp_bench.checks.robustness.memory_growth import MEMORY_GROWTH
 from gnnp_bench.checks.robustness.noise_floor import NOISE_FLOOR
 from gnnp_bench.checks.robustness.precision import PRECISION
+from gnnp_bench.checks.robustness.processes import PROCESSES
 from gnnp_bench.checks.robustness.refusals import REFUSALS
 from gnnp_bench.checks.robustness.requested_properties import REQUESTED_PROPERTIES
+from gnnp_bench.checks.robustness.threads import THREADS
 from gnnp_bench.checks.symmetry.inversion import INVERSION_CHECK
 from gnnp_bench.checks.symmetry.net_force import NET_FORCE
 from gnnp_bench.checks.symmetry.net_torque import NET_TORQUE
@@ -67,6 +70,9 @@ BUILT_IN: tuple[Check, ...] = (
     FINITE_OUTPUT,
     REQUESTED_PROPERTIES,
     IRRELEVANT_ATTRIBUTES,
+    THREADS,
+    PROCESSES,
+    MEMORY_GROWTH,
     REFUSALS,
 )
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 from ase import Atoms
 
 from gnnp_bench.check import InvalidPrediction, NonFinitePrediction, Request
+from gnnp_bench.engine.processes import Asked, Elsewhere
+from gnnp_bench.engine.threads import at_once
 from gnnp_bench.potential import FloatArray, Potential, Prediction, Property, Unsupported, periodicity_of
 
 MAX_BATCH_ATOMS = 512
@@ -77,6 +82,13 @@ class Evaluator:
     potential: Potential
     reload: Callable[[], Potential]
     meter: Meter = field(default_factory=Meter)
+    _elsewhere: Elsewhere | None = None
+
+    def close(self) -> None:
+        """End the processes that were started to evaluate elsewhere; they start again when asked for."""
+        if self._elsewhere is not None:
+            self._elsewhere.close()
+            self._elsewhere = None
 
     def drive(self, generators: Sequence[Generator[Request, list[Prediction], T]]) -> list[Done[T] | Failed]:
         """Run generators side by side, merging what they ask for into full batches in their order.
@@ -97,15 +109,15 @@ class Evaluator:
                 outcomes[index] = Failed(error, by_potential=error is thrown)
 
         for index, generator in enumerate(generators):
-            resume(index, lambda g=generator: next(g))  # type: ignore[misc]  # default argument binds the loop variable
+            resume(index, partial(next, generator))
         while waiting:
             answers = self._answer(waiting)
             for index in sorted(waiting):
                 generator, answer = generators[index], answers[index]
                 if isinstance(answer, Exception):
-                    resume(index, lambda g=generator, a=answer: g.throw(a), answer)  # type: ignore[misc]
+                    resume(index, partial(generator.throw, answer), answer)
                 else:
-                    resume(index, lambda g=generator, a=answer: g.send(a))  # type: ignore[misc]
+                    resume(index, partial(generator.send, answer))
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _answer(self, requests: dict[int, Request]) -> dict[int, list[Prediction] | Exception]:
@@ -113,7 +125,7 @@ class Evaluator:
         merged: dict[frozenset[Property], list[_Asked]] = {}
         for index in sorted(requests):
             request = requests[index]
-            if request.fresh or request.together:
+            if request.fresh or request.together or request.at_once or request.elsewhere:
                 answers[index] = self._answer_apart(request)
                 continue
             for place, structure in enumerate(request.structures):
@@ -143,18 +155,51 @@ class Evaluator:
         return results
 
     def _answer_apart(self, request: Request) -> list[Prediction] | Exception:
+        asked = [(structure, self._available(request, structure)) for structure in request.structures]
         try:
+            if request.elsewhere:
+                return self._in_new_processes(asked)
+            if request.at_once:
+                return self._in_threads(asked)
             potential = self.potential
             if request.fresh:
                 start = time.perf_counter()
                 potential = self.reload()
                 self.meter.loading_s += time.perf_counter() - start
             if request.together:
-                common = frozenset.intersection(*(self._available(request, s) for s in request.structures))
+                common = frozenset.intersection(*(properties for _, properties in asked))
                 return self._call(potential, list(request.structures), common)
-            return [self._call(potential, [_copy(s)], self._available(request, s))[0] for s in request.structures]
+            return [self._call(potential, [_copy(structure)], properties)[0] for structure, properties in asked]
         except Exception as error:
             return error
+
+    def _in_threads(self, asked: Asked) -> list[Prediction]:
+        calls = [partial(_evaluated, self.potential, [_copy(s)], properties) for s, properties in asked]
+        # Counted here, for threads that count together lose counts.
+        self.meter.evaluations += len(calls)
+        start = time.perf_counter()
+        try:
+            with _quiet():  # here too, for it changes what all threads share
+                return [predictions[0] for predictions in at_once(calls)]
+        finally:
+            self.meter.potential_s += time.perf_counter() - start
+
+    def _in_new_processes(self, asked: Asked) -> list[Prediction]:
+        if self._elsewhere is None:
+            start = time.perf_counter()
+            try:
+                self._elsewhere = Elsewhere(self.reload)
+            finally:
+                self.meter.loading_s += time.perf_counter() - start
+        try:
+            predictions, seconds = self._elsewhere.evaluate([(_copy(s), properties) for s, properties in asked])
+        except InvalidPrediction:  # they may not be there any more
+            self.close()
+            raise
+        self.meter.evaluations += len(predictions)
+        self.meter.potential_s += seconds
+        repeated = itertools.cycle(asked)
+        return [validated(p, len(s), properties) for p, (s, properties) in zip(predictions, repeated, strict=False)]
 
     def _available(self, request: Request, structure: Atoms) -> frozenset[Property]:
         available = request.properties & self.potential.capabilities.properties
@@ -163,20 +208,28 @@ class Evaluator:
         return available if has_stress else available - {"stress"}
 
     def _call(self, potential: Potential, structures: list[Atoms], properties: frozenset[Property]) -> list[Prediction]:
-        sizes = [len(structure) for structure in structures]
         self.meter.evaluations += len(structures)
         start = time.perf_counter()
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                predictions = potential.evaluate(structures, properties)
+            with _quiet():
+                return _evaluated(potential, structures, properties)
         finally:
             self.meter.potential_s += time.perf_counter() - start
-        if len(predictions) != len(structures):
-            raise InvalidPrediction(
-                f"evaluate returned {len(predictions)} predictions for {len(structures)} structures"
-            )
-        return [validated(p, n, properties) for p, n in zip(predictions, sizes, strict=True)]
+
+
+def _evaluated(potential: Potential, structures: list[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+    sizes = [len(structure) for structure in structures]
+    predictions = potential.evaluate(structures, properties)
+    if len(predictions) != len(structures):
+        raise InvalidPrediction(f"evaluate returned {len(predictions)} predictions for {len(structures)} structures")
+    return [validated(p, n, properties) for p, n in zip(predictions, sizes, strict=True)]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def is_refusal(failed: Failed) -> bool:

@@ -28,8 +28,8 @@ from gnnp_bench.potential import Prediction
 
 ERROR_FACTOR = 10.0
 PATIENCE = 3
-WAVE = 8
-"""Cases that run side by side: enough to fill batches, few enough for the search to learn from the worst."""
+MOST_EXPLORED = 0.75
+"""Share of a budget that drawn cases may take while structures of the pool were not looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,8 @@ def search(
 ) -> Findings:
     """Spend a budget of evaluations: the first half on drawn cases, the second on neighbours of the worst.
 
-    Half of the neighbours start from cases ranked by r/max(b, s), half from cases ranked by r/b.
+    Drawn cases may take three quarters while the pool holds structures that were not looked at. Half of the
+    neighbours start from cases ranked by r/max(b, s), half from cases ranked by r/b.
     """
     findings = Findings()
     start = evaluator.meter.evaluations
@@ -134,12 +135,14 @@ def search(
         spent = evaluator.meter.evaluations - start
         # Cases that prove nothing do not count, so the search goes on for one that does.
         limit = budget if findings.outcomes else PATIENCE * budget
-        exploring = spent < share or not findings.outcomes
+        # A neighbour of the worst so far is worth less than a structure that was not looked at.
+        explored = max(share, MOST_EXPLORED * budget) if view.unseen else share
+        exploring = spent < explored or not findings.outcomes
         if spent >= limit:
             break
         cost = max(check.cost, spent / tried if tried else 0.0, 1.0)
-        affordable = int(((share if exploring else budget) - spent) / cost)
-        size = min(WAVE, most_cases - tried, max(1, affordable))
+        affordable = int(((explored if exploring else budget) - spent) / cost)
+        size = min(check.side_by_side, most_cases - tried, max(1, affordable))
         try:
             cases = (
                 [check.draw(rng, view) for _ in range(size)] if exploring else _neighbours(check, findings, rng, size)

@@ -34,6 +34,9 @@ ROBUSTNESS = frozenset(
         "finite-output",
         "requested-properties",
         "irrelevant-attributes",
+        "threads",
+        "processes",
+        "memory-growth",
         "refusals",
     )
 )

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import gc
+import multiprocessing
+import os
+import pickle
+import sys
+import tracemalloc
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import cache
+
+import cloudpickle
 import numpy as np
 from ase import Atoms
 from ase.constraints import FixAtoms
 
-from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, ENERGY_FORCES, FloatArray, Prediction, Unsupported
+from gnnp_bench.potential import (
+    ALL_PROPERTIES,
+    ENERGY,
+    ENERGY_FORCES,
+    FloatArray,
+    Potential,
+    Prediction,
+    Unsupported,
+)
 from tests.analytic.geometries import PERIODIC, alloy, cluster, covalent, left_handed, single, slab
 from tests.analytic.values import forces_of, stress_of
 from tests.mutants.laws import (
@@ -19,6 +37,8 @@ from tests.mutants.laws import (
     same,
 )
 
+MEMORY_SCALE = 8192.0
+"""Bytes per evaluation."""
 PRECISION_SCALE = 1e-9
 """ν/max(1, |X|) of a potential that works in float64 throughout (docs/design.md, section 4)."""
 
@@ -165,6 +185,71 @@ def refusals(make: Make) -> float:
     return np.inf if accepted else 0.0
 
 
+def threads(make: Make) -> float:
+    """Two threads, each with a structure of its own, many times over."""
+    potential, structures, worst = make(), [alloy(), left_handed()], 0.0
+    alone = [potential.evaluate([structure], ALL_PROPERTIES)[0] for structure in structures]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            for _ in range(20):
+                at_once = list(pool.map(lambda s: potential.evaluate([s], ALL_PROPERTIES)[0], structures))
+                differences = map(difference, alone, at_once, map(len, structures))
+                worst = max(worst, *differences)
+    finally:
+        sys.setswitchinterval(interval)
+    return worst
+
+
+def processes(make: Make) -> float:
+    """Here and in a process with another order of sets."""
+    structure = alloy()
+    (here,) = make().evaluate([structure], ALL_PROPERTIES)
+    there = _elsewhere().submit(_evaluate, cloudpickle.dumps(make), structure).result(120.0)
+    return difference(here, there, len(structure))
+
+
+@cache
+def _elsewhere() -> ProcessPoolExecutor:
+    pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+    before = os.environ.get("PYTHONHASHSEED")
+    os.environ["PYTHONHASHSEED"] = "7"  # read by the process that starts with the first task
+    try:
+        pool.submit(os.getpid).result(120.0)
+    finally:
+        if before is None:
+            del os.environ["PYTHONHASHSEED"]
+        else:
+            os.environ["PYTHONHASHSEED"] = before
+    return pool
+
+
+def _evaluate(make: bytes, structure: Atoms) -> Prediction:
+    potential: Potential = pickle.loads(make)()
+    return potential.evaluate([structure], ALL_PROPERTIES)[0]
+
+
+def memory_growth(make: Make) -> float:
+    """Bytes that Python's allocator traces between the 100th and the 300th evaluation."""
+    potential, structures = make(), [single() for _ in range(300)]
+    for k, structure in enumerate(structures):
+        structure.positions += 1e-3 * k
+    for structure in structures[:100]:
+        potential.evaluate([structure], ALL_PROPERTIES)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for structure in structures[100:]:
+            potential.evaluate([structure], ALL_PROPERTIES)
+        gc.collect()
+        grown, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    growth = grown / 200 / MEMORY_SCALE
+    return growth if growth > 0.5 else 0.0  # remembering a few numbers of each structure is no leak
+
+
 BEHAVIOURAL_LAWS: dict[str, Law] = {
     "robustness/determinism": determinism,
     "robustness/batch": batch,
@@ -175,5 +260,8 @@ BEHAVIOURAL_LAWS: dict[str, Law] = {
     "robustness/finite-output": finite_output,
     "robustness/requested-properties": requested_properties,
     "robustness/irrelevant-attributes": irrelevant_attributes,
+    "robustness/threads": threads,
+    "robustness/processes": processes,
+    "robustness/memory-growth": memory_growth,
     "robustness/refusals": refusals,
 }

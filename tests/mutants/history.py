@@ -1,4 +1,4 @@
-"""Potentials that remember, leak between the structures of a batch, change their input, or make noise."""
+"""Potentials that remember, leak between structures, threads or processes, change their input, or make noise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.mutants.energies import WAVE
 
 CACHE_SIZE = 256
 
-_DISTURBED = CHECKS - {"robustness/refusals"}
+_DISTURBED = CHECKS - {"robustness/refusals", "robustness/memory-growth"}
 """Every check that compares evaluations of structures."""
 
 
@@ -155,13 +155,53 @@ def _energy_on_request(potential: Potential, strength: float) -> Planted:
     return planted(potential, "energy-on-request", evaluation)
 
 
+def _thread_race(potential: Potential, strength: float) -> Planted:
+    desk: list[Sequence[Atoms]] = []
+    dtype = precision_of(potential)
+
+    def evaluation(structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        desk[:] = [structures]  # where every call puts its own
+        predictions = potential.evaluate(structures, properties)
+        strayed = _fingerprint(desk[0][0]) - _fingerprint(structures[0])
+        return [
+            shifted(p, strength * strayed * len(s), strength * strayed, dtype)
+            for p, s in zip(predictions, structures, strict=True)
+        ]
+
+    return planted(potential, "thread-race", evaluation)
+
+
+def _set_order(potential: Potential, strength: float) -> Planted:
+    dtype = precision_of(potential)
+
+    def evaluation(structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        # Of 2⁶⁴ values, what Python derives from a random seed unless PYTHONHASHSEED gives one.
+        shift = strength * hash("the order of a set of strings") / 2.0**63
+        return [
+            shifted(p, shift * len(s), 0.0, dtype)
+            for p, s in zip(potential.evaluate(structures, properties), structures, strict=True)
+        ]
+
+    return planted(potential, "set-order", evaluation)
+
+
+def _memory_leak(potential: Potential, strength: float) -> Planted:
+    kept: list[bytes] = []
+
+    def evaluation(structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        kept.extend(b"x" * int(1024 * strength) for _ in structures)
+        return potential.evaluate(structures, properties)
+
+    return planted(potential, "memory-leak", evaluation)
+
+
 def _mutant(
     name: str, defect: str, strength: float, unit: str, must: str, may: frozenset[str], plant: Plant, needs: str = ""
 ) -> Mutant:
     return Mutant(name, defect, strength, unit, frozenset({must}), may - {must}, plant, needs=needs)
 
 
-_REPEATED = frozenset({"robustness/determinism", "robustness/batch", "robustness/call-history"})
+_REPEATED = frozenset(f"robustness/{name}" for name in ("determinism", "batch", "call-history", "threads", "processes"))
 
 HISTORY_MUTANTS = (
     _mutant(
@@ -265,5 +305,32 @@ HISTORY_MUTANTS = (
         "robustness/requested-properties",
         _DISTURBED,
         _energy_on_request,
+    ),
+    _mutant(
+        "thread-race",
+        "Calls that run at the same time share one place for their input: energy and forces shift where it is lost.",
+        0.01,
+        "eV/Å",
+        "robustness/threads",
+        frozenset(),
+        _thread_race,
+    ),
+    _mutant(
+        "set-order",
+        "Energies per atom shift by a number of up to ε that every process draws anew, as the order of sets is.",
+        0.1,
+        "eV/atom",
+        "robustness/processes",
+        frozenset(),
+        _set_order,
+    ),
+    _mutant(
+        "memory-leak",
+        "Every evaluation keeps ε KiB for ever.",
+        64.0,
+        "KiB",
+        "robustness/memory-growth",
+        frozenset(),
+        _memory_leak,
     ),
 )

@@ -74,7 +74,7 @@ def _measure(case: Case) -> Measurement:
     significance = force_significance(base.forces)
     noise = case.nu.energy * len(case.structure)
     # The step is a length along a unit direction: atoms move by `LARGEST_STEP` in the root mean square.
-    derivative, converged = yield from energy_derivative(
+    derivative, settled = yield from energy_derivative(
         lambda h: displaced(case.structure, h * direction),
         lambda prediction, _: _slope(prediction, direction),
         _slope(base, direction),
@@ -82,7 +82,7 @@ def _measure(case: Case) -> Measurement:
         ENERGY_FORCES,
         noise=noise,
         slope_noise=case.nu.forces,
-        tolerance=1e-3 * significance * scale,
+        significance=significance * scale,
     )
     residual = abs(derivative.value - _slope(base, direction)) / scale
     component = Component(
@@ -92,9 +92,9 @@ def _measure(case: Case) -> Measurement:
         "eV/Å",
         noise=(derivative.noise * noise + case.nu.forces) / scale,
         error=derivative.error / scale,
-        converged=converged,
+        converged=settled,
     )
-    return Residual((component,), note=None if converged else "the energy is rough along this direction")
+    return Residual((component,), note=None if settled else "the energy is rough along this direction")
 
 
 def _slope(prediction: Prediction, direction: FloatArray) -> float:

@@ -20,7 +20,7 @@ from gnnp_bench.check import (
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import CONVERGED, TWO_ATOMS, displaced, moves
+from gnnp_bench.checks.common import TWO_ATOMS, converged, displaced, moves
 from gnnp_bench.numerics.convergence import remaining_error
 from gnnp_bench.numerics.loops import angles, ellipse
 from gnnp_bench.potential import ENERGY_FORCES, FloatArray, Prediction
@@ -74,13 +74,13 @@ def _measure(case: Case) -> Measurement:
         changes.append(_rms(asymmetries - previous))
         error = remaining_error(changes, noise) * 0.5 / size
         explained = 0.5 * noise / size
-        converged = error <= CONVERGED * max(explained, 1e-3 * ASYMMETRY_S)
-        if converged or len(t) >= MOST_NODES:
+        settled = converged(error, explained, ASYMMETRY_S)
+        if settled or len(t) >= MOST_NODES:
             break
     component = Component(
-        "λ", 0.5 * _rms(asymmetries) / size, ASYMMETRY_S, "1", noise=explained, error=error, converged=converged
+        "λ", 0.5 * _rms(asymmetries) / size, ASYMMETRY_S, "1", noise=explained, error=error, converged=settled
     )
-    return Residual((component,), note=None if converged else "the forces are rough around this structure")
+    return Residual((component,), note=None if settled else "the forces are rough around this structure")
 
 
 def _along(

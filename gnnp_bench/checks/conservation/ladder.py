@@ -9,7 +9,7 @@ import numpy as np
 from ase import Atoms
 
 from gnnp_bench.check import Request
-from gnnp_bench.checks.common import CONVERGED
+from gnnp_bench.checks.common import converged
 from gnnp_bench.numerics.convergence import ALLOWANCE
 from gnnp_bench.numerics.differences import Derivative, romberg
 from gnnp_bench.potential import FloatArray, Prediction, Property
@@ -27,7 +27,7 @@ def energy_derivative(
     *,
     noise: float,
     slope_noise: float,
-    tolerance: float,
+    significance: float,
 ) -> Generator[Request, list[Prediction], tuple[Derivative, bool]]:
     """Differentiate the energy by central differences over a ladder of steps.
 
@@ -50,14 +50,14 @@ def energy_derivative(
         To ask for.
     noise, slope_noise : float
         ν of the total energy, eV, and of a slope, eV per unit of step.
-    tolerance : float
-        Error of the derivative that is small enough whatever the noise, eV per unit of step.
+    significance : float
+        Error of the derivative that begins to matter, eV per unit of step.
 
     Returns
     -------
     derivative : Derivative
-    converged : bool
-        Its error is a tenth of the noise, or of the tolerance.
+    settled : bool
+        Its error is small enough (`common.converged`).
     """
     steps: FloatArray = largest_step * 0.5 ** np.arange(float(MOST_LEVELS))
     differences: list[float] = []
@@ -71,10 +71,10 @@ def energy_derivative(
         passed_over = partial(_passed_over, np.array(slopes), here, slope_noise)
         derivative = romberg(np.array(differences), steps[:wanted], noise, passed_over)
         explained = derivative.noise * noise + slope_noise
-        converged = derivative.error <= CONVERGED * max(explained, tolerance)
-        if converged:
+        settled = converged(derivative.error, explained, significance)
+        if settled:
             break
-    return derivative, converged
+    return derivative, settled
 
 
 def _passed_over(slopes: FloatArray, here: float, noise: float, weights: FloatArray) -> float:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from gnnp_bench.check import Component, Request, Residual, vacuous
-from gnnp_bench.checks.common import CONVERGED
+from gnnp_bench.checks.common import converged
 from gnnp_bench.numerics.convergence import remaining_error
 from gnnp_bench.numerics.loops import angles
 from gnnp_bench.potential import FloatArray, Prediction
@@ -51,8 +51,8 @@ def loop_work(
         error = remaining_error(changes, noise)
         # Two coarse estimates may agree by accident; noise is the one reason to believe a single change.
         believed = len(changes) > 1 or error == 0.0
-        converged = believed and error <= CONVERGED * max(noise, 1e-3 * LOOP_S * length)
-        if converged or n_nodes >= MOST_NODES:
+        settled = believed and converged(error, noise, LOOP_S * length)
+        if settled or n_nodes >= MOST_NODES:
             break
     if 2.0 * np.pi * np.abs(powers).mean() <= 10.0 * noise:
         return vacuous("nothing does work anywhere on the loop")
@@ -63,8 +63,6 @@ def loop_work(
         "eV/Å",
         noise=noise / length,
         error=error / length,
-        converged=converged,
+        converged=settled,
     )
-    return Residual(
-        (component,), note=None if converged else f"rough along the loop: {n_nodes} points do not settle it"
-    )
+    return Residual((component,), note=None if settled else f"rough along the loop: {n_nodes} points do not settle it")

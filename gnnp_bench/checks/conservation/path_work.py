@@ -18,15 +18,19 @@ from gnnp_bench.check import (
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import CONVERGED, TWO_ATOMS, displaced, moves
+from gnnp_bench.checks.common import TWO_ATOMS, converged, displaced, forces_vanish, moves, rms
 from gnnp_bench.checks.conservation.loop_work import LOOP_S
 from gnnp_bench.numerics.convergence import remaining_error
 from gnnp_bench.potential import ENERGY_FORCES, FloatArray
 from gnnp_bench.structures.geometry import minimum_distance
 from gnnp_bench.structures.simpler import simpler_structures
 
-FEWEST_NODES = 16
+FEWEST_NODES = 4
+ENOUGH_NODES = 16
+"""By then three estimates tell how fast they converge; two may agree by accident."""
 MOST_NODES = 64
+ALONG_FORCES = 1.0 / 3.0
+"""Share of paths along the forces, where the work is largest and a wrong scale of them shows most."""
 LENGTHS = (0.05, 0.15)
 """Root mean square displacement per atom and axis, in units of the shortest distance."""
 
@@ -35,6 +39,9 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     sample = view.pick(rng, moves, TWO_ATOMS)
     structure = sample.structure
     direction = rng.normal(size=(len(structure), 3))
+    forces = sample.prediction.forces
+    if forces is not None and not forces_vanish(forces, sample.noise) and rng.random() < ALONG_FORCES:
+        direction = forces / rms(forces)
     if len(structure) > 2 and rng.random() < 0.5:
         direction[rng.permutation(len(structure))[int(rng.integers(1, 3)) :]] = 0.0
     shortest = min(minimum_distance(structure), 3.0)
@@ -96,19 +103,19 @@ def _measure(case: Case) -> Measurement:
         works.append(float(0.5 * weights @ powers))
         quadrature = case.nu.forces * size * float(np.linalg.norm(0.5 * weights))
         noise = quadrature + case.nu.energy * len(structure)
-        if len(works) > 1:
+        if n_nodes >= ENOUGH_NODES:
             error = remaining_error(np.diff(works).tolist(), quadrature)
-            converged = error <= CONVERGED * max(noise, 1e-3 * significance * length)
-            if converged or n_nodes >= MOST_NODES:
+            settled = converged(error, noise, significance * length)
+            if settled or n_nodes >= MOST_NODES:
                 break
         n_nodes *= 2
     if np.abs(powers).mean() <= 10.0 * noise:
         return vacuous("no force acts along the path")
     residual = abs(works[-1] + end.energy - start.energy) / length
     component = Component(
-        "mean force", residual, significance, "eV/Å", noise=noise / length, error=error / length, converged=converged
+        "mean force", residual, significance, "eV/Å", noise=noise / length, error=error / length, converged=settled
     )
-    note = None if converged else f"the forces are rough along the path: {n_nodes} points do not settle their work"
+    note = None if settled else f"the forces are rough along the path: {n_nodes} points do not settle their work"
     return Residual((component,), note=note)
 
 
@@ -130,5 +137,5 @@ PATH_WORK = Check(
     measure=_measure,
     claim="conservative",
     weight=6.0,
-    cost=3 * FEWEST_NODES + 2,
+    cost=7 * FEWEST_NODES + 2,
 )

@@ -83,7 +83,7 @@ def _measure(case: Case) -> Measurement:
     size = float(np.abs(base.stress).max())
     significance = min(STRESS_S, 1e-3 * size) if size >= LARGE_STRESS else STRESS_S
     noise = case.nu.energy * len(structure)
-    derivative, converged = yield from energy_derivative(
+    derivative, settled = yield from energy_derivative(
         lambda h: strain(structure, h * direction),
         lambda prediction, h: _slope(prediction, h, direction, volume),
         _slope(base, 0.0, direction, volume),
@@ -91,7 +91,7 @@ def _measure(case: Case) -> Measurement:
         ALL_PROPERTIES,
         noise=noise,
         slope_noise=case.nu.stress * volume,
-        tolerance=1e-3 * significance * volume,
+        significance=significance * volume,
     )
     component = Component(
         "stress",
@@ -100,10 +100,10 @@ def _measure(case: Case) -> Measurement:
         "eV/Å³",
         noise=derivative.noise * noise / volume + case.nu.stress,
         error=derivative.error / volume,
-        converged=converged,
+        converged=settled,
     )
     asymmetry = stress(base.stress - base.stress.T, case.nu)
-    note = None if converged else "the energy is rough along this strain"
+    note = None if settled else "the energy is rough along this strain"
     return Residual((component, Component("asymmetry", *_figures(asymmetry))), note=note)
 
 

@@ -84,6 +84,6 @@ CALL_HISTORY = Check(
     draw=_draw,
     simpler=_simpler,
     measure=_measure,
-    weight=0.8,
+    weight=1.2,
     cost=4,
 )

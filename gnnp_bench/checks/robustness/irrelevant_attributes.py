@@ -73,5 +73,4 @@ IRRELEVANT_ATTRIBUTES = Check(
     near=_near,
     simpler=_simpler,
     measure=_measure,
-    weight=0.5,
 )

@@ -1,0 +1,202 @@
+"""New processes that load the potential themselves and evaluate side by side.
+
+`Elsewhere` is this process's end, `serve` the other. Both speak pickles over the
+standard streams of the new process: how to load the potential, then requests and answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import warnings
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import IO, Any, TypeAlias
+
+from ase import Atoms
+
+from gnnp_bench.check import InvalidPrediction
+from gnnp_bench.potential import Potential, Prediction, Property, Unsupported
+
+PROCESSES = 2
+TIMEOUT = 600.0
+"""Seconds that loading, or one request, may take."""
+
+Asked: TypeAlias = Sequence[tuple[Atoms, frozenset[Property]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a new process says.
+
+    Attributes
+    ----------
+    predictions : list of Prediction
+    seconds : float
+        Spent on loading, or inside `Potential.evaluate`.
+    refused, broken : str or None
+        The message of the exception, by whether the potential refused clearly.
+    """
+
+    predictions: list[Prediction]
+    seconds: float
+    refused: str | None = None
+    broken: str | None = None
+
+
+class Elsewhere:
+    """Processes that have loaded a potential. They end with `close`, or with this object.
+
+    Raises
+    ------
+    Unsupported
+        If the way to load the potential cannot be sent to another process.
+    InvalidPrediction
+        If one of them cannot load it, dies or hangs.
+    """
+
+    def __init__(self, reload: Callable[[], Potential], timeout: float = TIMEOUT) -> None:
+        import cloudpickle
+
+        try:
+            how = cloudpickle.dumps(reload)  # type: ignore[attr-defined]  # a name that it exports by a star
+        except Exception as error:
+            raise Unsupported(f"the potential cannot be sent to another process: {error}") from error
+        # Each has its own order of sets of strings: one of the things that differ between two runs of a program.
+        self._processes = [_Process(hash_seed) for hash_seed in range(1, PROCESSES + 1)]
+        self._close = weakref.finalize(self, _close_all, self._processes)
+        self._timeout = timeout
+        self.loading_s = max(answer.seconds for answer in self._ask(how))
+
+    def evaluate(self, asked: Asked) -> tuple[list[Prediction], float]:
+        """Return the predictions of every process, one process after the other, and the seconds these took."""
+        answers = self._ask(list(asked))
+        return [p for answer in answers for p in answer.predictions], sum(answer.seconds for answer in answers)
+
+    def close(self) -> None:
+        """End the processes."""
+        self._close()
+
+    def _ask(self, message: Any) -> list[Answer]:
+        try:
+            for process in self._processes:
+                process.send(message)
+            answers = [process.receive(self._timeout) for process in self._processes]
+        except BaseException:
+            self.close()
+            raise
+        for answer in answers:
+            if answer.refused is not None:
+                raise Unsupported(answer.refused)
+            if answer.broken is not None:
+                raise InvalidPrediction(f"in a new process: {answer.broken}")
+        return answers
+
+
+class _Process:
+    def __init__(self, hash_seed: int) -> None:
+        self.complaints = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
+        environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed), "OMP_NUM_THREADS": "1"}
+        self.popen = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", _START, *sys.path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.complaints,
+            env=environment,
+        )
+
+    def send(self, message: Any) -> None:
+        # One that is dead already is told of by `receive`.
+        with contextlib.suppress(BrokenPipeError):
+            pickle.dump(message, _open(self.popen.stdin))
+            _open(self.popen.stdin).flush()
+
+    def receive(self, timeout: float) -> Answer:
+        hung = threading.Event()
+
+        def kill() -> None:
+            hung.set()
+            self.popen.kill()
+
+        timer = threading.Timer(timeout, kill)
+        timer.start()
+        try:
+            answer: Answer = pickle.load(_open(self.popen.stdout))
+        except (EOFError, pickle.UnpicklingError) as error:
+            if hung.is_set():
+                raise InvalidPrediction(f"a new process did not answer within {timeout:g} s") from error
+            status = self.popen.wait()
+            raise InvalidPrediction(f"a new process ended with status {status}{self._last_words()}") from error
+        finally:
+            timer.cancel()
+            timer.join()
+        return answer
+
+    def _last_words(self) -> str:
+        self.complaints.seek(0)
+        lines = self.complaints.read().decode(errors="replace").split("\n")
+        said = [line.strip() for line in lines if line.strip()]
+        return f": {said[-1]}" if said else ""
+
+
+_START = "import sys; sys.path[:] = sys.argv[1:]; from gnnp_bench.engine.processes import serve; serve()"
+
+
+def _open(stream: IO[bytes] | None) -> IO[bytes]:
+    if stream is None:
+        raise ValueError("the process was started without pipes")
+    return stream
+
+
+def _close_all(processes: list[_Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(BrokenPipeError):
+            _open(process.popen.stdin).close()
+    for process in processes:
+        try:
+            process.popen.wait(5.0)
+        except subprocess.TimeoutExpired:
+            process.popen.kill()
+            process.popen.wait()
+        _open(process.popen.stdout).close()
+        process.complaints.close()
+
+
+def serve() -> None:
+    """Load what standard input tells to load, and answer requests until it ends."""
+    # What a potential prints must not end up among the answers.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    warnings.simplefilter("ignore")
+    loaded: list[Potential] = []
+
+    def load(how: bytes) -> list[Prediction]:
+        loaded.append(pickle.loads(how)())
+        return []
+
+    def evaluate(asked: Asked) -> list[Prediction]:
+        return [loaded[0].evaluate([structure], properties)[0] for structure, properties in asked]
+
+    with contextlib.suppress(EOFError):  # the other end is closed: nothing more is asked
+        _tell(answers, load, pickle.load(sys.stdin.buffer))
+        while True:
+            _tell(answers, evaluate, pickle.load(sys.stdin.buffer))
+
+
+def _tell(answers: IO[bytes], work: Callable[[Any], list[Prediction]], message: Any) -> None:
+    start = time.perf_counter()
+    try:
+        answer = Answer(work(message), time.perf_counter() - start)
+    except (Unsupported, NotImplementedError) as error:
+        answer = Answer([], 0.0, refused=str(error))
+    except Exception as error:
+        answer = Answer([], 0.0, broken=f"{type(error).__name__}: {' '.join(str(error).split())}")
+    pickle.dump(answer, answers)
+    answers.flush()
