@@ -1,0 +1,226 @@
+"""Potentials in one process: each loaded once, its pool evaluated once, its checks judged when their tests run."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache, partial
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+import pytest
+
+from gnnp_bench.suite.asked import Asked, waivers_of
+from gnnp_bench.suite.violation import LawViolated, NotJudged, complaint
+
+if TYPE_CHECKING:
+    from gnnp_bench.certificate.result import Certificate, CheckResult
+    from gnnp_bench.certificate.waivers import Waiver
+    from gnnp_bench.check import Check
+    from gnnp_bench.engine.assemble import Judgement
+    from gnnp_bench.engine.evaluate import Evaluator
+    from gnnp_bench.engine.run import Prepared
+    from gnnp_bench.engine.settings import Settings
+    from gnnp_bench.potential import Potential
+
+
+class Loaded(Protocol):
+    """A potential, and the way to build it anew."""
+
+    @property
+    def potential(self) -> Potential:
+        """As it was built."""
+        ...
+
+    @property
+    def reload(self) -> Callable[[], Potential]:
+        """Builds it from scratch."""
+        ...
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let nothing that a potential or a library warns of become an error of the user's tests."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@cache
+def registered() -> dict[str, Check]:
+    """Return all checks by id, in the order in which they run."""
+    with quiet():
+        from gnnp_bench.checks.registry import all_checks
+
+        return {check.id: check for check in all_checks()}
+
+
+def told(result: CheckResult) -> list[tuple[str, object]]:
+    """Return what a JUnit file says of a result: its numbers, each with a name."""
+    names = ("law", "status", "grade", "quantity", "measured", "bound", "significance", "unit")
+    return [(name, getattr(result, name)) for name in names if getattr(result, name) is not None]
+
+
+@dataclass(slots=True)
+class Running:
+    """One potential under judgement in this process.
+
+    Attributes
+    ----------
+    label : str
+        What the user called it.
+    load : callable
+        Loads it; called once. Raises `NotJudged` or what the user can mend.
+    settings : Settings
+    waivers : sequence of Waiver
+    path : str or None
+        Where the certificate is written, for the command that replays a failure from it.
+    """
+
+    label: str
+    load: Callable[[], Loaded]
+    settings: Settings
+    waivers: Sequence[Waiver] = ()
+    path: str | None = None
+    _loaded: Loaded | None = None
+    _evaluator: Evaluator | None = None
+    _prepared: Prepared | None = None
+    _failure: str | None = None
+
+    def loaded(self) -> Loaded:
+        """Return the potential, loaded when it is asked for first.
+
+        Raises
+        ------
+        NotJudged
+            If it cannot be loaded, in one line, whenever it is asked for.
+        """
+        if self._failure is not None:
+            raise NotJudged(self._failure)
+        if self._loaded is None:
+            from gnnp_bench.commands.exits import BadRequest
+            from gnnp_bench.potential import PotentialError
+
+            try:
+                with quiet():
+                    self._loaded = self.load()
+            except (BadRequest, PotentialError) as error:
+                self._refuse(str(error))
+        return self._loaded
+
+    def judge(self, check: Check) -> tuple[Certificate, Judgement]:
+        """Return what the pool and one check found: the certificate before the first check, and the judgement.
+
+        Raises
+        ------
+        NotJudged
+            If the potential cannot be loaded or ends the program.
+        """
+        with quiet():
+            from gnnp_bench.engine.evaluate import Evaluator
+            from gnnp_bench.engine.run import judge, prepare
+            from gnnp_bench.potential import PotentialError
+
+            loaded = self.loaded()
+            if self._prepared is None or self._evaluator is None:
+                self._evaluator = Evaluator(loaded.potential, loaded.reload)
+                try:
+                    self._prepared = prepare(self._evaluator, self.settings)
+                except PotentialError as error:
+                    self._refuse(str(error))
+            return self._prepared.start, judge(check, self._prepared.pool, self._evaluator, self.settings)
+
+    def conclude(self, result: CheckResult) -> None:
+        """End a test as its check ended: return, skip, xfail, or raise what a physicist wants to read."""
+        __tracebackhide__ = True
+        check = registered()[result.id]
+        if result.status == "not_applicable":
+            pytest.skip(result.reason or "not applicable")
+        if result.status == "waived":
+            pytest.xfail(f"waived: {result.reason}")
+        if result.status == "fail":
+            raise LawViolated(complaint(result, check, path=self.path))
+        # Informational checks never fail, and need not lead to a conclusion.
+        if result.status in ("error", "inconclusive") and result.category != "informational":
+            raise NotJudged(complaint(result, check))
+
+    def excused(self, start: Certificate, result: CheckResult) -> CheckResult:
+        """Return the result as the waivers leave it."""
+        if not self.waivers:
+            return result
+        from gnnp_bench.certificate.waivers import waived
+
+        return waived(result, self.waivers, start.potential)
+
+    def close(self) -> None:
+        """End the processes that were started for it."""
+        if self._evaluator is not None:
+            self._evaluator.close()
+
+    def _refuse(self, message: str) -> NoReturn:
+        self._failure = f"{self.label}: {message}" if self.label not in message else message
+        raise NotJudged(self._failure)
+
+
+@dataclass(slots=True)
+class Potentials:
+    """All potentials of a session, in this process.
+
+    Attributes
+    ----------
+    by_spec : dict of str to Running
+    """
+
+    by_spec: dict[str, Running] = field(default_factory=dict)
+    _named: bool = False
+
+    def running(self, spec: str) -> Running:
+        """Return one of them.
+
+        Raises
+        ------
+        NotJudged
+            If another has its name: certificates and waivers tell potentials apart by name.
+        """
+        if not self._named and len(self.by_spec) > 1:
+            self._tell_apart()
+        self._named = True
+        return self.by_spec[spec]
+
+    def close(self) -> None:
+        """End the processes that were started for them."""
+        for running in self.by_spec.values():
+            running.close()
+
+    def _tell_apart(self) -> None:
+        first: dict[str, Running] = {}
+        for running in self.by_spec.values():
+            try:
+                name = running.loaded().potential.name
+            except NotJudged:
+                continue  # its own tests say so
+            other = first.setdefault(name, running)
+            if other is not running:
+                for one in (other, running):
+                    one._failure = (
+                        f"two potentials are called {name!r}, {other.label} and {running.label}: certificates and "
+                        "waivers go by name, so judge them in two runs or rename one"
+                    )
+
+
+def potentials_of(asked: Asked) -> Potentials:
+    """Return the potentials that were asked for, none of them loaded yet."""
+    waivers = waivers_of(asked)
+    return Potentials(
+        {
+            spec: Running(spec, partial(_load, asked, spec), asked.settings(spec), waivers, path)
+            for spec, path in zip(asked.specs, asked.certificates, strict=True)
+        }
+    )
+
+
+def _load(asked: Asked, spec: str) -> Loaded:
+    from gnnp_bench.commands.loading import load_potential
+
+    return load_potential(spec, asked.settings(spec).species or None)

@@ -1,0 +1,41 @@
+"""How Hypothesis works in this project: `ci` by default, `laws` on a potential that was named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, Verbosity, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
+
+COMMON: dict[str, Any] = {
+    "deadline": None,  # the first evaluation of a potential may compile, and machines are shared
+    # One bug per test, its smallest example: others are often the same defect in another guise.
+    "report_multiple_bugs": False,
+    # `explain` runs hundreds of variations more. The report of a law says what is wrong without it.
+    "phases": (Phase.explicit, Phase.reuse, Phase.generate, Phase.target, Phase.shrink),
+    # Potentials are slow; and an example on which a law holds trivially is given back, however many there are.
+    "suppress_health_check": (HealthCheck.too_slow, HealthCheck.filter_too_much),
+    "stateful_step_count": 50,
+    "verbosity": Verbosity.normal,
+    "backend": "hypothesis",
+}
+CI: dict[str, Any] = COMMON | {"max_examples": 20, "derandomize": True, "database": None, "print_blob": False}
+
+settings.register_profile("ci", **CI)
+settings.register_profile(
+    "laws",
+    **COMMON
+    | {
+        "max_examples": 100,
+        "derandomize": False,
+        "database": DirectoryBasedExampleDatabase(Path(__file__).parents[1] / ".hypothesis" / "examples"),
+        "print_blob": True,
+    },
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not config.getoption("--hypothesis-profile", None):
+        settings.load_profile("laws" if config.getoption("potential", None) else "ci")
