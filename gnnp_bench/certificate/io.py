@@ -12,12 +12,14 @@ import secrets
 import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 
 from gnnp_bench.certificate.result import SCHEMA_VERSION, Certificate
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,29 @@ def encode(certificate: Certificate) -> bytes:
     TypeError
         If a counterexample or the environment holds a value that JSON cannot keep.
     """
-    compact = msgspec.json.encode(certificate, enc_hook=_builtin)
-    return msgspec.json.format(compact, indent=2) + b"\n"
+    return msgspec.json.format(encode_value(certificate), indent=2) + b"\n"
+
+
+def encode_value(value: Any) -> bytes:
+    """Return a part of a certificate, or a value that holds one, as JSON in one line.
+
+    Raises
+    ------
+    TypeError
+        If it holds a value that JSON cannot keep.
+    """
+    return msgspec.json.encode(value, enc_hook=_builtin)
+
+
+def decode_value(data: bytes | str, kind: type[T]) -> T:
+    """Return what `encode_value` wrote, as a value of its class.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    return msgspec.json.decode(data, type=kind)
 
 
 def _builtin(value: Any) -> Any:

@@ -30,11 +30,11 @@ FIELDS: dict[str, dict[str, str]] = {
         "profile": "What matters: the significances are scaled by 0.1 (strict), 1 (default) or 10 (loose).",
         "seed": "Seed from which structures and cases were drawn.",
         "elapsed_s": "Wall time of the run in seconds, without imports and loading.",
-        "potential_s": "The part of it spent inside the potential, in seconds.",
+        "potential_s": "Seconds spent inside the potential, over all processes.",
         "evaluations": "Structures evaluated, noise floor and simplification included.",
         "structures": "Structures in the pool.",
         "noise": "The largest noise floor over the pool.",
-        "checks": "What each check found, in the order in which they ran.",
+        "checks": "What each check found, in the order of the registry.",
     },
     "PotentialRecord": {
         "spec": "The text by which the user named it, and by which it is loaded again.",

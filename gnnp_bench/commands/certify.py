@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import math
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -15,9 +17,9 @@ import typer
 
 from gnnp_bench.certificate import io
 from gnnp_bench.commands.exits import PARTIAL, STATUS, BadRequest, nearest
-from gnnp_bench.commands.loading import checks_by_id, load_potential, parse_species
+from gnnp_bench.commands.loading import checks_by_id, load_on_one_thread, load_potential, parse_species
 from gnnp_bench.commands.output import own_stdout, write_bytes
-from gnnp_bench.engine.settings import Budget, Profile, Settings
+from gnnp_bench.engine.settings import Budget, Profile, Settings, Step
 from gnnp_bench.potential import PotentialError
 from gnnp_bench.report.text import plain
 
@@ -44,6 +46,17 @@ def certify(
         str | None, typer.Option(metavar="LIST", help="Elements to draw structures from, such as Cu,Au.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of structures and cases.")] = 0,
+    jobs: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Work in N processes, one thread each. The certificate is the same.")
+    ] = 1,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="How long one evaluation may take before its check is an error; 600 with --jobs 2 or more, without"
+            " limit in one process.",
+        ),
+    ] = None,
     json: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Write the certificate here, anew after every check; - is standard output."),
@@ -57,6 +70,8 @@ def certify(
     from gnnp_bench.report import terminal
     from gnnp_bench.report.stream import console
 
+    if timeout is not None and not 0 < timeout < math.inf:
+        raise BadRequest(f"--timeout must be a number of seconds above 0, not {timeout:g}")
     symbols = parse_species(species)
     path = None if json in (None, "-") else json
     if path is not None:
@@ -71,7 +86,7 @@ def certify(
     check_globs(settings, checks)
     with own_stdout() as stdout:
         report = console(sys.stderr if json == "-" else stdout)
-        certificate, stopped_by = _follow(settings, symbols, checks, report, path)
+        certificate, stopped_by = _follow(settings, symbols, checks, report, path, jobs, timeout)
         if certificate is None:
             report.print(f"stopped by {stopped_by} before the first check: there is no certificate")
             return PARTIAL
@@ -113,18 +128,18 @@ def _follow(
     checks: Mapping[str, Check],
     report: Console,
     path: str | None,
+    jobs: int,
+    timeout: float | None,
 ) -> tuple[Certificate | None, str | None]:
     """Load and run; return the last certificate, if any, and the signal that ended the run, if any did."""
-    from gnnp_bench.engine.run import run
     from gnnp_bench.report.terminal import progress
 
     certificate = None
     try:
         with _terminable():
             report.print(f"loading {plain(settings.spec)} ...", soft_wrap=True)
-            loaded = load_potential(settings.spec, species)
-            report.print("drawing structures and measuring the noise floor ...\n", soft_wrap=True)
-            for step in run(loaded.potential, tuple(checks.values()), settings, reload=loaded.reload):
+            report.print("then drawing structures and measuring the noise floor ...\n", soft_wrap=True)
+            for step in _steps(settings, species, checks, jobs, timeout):
                 certificate = step.certificate
                 # A full disk must not throw away an hour of computing: it is tried again at the end.
                 _save(certificate, path)
@@ -134,6 +149,23 @@ def _follow(
     except KeyboardInterrupt as interruption:
         return certificate, str(interruption) or "Ctrl-C"
     return certificate, None
+
+
+def _steps(
+    settings: Settings, species: Sequence[str] | None, checks: Mapping[str, Check], jobs: int, timeout: float | None
+) -> Iterator[Step]:
+    """Load the potential and judge it, in this process or in others: a time limit needs another one as well."""
+    registered = tuple(checks.values())
+    if jobs == 1 and timeout is None:
+        from gnnp_bench.engine.run import run
+
+        loaded = load_potential(settings.spec, species)
+        return run(loaded.potential, registered, settings, reload=loaded.reload)
+    from gnnp_bench.engine.crew import TIMEOUT
+    from gnnp_bench.engine.parallel import run_in_processes
+
+    load = partial(load_on_one_thread, settings.spec, species)
+    return run_in_processes(load, registered, settings, jobs=jobs, timeout=TIMEOUT if timeout is None else timeout)
 
 
 def _save(certificate: Certificate, path: str | None) -> str | None:

@@ -67,14 +67,28 @@ def load_potential(spec: str, species: Sequence[str] | None) -> Loaded:
     BadRequest
         If it cannot be loaded, whatever the reason.
     """
+    try:
+        return load_on_one_thread(spec, species)
+    except PotentialError as error:
+        raise BadRequest(str(error)) from error
+
+
+def load_on_one_thread(spec: str, species: Sequence[str] | None) -> Loaded:
+    """Return a potential by its spec, and make it compute on one thread; another process can be told to do so.
+
+    Raises
+    ------
+    PotentialError
+        If it cannot be loaded, whatever the reason.
+    """
     from gnnp_bench.adapters import registry
 
     try:
         loaded = registry.load(spec, species)
-    except PotentialError as error:
-        raise BadRequest(str(error)) from error
+    except PotentialError:
+        raise
     except Exception as error:  # somebody else's code builds it
-        raise BadRequest(f"{spec} could not be loaded: {type(error).__name__}: {error}") from error
+        raise PotentialError(f"{spec} could not be loaded: {type(error).__name__}: {error}") from error
     use_one_thread()
     return loaded
 

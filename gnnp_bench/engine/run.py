@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gnnp_bench.certificate.io import decode_value, encode_value
 from gnnp_bench.certificate.result import Certificate, CheckResult
 from gnnp_bench.check import Check, PoolView
 from gnnp_bench.engine.assemble import Growth, Judgement, begin, subject_of
@@ -111,7 +112,8 @@ def judge(check: Check, pool: Pool, evaluator: Evaluator, settings: Settings) ->
         return without_cases(check, "error", reason, spent, time.perf_counter() - started)
 
     try:
-        result = judge_check(check, pool, evaluator, settings)
+        # As a file keeps it, so that a value which no file can keep is noticed while it is known whose it is.
+        result = decode_value(encode_value(judge_check(check, pool, evaluator, settings)), CheckResult)
     except SystemExit as error:
         result = broken(_ended_the_program(error))
     except Exception as error:

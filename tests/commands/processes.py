@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,6 +51,8 @@ class Peculiar:
 
 
 def slow():
+    with open(os.environ.get("PIDS", os.devnull), "a") as record:
+        record.write(f"{os.getpid()} ")
     return Peculiar(lambda structures: time.sleep(0.01 * len(structures)))
 
 
@@ -80,28 +83,48 @@ def lay_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _surroundings() -> dict[str, object]:
-    """Return options by which a process finds the package of the tests."""
+def surroundings(variables: Mapping[str, str] | None = None) -> dict[str, object]:
+    """Return options by which a process finds the package of the tests, and further environment variables."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {"env": {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}}
+    return {"env": {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **(variables or {})}}
 
 
 def gnnp_bench(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own."""
     command = [sys.executable, "-m", "gnnp_bench.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **(_surroundings() | options))  # type: ignore[call-overload]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **(surroundings() | options))  # type: ignore[call-overload]
 
 
 @contextmanager
 def running(*arguments: str, **options: object) -> Iterator[subprocess.Popen[str]]:
     """Run the command beside the test; it is ended if the test leaves it running."""
     command = [sys.executable, "-m", "gnnp_bench.cli", *arguments]
-    with subprocess.Popen(command, text=True, **(_surroundings() | options)) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(command, text=True, **(surroundings() | options)) as process:  # type: ignore[call-overload]
         try:
             yield process
         finally:
             if process.poll() is None:
                 process.kill()
+
+
+def wait_until(true: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
+    """Wait until something holds, while a process runs; not for ever."""
+    deadline = time.monotonic() + 120.0
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen within two minutes"
+        assert process is None or process.poll() is None, "the process has ended before it happened"
+        time.sleep(0.05)
+
+
+def is_running(pid: int) -> bool:
+    """Return whether there is such a process, and it is no zombie."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except ProcessLookupError:
+        return False
+    except FileNotFoundError:  # it has just ended, or there is no /proc
+        return Path("/proc").exists() is False
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
-import subprocess
-import time
 from dataclasses import replace
 from pathlib import Path
+from subprocess import PIPE
 
 import jsonschema
 import pytest
 
 from gnnp_bench.certificate import schema
-from gnnp_bench.certificate.io import comparable, decode, read, write
+from gnnp_bench.certificate.io import comparable, decode, encode, read, write
 from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.cli import main
 from gnnp_bench.commands.reproduce import Measurement, same
 from tests.certificate.examples import COUNTEREXAMPLE, FAILED, PASSED, certificate
-from tests.commands.processes import gnnp_bench, lay_out, refused, running
+from tests.commands.processes import gnnp_bench, is_running, lay_out, refused, running, surroundings, wait_until
 
 QUICK = ("--species", "Cu,Au", "--budget", "quick")
 NET_FORCE = ("--only", "symmetry/net-force")
@@ -110,14 +110,12 @@ def test_the_same_seed_gives_the_same_certificate_and_another_seed_another(workp
     assert comparable(read("2.json")) != comparable(first)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_leaves_what_was_finished(number, workplace):
+@pytest.mark.parametrize(("number", "jobs"), [(signal.SIGINT, "1"), (signal.SIGTERM, "1"), (signal.SIGINT, "2")])
+def test_an_interrupted_run_leaves_what_was_finished(number, jobs, workplace):
     path = workplace / "c.json"
-    arguments = ("certify", "tempers:slow", *QUICK, "--json", "c.json")
-    with running(*arguments, cwd=workplace, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        deadline = time.monotonic() + 60
-        while not (path.exists() and read(path).checks) and time.monotonic() < deadline and process.poll() is None:
-            time.sleep(0.05)
+    arguments = ("certify", "tempers:slow", *QUICK, "--jobs", jobs, "--json", "c.json")
+    with running(*arguments, cwd=workplace, stdout=PIPE, stderr=PIPE) as process:
+        wait_until(lambda: path.exists() and read(path).checks, process)
         process.send_signal(number)
         out, err = process.communicate(timeout=30)
     assert process.returncode == 3, out + err
@@ -130,11 +128,76 @@ def test_an_interrupted_run_leaves_what_was_finished(number, workplace):
     assert [entry.name for entry in workplace.iterdir() if entry.name.endswith(".tmp")] == []
 
 
+def test_ctrl_c_in_a_terminal_reaches_all_processes_and_only_the_leader_answers(workplace):
+    path, pids = workplace / "c.json", workplace / "pids"
+    arguments = ("certify", "tempers:slow", *QUICK, "--jobs", "2", "--json", "c.json")
+    environment = surroundings({"PIDS": str(pids)})["env"]
+    with running(
+        *arguments, cwd=workplace, env=environment, stdout=PIPE, stderr=PIPE, start_new_session=True
+    ) as process:
+        wait_until(lambda: path.exists() and read(path).checks, process)
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (3, "")
+    assert "stopped by Ctrl-C" in out
+    assert len(pids.read_text().split()) == 2
+    wait_until(lambda: not any(map(is_running, map(int, pids.read_text().split()))))
+
+
+def test_processes_do_not_outlive_a_leader_that_is_killed(workplace):
+    pids = workplace / "pids"
+    arguments = ("certify", "tempers:slow", *QUICK, "--jobs", "2", "--json", "c.json")
+    environment = surroundings({"PIDS": str(pids)})["env"]
+    with running(*arguments, cwd=workplace, env=environment, stdout=PIPE, stderr=PIPE) as process:
+        wait_until(lambda: (workplace / "c.json").exists(), process)
+        process.kill()
+        process.communicate(timeout=30)
+    assert len(pids.read_text().split()) == 2
+    wait_until(lambda: not any(map(is_running, map(int, pids.read_text().split()))))
+
+
+def test_the_processes_of_a_run_report_as_one(workplace):
+    arguments = ("tests.analytic:smooth_pair", *QUICK, "--only", "symmetry/*")
+    alone, together = (
+        gnnp_bench("certify", *arguments, "--jobs", n, "--json", f"{n}.json", cwd=workplace) for n in "12"
+    )
+    assert (together.returncode, together.stderr) == (alone.returncode, alone.stderr) == (3, "")
+    assert encode(comparable(read(workplace / "1.json"))) == encode(comparable(read(workplace / "2.json")))
+    assert sorted(without_times(alone.stdout)) == sorted(without_times(together.stdout))
+
+
+def without_times(report: str) -> list[str]:
+    lines = (re.sub(r"~\d+ \w+$", "", line).rstrip() for line in report.splitlines())
+    return [line for line in lines if not line.startswith("spent")]
+
+
+def test_a_potential_that_hangs_is_stopped_where_a_time_limit_is_given(workplace, monkeypatch):
+    arguments = ("certify", "tests.engine.hazards:hangs", *QUICK, *NET_FORCE, "--only", "periodicity/cell-choice")
+    done = gnnp_bench(*arguments, "--timeout", "2", "--json", "c.json", cwd=workplace)
+    assert done.returncode == 3, done.stderr
+    statuses = {result.id: result.status for result in read(workplace / "c.json").checks}
+    assert statuses == {"symmetry/net-force": "pass", "periodicity/cell-choice": "error"}
+    assert "an evaluation took longer than 2 s (--timeout)" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--jobs", "0"), "Invalid value for '--jobs'"),
+        (("--jobs", "two"), "Invalid value for '--jobs'"),
+        (("--timeout", "0"), "--timeout must be a number of seconds above 0, not 0"),
+        (("--timeout", "inf"), "--timeout must be a number of seconds above 0, not inf"),
+    ],
+)
+def test_impossible_numbers_of_processes_and_seconds_are_refused(options, message, workplace, capsys):
+    assert message in refused(capsys, "certify", "tests.analytic:smooth_pair", *options)
+
+
 def test_a_run_goes_on_when_nobody_reads_its_report(workplace):
     reading, writing = os.pipe()
     os.close(reading)
     arguments = ("certify", "tests.analytic:smooth_pair", *QUICK, *NET_FORCE, "--json", "c.json")
-    with running(*arguments, cwd=workplace, stdout=writing, stderr=subprocess.PIPE) as process:
+    with running(*arguments, cwd=workplace, stdout=writing, stderr=PIPE) as process:
         os.close(writing)
         _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (3, "")

@@ -1,0 +1,132 @@
+"""A run on several processes: the same certificate as `run.run` makes, sooner, and whatever the potential does."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ase import Atoms
+
+from gnnp_bench.check import Check
+from gnnp_bench.engine.assemble import Growth, Judgement, begin
+from gnnp_bench.engine.crew import TIMEOUT, Crew, Lost
+from gnnp_bench.engine.evaluate import Meter
+from gnnp_bench.engine.outcome import without_cases
+from gnnp_bench.engine.pool import SHARD, Answers, Pool, Shard, Unanswered, draw_structures, stages_of
+from gnnp_bench.engine.run import budget_of, select
+from gnnp_bench.engine.settings import POOL_SIZE, Settings, Step
+from gnnp_bench.engine.worker import Finished, Judge, Load
+from gnnp_bench.potential import Capabilities
+
+
+def run_in_processes(
+    load: Load, checks: Sequence[Check], settings: Settings, *, jobs: int, timeout: float = TIMEOUT
+) -> Iterator[Step]:
+    """Judge a potential by checks in processes of their own and yield the certificate as it grows.
+
+    Steps come as checks finish; certificates hold them in the order of the registry. A process that dies or hangs is
+    replaced, and the check that it worked on is an error; so are structures of the pool that end it.
+
+    Parameters
+    ----------
+    load : callable
+        Loads the potential in each process. It is sent there by pickle.
+    checks : sequence of Check
+        All that are registered, as each process finds them itself.
+    settings : Settings
+    jobs : int
+        Number of processes, each on one thread.
+    timeout : float
+        Seconds that one evaluation, or loading the potential anew for a check, may take.
+
+    Raises
+    ------
+    ValueError
+        If no check is left to run.
+    PotentialError
+        If the potential cannot be loaded.
+    """
+    chosen = select(checks, settings.only, settings.skip)
+    useful = max(len(chosen), math.ceil(POOL_SIZE[settings.budget] / SHARD))
+    with Crew(load, settings, min(jobs, useful), timeout) as crew:
+        subject = crew.gather()
+        clock = _Clock(crew, crew.size)
+        structures = draw_structures(subject.capabilities, POOL_SIZE[settings.budget], settings.seed)
+        pool = _evaluate_pool(crew, structures, subject.capabilities, clock)
+        crew.share(pool)
+        start = begin(
+            subject, pool, settings, structures=len(structures), spent=clock.spent, elapsed_s=clock.elapsed_s()
+        )
+        growth = Growth(start, checks, chosen, settings)
+        yield growth.step(None, start.elapsed_s)
+        # The longest first, so that no process is left alone with it in the end.
+        longest_first = sorted(chosen, key=lambda check: -budget_of(check, settings))
+        for number, outcome in crew.work([Judge(check.id) for check in longest_first]):
+            if isinstance(outcome, Lost):
+                lost = without_cases(longest_first[number], "error", outcome.reason, 0, outcome.elapsed_s)
+                judgement = Judgement(result=lost)
+            else:
+                clock.add(outcome.spent)
+                judgement = outcome.value
+            yield growth.step(judgement, clock.elapsed_s())
+
+
+@dataclass(slots=True)
+class _Clock:
+    """What a run has cost so far.
+
+    Attributes
+    ----------
+    crew : Crew
+    jobs : int
+    started : float
+        By `time.perf_counter`.
+    spent : Meter
+        Over all processes.
+    """
+
+    crew: Crew
+    jobs: int
+    started: float = field(default_factory=time.perf_counter)
+    spent: Meter = field(default_factory=Meter)
+
+    def add(self, spent: Meter) -> None:
+        """Add what one task has cost."""
+        self.spent.evaluations += spent.evaluations
+        self.spent.potential_s += spent.potential_s
+        self.spent.loading_s += spent.loading_s
+
+    def elapsed_s(self) -> float:
+        """Return the wall time, less what each process has spent, on average, on loading the potential anew."""
+        loading = self.spent.loading_s + self.crew.loading_s
+        return time.perf_counter() - self.started - loading / self.jobs
+
+
+def _evaluate_pool(crew: Crew, structures: Sequence[Atoms], capabilities: Capabilities, clock: _Clock) -> Pool:
+    stages = stages_of(structures, capabilities)
+    shards = next(stages)
+    while True:
+        try:
+            shards = stages.send(_answers(crew, shards, clock))
+        except StopIteration as stop:
+            pool: Pool = stop.value
+            return pool
+
+
+def _answers(crew: Crew, shards: Sequence[Shard], clock: _Clock) -> list[Answers]:
+    """Return the answers of each shard. What one structure does to a process costs no other structure its answer."""
+    order = sorted(range(len(shards)), key=lambda i: -sum(map(len, shards[i].structures)))
+    found: dict[int, Answers] = {}
+    for number, outcome in crew.work([shards[i] for i in order]):
+        if isinstance(outcome, Finished):
+            found[order[number]] = outcome.value
+            clock.add(outcome.spent)
+        elif len(shards[order[number]].structures) == 1:
+            found[order[number]] = [Unanswered(outcome.reason, refused=False)]
+    for i, shard in enumerate(shards):
+        if i not in found:
+            singles = [Shard(shard.task, (structure,), shard.single) for structure in shard.structures]
+            found[i] = [answer for answers in _answers(crew, singles, clock) for answer in answers]
+    return [found[i] for i in range(len(shards))]

@@ -1,0 +1,101 @@
+"""Sound potentials that do something terrible on some structures. Their names say what; the environment says where."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+
+from gnnp_bench.potential import Capabilities, Potential, Prediction, Property
+from tests.analytic import smooth_pair
+
+SPECIES = ("Cu", "Au")
+
+
+def left_handed(structure: Atoms) -> bool:
+    return float(np.linalg.det(structure.cell.array)) < 0.0
+
+
+def gold(structure: Atoms) -> bool:
+    return set(structure.symbols) == {"Au"}
+
+
+def anything(structure: Atoms) -> bool:
+    return True
+
+
+@dataclass(slots=True)
+class Hazard:
+    """A sound potential behind a deed that is done before the structures for which `when` holds are evaluated."""
+
+    deed: Callable[[], object]
+    when: Callable[[Atoms], bool] = left_handed
+    sound: Potential = field(default_factory=lambda: smooth_pair(species=SPECIES))
+    name: str = "hazard"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.sound.capabilities
+
+    def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        if any(self.when(structure) for structure in structures):
+            self.deed()
+        return self.sound.evaluate(structures, properties)
+
+
+def kill_myself(number: int) -> None:
+    os.kill(os.getpid(), number)
+
+
+def segfault() -> Hazard:
+    return Hazard(lambda: kill_myself(signal.SIGSEGV))
+
+
+def killed() -> Hazard:
+    return Hazard(lambda: kill_myself(signal.SIGKILL))
+
+
+def exits() -> Hazard:
+    return Hazard(lambda: os._exit(3))
+
+
+def leaves() -> Hazard:
+    return Hazard(lambda: sys.exit(0))
+
+
+def hangs() -> Hazard:
+    # In C, without ever letting another thread of the process run.
+    return Hazard(lambda: sum(range(10**15)))
+
+
+def dies_on_gold() -> Hazard:
+    return Hazard(lambda: kill_myself(signal.SIGSEGV), gold)
+
+
+def leaves_on_gold() -> Hazard:
+    return Hazard(lambda: sys.exit(0), gold)
+
+
+def dies_when_loaded() -> Hazard:
+    os._exit(7)
+
+
+def loads_once() -> Hazard:
+    """Load in one process only, ever."""
+    Path(os.environ["LOADED"]).touch(exist_ok=False)
+    return segfault()
+
+
+def with_company() -> Hazard:
+    """Start a program that outlives this process unless it is stopped, and keep a record of both."""
+    program = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    with open(os.environ["PIDS"], "a") as record:
+        record.write(f"{os.getpid()} {program.pid}\n")
+    return Hazard(lambda: None)
