@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from vesin import NeighborList
 
 from gnnp_bench.potential import FloatArray, Unsupported
+from reference_model.repulsion import reach
 
 PADDING = 1e3
 """Å; the length of the vector in an empty slot."""
@@ -68,6 +69,8 @@ class Graph:
         NaN where a structure has none.
     sizes : tuple of int
         Number of atoms of each structure.
+    n_close : int
+        Neighbours that feel the repulsion of nuclei stand in the first so many slots of a row.
     """
 
     vectors: torch.Tensor
@@ -77,6 +80,7 @@ class Graph:
     owner: torch.Tensor
     volumes: torch.Tensor
     sizes: tuple[int, ...]
+    n_close: int
 
 
 def find_neighbours(structure: Atoms, cutoff: float) -> Neighbourhood:
@@ -146,7 +150,10 @@ def collate(
     centres, others = np.concatenate([first, second]), np.concatenate([second, first])
     counts = np.bincount(centres, minlength=n_atoms)
     width = max(1, int(counts.max()))
-    order = np.argsort(centres, kind="stable")
+    numbers = np.concatenate([one.numbers for one in neighbourhoods])
+    close = (half * half).sum(axis=1) < reach(numbers[first], numbers[second]) ** 2
+    close = np.concatenate([close, close])
+    order = np.argsort(2 * centres + ~close, kind="stable")
     place = np.empty(len(centres), np.int64)
     place[order] = centres[order] * width + np.arange(len(centres)) - np.repeat(np.cumsum(counts) - counts, counts)
     vectors = np.zeros((3, n_atoms * width), np.float64)
@@ -164,10 +171,11 @@ def collate(
         vectors=tensor(vectors.reshape(3, n_atoms, width), dtype),
         neighbours=tensor(neighbours.reshape(n_atoms, width)),
         reverse=tensor(reverse.reshape(n_atoms, width)),
-        species=tensor(species_indices(np.concatenate([one.numbers for one in neighbourhoods]), species)),
+        species=tensor(species_indices(numbers, species)),
         owner=tensor(np.repeat(np.arange(len(sizes)), sizes)),
         volumes=tensor(np.array([one.volume for one in neighbourhoods]), torch.float64),
         sizes=tuple(sizes),
+        n_close=int(np.bincount(centres[close], minlength=1).max()),
     )
 
 

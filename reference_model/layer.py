@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.functional import silu
 
 from reference_model.angular import coupling, degree_slice
-from reference_model.products import paths, symmetric_coupling, symmetric_square
+from reference_model.products import couple, invariants, n_invariants
 from reference_model.readout import drawn
 from reference_model.variants import Hyperparameters
 
@@ -22,27 +22,24 @@ class Features(NamedTuple):
     scalars : (N, K) tensor
         Invariant, latent features.
     density : (S, N, K) tensor
-        A: what is seen of the neighbours, first order, S = (l_max + 1)² components.
-    squares : tuple of (2l + 1, N, K) tensors
-        B_l: second order, one per degree.
+        What is seen of the neighbours, S = (l_max + 1)² components.
     """
 
     scalars: torch.Tensor
     density: torch.Tensor
-    squares: tuple[torch.Tensor, ...]
 
 
 class Layer(nn.Module):
-    """Aggregation over neighbours, mixing of channels, symmetric products.
+    """Aggregation over neighbours, mixing of channels, invariants.
 
     With Φ_jn,lm = b_n(r_j) f(r_j) Y_lm(r̂_j) / √n̄ the basis of the edges and h_jq what neighbours send,
 
-        A_klm = Σ_nq W_l,nqk Σ_j Φ_jn,lm h_jq                          two-body
-        B_klm = Σ_p w_zpk Σ C^lm_l₁m₁l₂m₂ A_kl₁m₁ A_kl₂m₂              three-body, p runs over pairs l₁ ≤ l₂
-        x_k   = Σ W (A_k00, Σ C⁰⁰ A A, Σ_m A_klm B_klm) (+ x_k before)  the last are four-body
+        A_klm = Σ_nq W_l,nqk Σ_j Φ_jn,lm h_jq           two-body
+        x_k'  = Σ_ik W_ik,k' g_zik I_ik(A) (+ x_k' of the layer before)
 
-    The sum over neighbours comes before any mixing of channels: it is one batched matrix product, Φᵀh, and no edge
-    ever carries K channels.
+    I_i are the `invariants` of first, second and third order, and g_z a gain for each element in the centre. The sum
+    over neighbours comes before any mixing of channels: it is one batched matrix product, Φᵀh, and no edge ever
+    carries K channels.
 
     Parameters
     ----------
@@ -55,29 +52,20 @@ class Layer(nn.Module):
         Draws the weights.
     """
 
-    pair_coupling: torch.Tensor
     degree: torch.Tensor
 
     def __init__(self, hyper: Hyperparameters, n_sources: int, n_vectors: int, generator: torch.Generator) -> None:
         super().__init__()
-        k, n_species = hyper.n_channels, len(hyper.species)
-        self.l_max, self.n_sources, self.n_vectors = hyper.l_max, n_sources, n_vectors
-        self.n_paths = {degree: len(pairs) for degree, pairs in paths(hyper.l_max).items()}
+        k, n_species, n_kinds = hyper.n_channels, len(hyper.species), n_invariants(hyper.l_max)
+        self.n_sources, self.n_vectors = n_sources, n_vectors
         n_moments = hyper.n_radial * n_sources
         self.mixing = drawn(generator, hyper.l_max + 1, n_moments, k, fan_in=n_moments)
-        n_all = sum(self.n_paths.values())
-        self.path_weights = nn.Parameter(
-            drawn(generator, n_all, 1, k, fan_in=1).data.repeat(1, n_species, 1)
-            + 0.5 * drawn(generator, n_all, n_species, k, fan_in=1).data
-        )
-        n_invariants = 1 + self.n_paths[0] + hyper.l_max + 1
-        self.species_gain = nn.Parameter(
-            1.0 + 0.5 * drawn(generator, n_invariants, n_species, k, fan_in=1).data * (n_species > 1)
-        )
-        self.to_scalars = drawn(generator, n_invariants * k, k, fan_in=n_invariants * k)
+        self.to_scalars = drawn(generator, n_kinds * k, k, fan_in=n_kinds * k)
+        if n_species > 1:
+            gain = drawn(generator, n_species, n_kinds * k, fan_in=4)
+            self.gain = nn.Parameter(1.0 + gain.data)
         degrees = torch.tensor([degree for degree in range(hyper.l_max + 1) for _ in range(2 * degree + 1)])
         self.register_buffer("degree", degrees, persistent=False)
-        self.register_buffer("pair_coupling", symmetric_coupling(hyper.l_max), persistent=False)
         if n_vectors:
             self.vector_coupling = VectorCoupling(hyper, n_vectors, generator)
 
@@ -96,27 +84,17 @@ class Layer(nn.Module):
         before : (N, K) tensor or None
             Scalars of the layer before.
         """
-        n_atoms, n_components = len(species), len(self.degree)
-        moments = torch.bmm(basis.transpose(0, 1), sources).reshape(n_atoms, n_components, -1, sources.shape[-1])
+        moments = torch.bmm(basis.transpose(0, 1), sources)
+        moments = moments.reshape(len(species), len(self.degree), -1, sources.shape[-1])
         scalar_moments = moments[..., : self.n_sources].flatten(2).transpose(0, 1)
         density = torch.bmm(scalar_moments, self.mixing[self.degree])
         if self.n_vectors:
             density = density + self.vector_coupling(moments[..., self.n_sources :])
-        components = self.pair_coupling @ symmetric_square(density.flatten(1))
-        invariants, squares = [density[0]], []
-        row = path = 0
-        for degree, n_paths in self.n_paths.items():
-            size = 2 * degree + 1
-            coupled = components[row : row + n_paths * size].reshape(n_paths, size, *density.shape[1:])
-            if degree == 0:
-                invariants.extend(coupled[:, 0])
-            weights = _of_species(self.path_weights[path : path + n_paths], species)
-            squares.append((coupled * weights[:, None]).sum(0))
-            invariants.append((squares[-1] * density[degree_slice(degree)]).sum(0))
-            row, path = row + n_paths * size, path + n_paths
-        gained = torch.stack(invariants) * _of_species(self.species_gain, species)
-        scalars = gained.transpose(0, 1).flatten(1) @ self.to_scalars
-        return Features(scalars if before is None else scalars + before, density, tuple(squares))
+        found = invariants(density).transpose(0, 1).flatten(1)
+        if hasattr(self, "gain"):
+            found = found * self.gain[species]
+        scalars = found @ self.to_scalars
+        return Features(scalars if before is None else scalars + before, density)
 
 
 class VectorCoupling(nn.Module):
@@ -157,26 +135,34 @@ class VectorCoupling(nn.Module):
         return torch.cat(densities)
 
 
+class Vectors(nn.Module):
+    """Features of degree 1 of second order at most, mixed to some other number of channels."""
+
+    def __init__(self, hyper: Hyperparameters, n_out: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.pairs = [(degree, degree + 1) for degree in range(hyper.l_max)]
+        self.mixing = drawn(generator, 1 + hyper.l_max, hyper.n_channels, n_out, fan_in=2 * hyper.n_channels)
+
+    def forward(self, density: torch.Tensor) -> torch.Tensor:
+        """Return (3, N, n_out) vectors of an (S, N, K) density."""
+        vectors = density[degree_slice(1)] @ self.mixing[0]
+        for (l1, l2), weights in zip(self.pairs, self.mixing[1:], strict=True):
+            vectors = vectors + couple(density, l1, l2, 1) @ weights
+        return vectors
+
+
 class Messages(nn.Module):
     """What an atom sends to its neighbours: scalars, and vectors where the variant has them."""
 
     def __init__(self, hyper: Hyperparameters, generator: torch.Generator) -> None:
         super().__init__()
-        k = hyper.n_channels
-        self.scalars = drawn(generator, k, hyper.n_messages, fan_in=k)
+        self.scalars = drawn(generator, hyper.n_channels, hyper.n_messages, fan_in=hyper.n_channels)
         if hyper.n_vectors:
-            self.vectors = drawn(generator, 2, k, hyper.n_vectors, fan_in=2 * k)
-        self.n_vectors = hyper.n_vectors
+            self.vectors = Vectors(hyper, hyper.n_vectors, generator)
 
     def forward(self, features: Features) -> torch.Tensor:
         """Return (N, n_messages + 3 n_vectors) messages; vectors by component, then by channel."""
         scalars = silu(features.scalars) @ self.scalars
-        if not self.n_vectors:
+        if not hasattr(self, "vectors"):
             return scalars
-        vectors = features.density[degree_slice(1)] @ self.vectors[0] + features.squares[1] @ self.vectors[1]
-        return torch.cat([scalars, vectors.transpose(0, 1).flatten(1)], dim=1)
-
-
-def _of_species(weights: torch.Tensor, species: torch.Tensor) -> torch.Tensor:
-    """Return (n, N, K) weights of each atom from (n, n_species, K); (n, 1, K) where there is one species."""
-    return weights if weights.shape[1] == 1 else weights[:, species]
+        return torch.cat([scalars, self.vectors(features.density).transpose(0, 1).flatten(1)], dim=1)

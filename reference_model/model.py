@@ -10,10 +10,11 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from reference_model.angular import harmonics
+from reference_model.direct import DirectHead
 from reference_model.graph import Graph
 from reference_model.layer import Features, Layer, Messages
 from reference_model.radial import AdaptiveCutoff, bessel, envelope
-from reference_model.readout import DirectHead, Readout, drawn
+from reference_model.readout import Readout, drawn
 from reference_model.repulsion import Repulsion
 from reference_model.variants import Hyperparameters
 
@@ -100,7 +101,7 @@ class Network(nn.Module):
             Readout(n_species, hyper.n_channels, hyper.n_hidden, generator) for _ in range(hyper.n_layers)
         )
         if hyper.direct:
-            self.direct = DirectHead(hyper.n_channels, generator)
+            self.direct = DirectHead(hyper, generator)
 
     def _apply(self, fn: Any, recurse: bool = True) -> Network:
         """Move to another precision or device; statistics that energies are summed with stay in float64."""
@@ -121,11 +122,9 @@ class Network(nn.Module):
             does not grow with the batch. Energies and derivatives are the same.
         """
         species, n_atoms = graph.species, len(graph.species)
-        pairs = species[:, None] * len(self.hyper.species) + species[graph.neighbours]
         pieces = [slice(0, n_atoms)] if chunk is None else [slice(a, a + chunk) for a in range(0, n_atoms, chunk)]
         run = _plain if chunk is None or n_atoms <= chunk else _recomputed
-        short = [run(self._pair_energies, graph.vectors[:, piece], pairs[piece]) for piece in pieces]
-        energies = torch.cat(short).double() + self.reference_energies[species]
+        energies = self._pair_energies(graph).double() + self.reference_energies[species]
         if not self.hyper.n_layers:
             return Atomic(energies, energies.new_zeros(n_atoms, 0).to(graph.vectors))
         layers = self._pass_messages(graph, pieces, run)
@@ -134,7 +133,7 @@ class Network(nn.Module):
         latent = torch.cat([features.scalars for features in layers], dim=1)
         if not self.hyper.direct:
             return Atomic(energies, latent)
-        forces, virials = self.direct(layers[-1].scalars, layers[-1].squares[1], layers[-1].squares[2])
+        forces, virials = self.direct(layers[-1])
         return Atomic(energies, latent, self.energy_scale * forces.double(), self.energy_scale * virials.double())
 
     def _pass_messages(self, graph: Graph, pieces: list[slice], run: Callable[..., Any]) -> list[Features]:
@@ -185,15 +184,17 @@ class Network(nn.Module):
         found: Features = layer(self._basis(vectors) if basis is None else basis, sources, species, before)
         return found
 
-    def _pair_energies(self, vectors: torch.Tensor, pairs: torch.Tensor) -> torch.Tensor:
+    def _pair_energies(self, graph: Graph) -> torch.Tensor:
         """Return what depends on pairs alone, for each atom: the repulsion, and all of a network without layers."""
-        r = _lengths(vectors)
-        energies: torch.Tensor = self.repulsion(r, pairs)
-        if self.hyper.n_layers == 0:
-            radial = bessel(r, self.hyper.cutoff, self.hyper.n_radial) * envelope(r / self.hyper.cutoff)
-            weights = self.pair.flatten(0, 1)[pairs]
-            network = torch.einsum("bnm,nmb->n", radial, weights)
-            energies = energies + (self.energy_scale * torch.rsqrt(self.mean_neighbours)).to(r) * network
+        hyper, species = self.hyper, graph.species
+        n_slots = graph.neighbours.shape[1] if hyper.n_layers == 0 else graph.n_close
+        r = _lengths(graph.vectors[..., :n_slots])
+        pairs = species[:, None] * len(hyper.species) + species[graph.neighbours[:, :n_slots]]
+        energies: torch.Tensor = self.repulsion(r[:, : graph.n_close], pairs[:, : graph.n_close])
+        if hyper.n_layers == 0:
+            scale = (self.energy_scale * torch.rsqrt(self.mean_neighbours)).to(r)
+            radial = bessel(r, hyper.cutoff, hyper.n_radial) * (envelope(r / hyper.cutoff) * scale)
+            energies = energies + torch.einsum("bnm,nmb->n", radial, self.pair.flatten(0, 1)[pairs])
         return energies
 
 
@@ -249,8 +250,4 @@ def _recomputed(function: Any, *arguments: Any) -> Any:
 def _joined(parts: list[Features]) -> Features:
     if len(parts) == 1:
         return parts[0]
-    return Features(
-        torch.cat([part.scalars for part in parts]),
-        torch.cat([part.density for part in parts], dim=1),
-        tuple(torch.cat(squares, dim=1) for squares in zip(*(part.squares for part in parts), strict=True)),
-    )
+    return Features(torch.cat([part.scalars for part in parts]), torch.cat([part.density for part in parts], dim=1))

@@ -1,11 +1,14 @@
-"""From the density of neighbours to many-body terms: symmetric products of equivariant features.
+"""From the density of neighbours to many-body terms: products of up to three equivariant features.
 
-Products of a feature with itself are symmetric, so only the upper triangle is formed (45 of 81 at l_max 2); couplings
-of odd parity (l₁ + l₂ + l₃ odd) are left out, so that a mirror image has the same energy.
+Only what is independent is formed. Of products of a feature with itself, the upper triangle; of the couplings
+(l₁l₂)l₃ of three features to an invariant, those with l₁ ≤ l₂ ≤ l₃, for any other order of the same three degrees is
+the same number. Couplings of odd parity (l₁ + l₂ + l₃ odd) are left out, so that a mirror image has the same energy.
+At l_max 2, five cubic invariants remain of eight, and three of them are products of simpler invariants.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -13,50 +16,86 @@ import torch
 from reference_model.angular import coupling, degree_slice
 
 
-def triangle(n: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return rows and columns of the upper triangle of an n × n matrix, one diagonal after the other."""
-    rows = torch.cat([torch.arange(n - d) for d in range(n)])
-    columns = torch.cat([torch.arange(d, n) for d in range(n)])
-    return rows, columns
-
-
-def paths(l_max: int) -> dict[int, list[tuple[int, int]]]:
-    """Return the pairs l₁ ≤ l₂ that couple to each degree with even parity.
+@cache
+def triples(l_max: int) -> tuple[tuple[int, int, int], ...]:
+    """Return the degrees 1 ≤ l₁ ≤ l₂ ≤ l₃ whose features couple to an invariant with even parity.
 
     Examples
     --------
-    >>> paths(1)
-    {0: [(0, 0), (1, 1)], 1: [(0, 1)]}
+    >>> triples(3)
+    ((1, 1, 2), (1, 2, 3), (2, 2, 2), (2, 3, 3))
     """
-    degrees = range(l_max + 1)
-    return {
-        l3: [
-            (l1, l2)
-            for l1 in degrees
-            for l2 in degrees
-            if l1 <= l2 and abs(l1 - l2) <= l3 <= l1 + l2 and (l1 + l2 + l3) % 2 == 0
-        ]
+    degrees = range(1, l_max + 1)
+    return tuple(
+        (l1, l2, l3)
+        for l1 in degrees
+        for l2 in degrees
         for l3 in degrees
-    }
+        if l1 <= l2 <= l3 <= l1 + l2 and (l1 + l2 + l3) % 2 == 0
+    )
 
 
-def symmetric_coupling(l_max: int) -> torch.Tensor:
-    """Return the matrix from the upper triangle of A ⊗ A to all coupled components, by degree, path and m.
+def n_invariants(l_max: int) -> int:
+    """Return how many `invariants` there are per channel."""
+    return 1 + 2 * (l_max + 1) + len(triples(l_max))
+
+
+def invariants(density: torch.Tensor) -> torch.Tensor:
+    """Return all independent invariants of first, second and third order of each channel.
+
+    A₀; |A_l|²; A₀|A_l|²; and (A_l₁ ⊗ A_l₂)_l₃ · A_l₃ for each of `triples`. Norms are divided by 2l + 1.
+
+    Parameters
+    ----------
+    density : (S, ...) tensor
+        A_lm, S = (l_max + 1)² components.
 
     Returns
     -------
-    (Σ_l n_paths(l) (2l + 1), S (S + 1) / 2) tensor of float64, S = (l_max + 1)²
+    (n_invariants, ...) tensor
     """
-    n = (l_max + 1) ** 2
-    rows, columns = triangle(n)
-    blocks = []
-    for l3, pairs in paths(l_max).items():
-        for l1, l2 in pairs:
-            full = torch.zeros(2 * l3 + 1, n, n, dtype=torch.float64)
-            full[:, degree_slice(l1), degree_slice(l2)] = coupling(l1, l2, l3)
-            both = full + full.transpose(1, 2)
-            blocks.append(both[:, rows, columns] * torch.where(rows == columns, 0.5, 1.0))
-    return torch.cat(blocks)
+    l_max = round(len(density) ** 0.5) - 1
+    first = density[:1]
+    norms = torch.stack([_norm(density[degree_slice(degree)]) for degree in range(l_max + 1)])
+    cubic = [(couple(density, l1, l2, l3) * density[degree_slice(l3)]).sum(0) for l1, l2, l3 in triples(l_max)]
+    return torch.cat([first, norms, first * norms, *(one[None] for one in cubic)])
+
+
+def couple(density: torch.Tensor, l1: int, l2: int, l3: int) -> torch.Tensor:
+    """Return the features of degree l₃ that degrees l₁ ≤ l₂ of the same features couple to.
+
+    B_m₃ = Σ C^l₃m₃_l₁m₁l₂m₂ A_l₁m₁ A_l₂m₂ / √((2l₁ + 1)(2l₂ + 1))
+
+    Parameters
+    ----------
+    density : (S, ...) tensor
+    l1, l2, l3 : int
+
+    Returns
+    -------
+    (2 l₃ + 1, ...) tensor
+    """
+    table = _table(l1, l2, l3).to(density)
+    first, second = density[degree_slice(l1)].flatten(1), density[degree_slice(l2)].flatten(1)
+    if l1 == 0:
+        return (first * second).reshape(-1, *density.shape[1:])
+    products = symmetric_square(first) if l1 == l2 else (first[:, None] * second).flatten(0, 1)
+    return (table @ products).reshape(-1, *density.shape[1:])
+
+
+def symmetric_square(features: torch.Tensor) -> torch.Tensor:
+    """Return the products of all pairs of components, each pair once, one diagonal of A ⊗ A after the other.
+
+    Parameters
+    ----------
+    features : (n, ...) tensor
+
+    Returns
+    -------
+    (n (n + 1) / 2, ...) tensor
+    """
+    square: torch.Tensor = _SymmetricSquare.apply(features)  # type: ignore[no-untyped-call]
+    return square
 
 
 class _SymmetricSquare(torch.autograd.Function):
@@ -84,16 +123,19 @@ class _SymmetricSquare(torch.autograd.Function):
         return total
 
 
-def symmetric_square(features: torch.Tensor) -> torch.Tensor:
-    """Return the products of all pairs of components, each pair once, in the order of `triangle`.
+def _norm(features: torch.Tensor) -> torch.Tensor:
+    squares: torch.Tensor = (features * features).sum(0)
+    return squares / len(features)
 
-    Parameters
-    ----------
-    features : (S, ...) tensor
 
-    Returns
-    -------
-    (S (S + 1) / 2, ...) tensor
-    """
-    square: torch.Tensor = _SymmetricSquare.apply(features)  # type: ignore[no-untyped-call]
-    return square
+@cache
+def _table(l1: int, l2: int, l3: int) -> torch.Tensor:
+    """Return the (2 l₃ + 1, products) matrix of `couple`: couplings of components, symmetric ones folded together."""
+    table: torch.Tensor = coupling(l1, l2, l3) / ((2 * l1 + 1) * (2 * l2 + 1)) ** 0.5
+    if l1 != l2 or l1 == 0:
+        return table.flatten(1)
+    n = 2 * l1 + 1
+    rows = torch.cat([torch.arange(n - d) for d in range(n)])
+    columns = torch.cat([torch.arange(d, n) for d in range(n)])
+    folded: torch.Tensor = (table + table.transpose(1, 2))[:, rows, columns]
+    return folded * torch.where(rows == columns, 0.5, 1.0)

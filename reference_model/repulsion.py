@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from ase import units
 from ase.data import atomic_numbers, covalent_radii
+from numpy.typing import NDArray
 from torch import nn
 
+from gnnp_bench.potential import FloatArray
 from reference_model.radial import envelope
 
 COULOMB = units.Hartree * units.Bohr
 """e²/(4πε₀), eV Å."""
 SCREENING = ((0.18175, 3.19980), (0.50986, 0.94229), (0.28022, 0.40290), (0.02817, 0.20162))
 """Weights and exponents of the universal screening function."""
+
+
+def reach(first: NDArray[np.int64], second: NDArray[np.int64]) -> FloatArray:
+    """Return the distance at which two elements, given by atomic number, begin to repel each other, Å."""
+    total: FloatArray = covalent_radii[first] + covalent_radii[second]
+    return total
 
 
 class Repulsion(nn.Module):
@@ -39,12 +48,12 @@ class Repulsion(nn.Module):
 
     def __init__(self, species: Sequence[str]) -> None:
         super().__init__()
-        z = torch.tensor([atomic_numbers[symbol] for symbol in species], dtype=torch.float64)
-        radius = torch.tensor([covalent_radii[atomic_numbers[symbol]] for symbol in species], dtype=torch.float64)
+        numbers = np.array([atomic_numbers[symbol] for symbol in species])
+        z = torch.from_numpy(numbers.astype(np.float64))
         # Half of each pair's energy belongs to either atom.
         self.register_buffer("charge", 0.5 * COULOMB * torch.outer(z, z), persistent=False)
         self.register_buffer("length", 0.46850 / (z[:, None] ** 0.23 + z**0.23), persistent=False)
-        self.register_buffer("reach", radius[:, None] + radius, persistent=False)
+        self.register_buffer("reach", torch.from_numpy(reach(numbers[:, None], numbers)), persistent=False)
 
     def forward(self, r: torch.Tensor, pairs: torch.Tensor) -> torch.Tensor:
         """Return the energy of each atom, eV.
