@@ -75,6 +75,8 @@ class Request:
     elsewhere : bool
         The structures one after the other in each of two new processes that load the potential themselves and work
         at the same time: twice as many predictions, those of one process before those of the other.
+    device : str
+        One of the potential's `other_devices` to evaluate on, the structures one after the other.
     """
 
     structures: Sequence[Atoms]
@@ -84,6 +86,7 @@ class Request:
     partial_stress: bool = False
     at_once: bool = False
     elsewhere: bool = False
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)

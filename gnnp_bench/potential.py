@@ -83,6 +83,8 @@ class Capabilities:
     dtype : "float32", "float64" or None
         Precision of the arithmetic, where known.
     device : str
+    other_devices : tuple of str
+        Devices of this machine on which the potential can be had as well: its method `on(device)` returns it there.
     precision_mode : str or None
         Anything that changes the arithmetic, such as TF32 or mixed precision.
     claims : frozenset
@@ -99,6 +101,7 @@ class Capabilities:
     receptive_field: float | None = None
     dtype: Literal["float32", "float64"] | None = None
     device: str = "cpu"
+    other_devices: tuple[str, ...] = ()
     precision_mode: str | None = None
     claims: frozenset[Claim] = frozenset()
     smoothness: int | None = None

@@ -23,6 +23,7 @@ from gnnp_bench.checks.periodicity.supercell import SUPERCELL
 from gnnp_bench.checks.robustness.batch import BATCH
 from gnnp_bench.checks.robustness.call_history import CALL_HISTORY
 from gnnp_bench.checks.robustness.determinism import DETERMINISM
+from gnnp_bench.checks.robustness.device_parity import DEVICE_PARITY
 from gnnp_bench.checks.robustness.finite_output import FINITE_OUTPUT
 from gnnp_bench.checks.robustness.input_intact import INPUT_INTACT
 from gnnp_bench.checks.robustness.irrelevant_attributes import IRRELEVANT_ATTRIBUTES
@@ -72,6 +73,7 @@ BUILT_IN: tuple[Check, ...] = (
     IRRELEVANT_ATTRIBUTES,
     THREADS,
     PROCESSES,
+    DEVICE_PARITY,
     MEMORY_GROWTH,
     REFUSALS,
 )

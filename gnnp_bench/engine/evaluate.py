@@ -83,6 +83,7 @@ class Evaluator:
     reload: Callable[[], Potential]
     meter: Meter = field(default_factory=Meter)
     _elsewhere: Elsewhere | None = None
+    _on: dict[str, Potential] = field(default_factory=dict)
 
     def close(self) -> None:
         """End the processes that were started to evaluate elsewhere; they start again when asked for."""
@@ -125,7 +126,7 @@ class Evaluator:
         merged: dict[frozenset[Property], list[_Asked]] = {}
         for index in sorted(requests):
             request = requests[index]
-            if request.fresh or request.together or request.at_once or request.elsewhere:
+            if request.fresh or request.together or request.at_once or request.elsewhere or request.device:
                 answers[index] = self._answer_apart(request)
                 continue
             for place, structure in enumerate(request.structures):
@@ -161,17 +162,25 @@ class Evaluator:
                 return self._in_new_processes(asked)
             if request.at_once:
                 return self._in_threads(asked)
-            potential = self.potential
-            if request.fresh:
-                start = time.perf_counter()
-                potential = self.reload()
-                self.meter.loading_s += time.perf_counter() - start
+            potential = self._another(request)
             if request.together:
                 common = frozenset.intersection(*(properties for _, properties in asked))
                 return self._call(potential, list(request.structures), common)
             return [self._call(potential, [_copy(structure)], properties)[0] for structure, properties in asked]
         except Exception as error:
             return error
+
+    def _another(self, request: Request) -> Potential:
+        """Return the potential, or as the request wants it: loaded anew, on another device."""
+        start = time.perf_counter()
+        potential = self.reload() if request.fresh else self.potential
+        if request.device:
+            if request.device not in self._on:
+                # Not part of the protocol, for most have one device: who declares others has the method.
+                self._on[request.device] = potential.on(request.device)  # type: ignore[attr-defined]
+            potential = self._on[request.device]
+        self.meter.loading_s += time.perf_counter() - start
+        return potential
 
     def _in_threads(self, asked: Asked) -> list[Prediction]:
         calls = [partial(_evaluated, self.potential, [_copy(s)], properties) for s, properties in asked]

@@ -62,7 +62,7 @@ class Elsewhere:
         If one of them cannot load it, dies or hangs.
     """
 
-    def __init__(self, reload: Callable[[], Potential], timeout: float = TIMEOUT) -> None:
+    def __init__(self, reload: Callable[[], Potential]) -> None:
         import cloudpickle
 
         try:
@@ -72,23 +72,22 @@ class Elsewhere:
         # Each has its own order of sets of strings: one of the things that differ between two runs of a program.
         self._processes = [_Process(hash_seed) for hash_seed in range(1, PROCESSES + 1)]
         self._close = weakref.finalize(self, _close_all, self._processes)
-        self._timeout = timeout
-        self.loading_s = max(answer.seconds for answer in self._ask(how))
+        self._ask(how, TIMEOUT)
 
-    def evaluate(self, asked: Asked) -> tuple[list[Prediction], float]:
+    def evaluate(self, asked: Asked, timeout: float = TIMEOUT) -> tuple[list[Prediction], float]:
         """Return the predictions of every process, one process after the other, and the seconds these took."""
-        answers = self._ask(list(asked))
+        answers = self._ask(list(asked), timeout)
         return [p for answer in answers for p in answer.predictions], sum(answer.seconds for answer in answers)
 
     def close(self) -> None:
         """End the processes."""
         self._close()
 
-    def _ask(self, message: Any) -> list[Answer]:
+    def _ask(self, message: Any, timeout: float) -> list[Answer]:
         try:
             for process in self._processes:
                 process.send(message)
-            answers = [process.receive(self._timeout) for process in self._processes]
+            answers = [process.receive(timeout) for process in self._processes]
         except BaseException:
             self.close()
             raise

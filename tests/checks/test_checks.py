@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -19,14 +20,21 @@ from gnnp_bench.engine.settings import Settings
 from gnnp_bench.potential import Capabilities, Potential
 from gnnp_bench.structures.serialise import from_json, to_json
 from tests.analytic import embedded_atom, three_body
+from tests.mutants.history import TwoDevices
 
 SPECIES = ("C", "Cu", "Au")
 SETTINGS = Settings(spec="test", budget="quick")
 FAMILIES = ("symmetry", "periodicity", "conservation", "robustness")
 IDS = [check.id for check in all_checks()]
+
+
+def _on_two_devices(make: Callable[..., Potential]) -> Potential:
+    return TwoDevices(make(species=SPECIES), make(species=SPECIES))
+
+
 SOUND: dict[str, Callable[[], Potential]] = {
-    "embedded atom": lambda: embedded_atom(species=SPECIES),
-    "three-body": lambda: three_body(species=SPECIES),
+    "embedded atom": partial(_on_two_devices, embedded_atom),
+    "three-body": partial(_on_two_devices, three_body),
 }
 
 

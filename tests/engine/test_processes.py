@@ -73,9 +73,9 @@ def test_they_have_ended_after_close_and_when_nobody_holds_them() -> None:
     ],
 )
 def test_what_goes_wrong_there_is_said_here(behaviour: str, message: str) -> None:
-    elsewhere = Elsewhere(lambda: Odd(behaviour), timeout=3.0 if behaviour == "hangs" else 60.0)
+    elsewhere = Elsewhere(lambda: Odd(behaviour))
     with pytest.raises(InvalidPrediction, match=message):
-        elsewhere.evaluate(asked())
+        elsewhere.evaluate(asked(), timeout=3.0 if behaviour == "hangs" else 60.0)
 
 
 def test_a_refusal_stays_a_refusal() -> None:

@@ -36,6 +36,7 @@ ROBUSTNESS = frozenset(
         "irrelevant-attributes",
         "threads",
         "processes",
+        "device-parity",
         "memory-growth",
         "refusals",
     )

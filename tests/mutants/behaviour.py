@@ -230,6 +230,16 @@ def _evaluate(make: bytes, structure: Atoms) -> Prediction:
     return potential.evaluate([structure], ALL_PROPERTIES)[0]
 
 
+def device_parity(make: Make) -> float:
+    """Here and on every other device."""
+    potential, structure, worst = make(), alloy(), 0.0
+    (here,) = potential.evaluate([structure], ALL_PROPERTIES)
+    for device in potential.capabilities.other_devices:
+        (there,) = potential.on(device).evaluate([structure], ALL_PROPERTIES)  # type: ignore[attr-defined]
+        worst = max(worst, difference(here, there, len(structure)))
+    return worst
+
+
 def memory_growth(make: Make) -> float:
     """Bytes that Python's allocator traces between the 100th and the 300th evaluation."""
     potential, structures = make(), [single() for _ in range(300)]
@@ -262,6 +272,7 @@ BEHAVIOURAL_LAWS: dict[str, Law] = {
     "robustness/irrelevant-attributes": irrelevant_attributes,
     "robustness/threads": threads,
     "robustness/processes": processes,
+    "robustness/device-parity": device_parity,
     "robustness/memory-growth": memory_growth,
     "robustness/refusals": refusals,
 }

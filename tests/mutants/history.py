@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from zlib import crc32
 
 import numpy as np
 from ase import Atoms
 
-from gnnp_bench.potential import FloatArray, Potential, Prediction, Property
+from gnnp_bench.potential import Capabilities, FloatArray, Potential, Prediction, Property
 from tests.analytic.graph import DType
 from tests.mutants.base import CHECKS, Mutant, Plant, Planted, planted, plus, precision_of, shifted, summed
 from tests.mutants.energies import WAVE
@@ -195,6 +195,44 @@ def _memory_leak(potential: Potential, strength: float) -> Planted:
     return planted(potential, "memory-leak", evaluation)
 
 
+@dataclass(frozen=True, slots=True)
+class TwoDevices:
+    """A potential that can be had on another device as well."""
+
+    here: Potential
+    there: Potential
+
+    @property
+    def name(self) -> str:
+        """That of the potential here."""
+        return self.here.name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Those of the potential here, and the other device."""
+        return replace(self.here.capabilities, other_devices=("other",))
+
+    def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        """Return predictions in order."""
+        return self.here.evaluate(structures, properties)
+
+    def on(self, device: str) -> Potential:
+        """Return the potential on the other device."""
+        return {"other": self.there}[device]
+
+
+def _device_dependent(potential: Potential, strength: float) -> Potential:
+    dtype = precision_of(potential)
+
+    def evaluation(structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        return [
+            shifted(p, strength * len(s), strength, dtype)
+            for p, s in zip(potential.evaluate(structures, properties), structures, strict=True)
+        ]
+
+    return TwoDevices(planted(potential, "device-dependent", potential.evaluate), planted(potential, "", evaluation))
+
+
 def _mutant(
     name: str, defect: str, strength: float, unit: str, must: str, may: frozenset[str], plant: Plant, needs: str = ""
 ) -> Mutant:
@@ -332,5 +370,14 @@ HISTORY_MUTANTS = (
         "robustness/memory-growth",
         frozenset(),
         _memory_leak,
+    ),
+    _mutant(
+        "device-dependent",
+        "On another device energy per atom and forces are larger by ε.",
+        0.01,
+        "eV/Å",
+        "robustness/device-parity",
+        frozenset(),
+        _device_dependent,
     ),
 )
