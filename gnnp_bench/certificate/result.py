@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Literal, TypeAlias
 
 Status: TypeAlias = Literal["pass", "fail", "waived", "not_applicable", "inconclusive", "error"]
@@ -45,6 +46,32 @@ class Counterexample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """A permission for one check to fail, up to a maximum and a date; see `certificate.waivers`.
+
+    Attributes
+    ----------
+    potential : str
+        The name of the potential, or the spec by which it is loaded.
+    check : str
+        The id of the check.
+    max : float
+        The largest residual that is permitted, in `unit`.
+    unit : str
+    expires : date
+        The last day on which it is good, in UTC.
+    reason : str
+    """
+
+    potential: str
+    check: str
+    max: float
+    unit: str
+    expires: date
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
     """What one check found. The headline is the component of worst status, then of largest r/max(b, s)."""
 
@@ -63,6 +90,7 @@ class CheckResult:
     evaluations: int = 0
     elapsed_s: float = 0.0
     reason: str | None = None
+    waivers: tuple[Waiver, ...] = ()
     counterexample: Counterexample | None = None
 
 

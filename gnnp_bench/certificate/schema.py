@@ -67,6 +67,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "evaluations": "Structures evaluated for this check.",
         "elapsed_s": "Wall time of this check in seconds.",
         "reason": "Why it is not_applicable, inconclusive, error or waived, in words.",
+        "waivers": "Under which permissions the check is waived; empty for any other status.",
         "counterexample": "The simplest input found that fails; null if nothing failed.",
     },
     "ComponentResult": {
@@ -77,6 +78,14 @@ FIELDS: dict[str, dict[str, str]] = {
         "bound": "What rounding and quadrature alone explain.",
         "significance": "What starts to matter to a physicist.",
         "unit": "Unit of the three numbers.",
+    },
+    "Waiver": {
+        "potential": "Name of the potential, or the spec by which it is loaded.",
+        "check": "Id of the check.",
+        "max": "The largest residual that is permitted.",
+        "unit": "Unit of it.",
+        "expires": "The last day on which it is good (UTC).",
+        "reason": "Why, in words.",
     },
     "Counterexample": {
         "structure": "numbers, positions (Å), cell (Å, one vector a row), pbc, and what else the structure carries.",

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import fnmatch
 import math
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from types import FrameType
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gnnp_bench.certificate import io
 from gnnp_bench.commands.exits import PARTIAL, STATUS, BadRequest, nearest
-from gnnp_bench.commands.loading import checks_by_id, load_on_one_thread, load_potential, parse_species
+from gnnp_bench.commands.loading import checks_by_id, load_on_one_thread, load_potential, parse_species, read_waivers
 from gnnp_bench.commands.output import own_stdout, write_bytes
+from gnnp_bench.commands.signals import terminable, undisturbed
 from gnnp_bench.engine.settings import Budget, Profile, Settings, Step
 from gnnp_bench.potential import PotentialError
 from gnnp_bench.report.text import plain
@@ -26,7 +24,7 @@ from gnnp_bench.report.text import plain
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gnnp_bench.certificate.result import Certificate
+    from gnnp_bench.certificate.result import Certificate, Waiver
     from gnnp_bench.check import Check
 
 
@@ -57,6 +55,9 @@ def certify(
             " limit in one process.",
         ),
     ] = None,
+    waivers: Annotated[
+        str | None, typer.Option(metavar="FILE", help="TOML file of failures that are permitted for a while.")
+    ] = None,
     json: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Write the certificate here, anew after every check; - is standard output."),
@@ -67,12 +68,12 @@ def certify(
     Exit status: 0 certified, 1 failed, 2 the request was wrong or the potential could not be loaded, 3 partial
     (interrupted, restricted by --only or --skip, or a check led to no conclusion).
     """
+    from gnnp_bench.certificate.waivers import unused
     from gnnp_bench.report import terminal
     from gnnp_bench.report.stream import console
 
     if timeout is not None and not 0 < timeout < math.inf:
         raise BadRequest(f"--timeout must be a number of seconds above 0, not {timeout:g}")
-    symbols = parse_species(species)
     path = None if json in (None, "-") else json
     if path is not None:
         try:
@@ -84,15 +85,26 @@ def certify(
         spec=spec, budget=budget, profile=profile, seed=seed, only=tuple(only or ()), skip=tuple(skip or ())
     )
     check_globs(settings, checks)
+    request = _Request(
+        settings=settings,
+        species=parse_species(species),
+        checks=checks,
+        waivers=read_waivers(waivers, checks),
+        jobs=jobs,
+        timeout=timeout,
+        path=path,
+    )
     with own_stdout() as stdout:
         report = console(sys.stderr if json == "-" else stdout)
-        certificate, stopped_by = _follow(settings, symbols, checks, report, path, jobs, timeout)
+        certificate, stopped_by = _follow(request, report)
         if certificate is None:
             report.print(f"stopped by {stopped_by} before the first check: there is no certificate")
             return PARTIAL
-        with _undisturbed():
+        with undisturbed():
             unwritten = _save(certificate, path)
             terminal.summary(report, certificate, checks=checks, path=path)
+            for line in unused(request.waivers, certificate):
+                report.print(f"warning: {plain(line)}", soft_wrap=True)
             if stopped_by is not None:
                 report.print(f"stopped by {stopped_by}: the certificate holds what was finished and is not complete")
             if json == "-":
@@ -122,27 +134,32 @@ def check_globs(settings: Settings, checks: Mapping[str, Check]) -> None:
         raise BadRequest(str(error)) from error
 
 
-def _follow(
-    settings: Settings,
-    species: Sequence[str] | None,
-    checks: Mapping[str, Check],
-    report: Console,
-    path: str | None,
-    jobs: int,
-    timeout: float | None,
-) -> tuple[Certificate | None, str | None]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """What was asked for, beyond what the certificate itself tells."""
+
+    settings: Settings
+    species: Sequence[str] | None
+    checks: Mapping[str, Check]
+    waivers: Sequence[Waiver]
+    jobs: int
+    timeout: float | None
+    path: str | None
+
+
+def _follow(request: _Request, report: Console) -> tuple[Certificate | None, str | None]:
     """Load and run; return the last certificate, if any, and the signal that ended the run, if any did."""
     from gnnp_bench.report.terminal import progress
 
     certificate = None
     try:
-        with _terminable():
-            report.print(f"loading {plain(settings.spec)} ...", soft_wrap=True)
+        with terminable():
+            report.print(f"loading {plain(request.settings.spec)} ...", soft_wrap=True)
             report.print("then drawing structures and measuring the noise floor ...\n", soft_wrap=True)
-            for step in _steps(settings, species, checks, jobs, timeout):
+            for step in _steps(request):
                 certificate = step.certificate
                 # A full disk must not throw away an hour of computing: it is tried again at the end.
-                _save(certificate, path)
+                _save(certificate, request.path)
                 progress(report, step)
     except PotentialError as error:
         raise BadRequest(str(error)) from error
@@ -151,21 +168,20 @@ def _follow(
     return certificate, None
 
 
-def _steps(
-    settings: Settings, species: Sequence[str] | None, checks: Mapping[str, Check], jobs: int, timeout: float | None
-) -> Iterator[Step]:
+def _steps(request: _Request) -> Iterator[Step]:
     """Load the potential and judge it, in this process or in others: a time limit needs another one as well."""
-    registered = tuple(checks.values())
-    if jobs == 1 and timeout is None:
+    settings, checks, waivers = request.settings, tuple(request.checks.values()), request.waivers
+    if request.jobs == 1 and request.timeout is None:
         from gnnp_bench.engine.run import run
 
-        loaded = load_potential(settings.spec, species)
-        return run(loaded.potential, registered, settings, reload=loaded.reload)
+        loaded = load_potential(settings.spec, request.species)
+        return run(loaded.potential, checks, settings, reload=loaded.reload, waivers=waivers)
     from gnnp_bench.engine.crew import TIMEOUT
     from gnnp_bench.engine.parallel import run_in_processes
 
-    load = partial(load_on_one_thread, settings.spec, species)
-    return run_in_processes(load, registered, settings, jobs=jobs, timeout=TIMEOUT if timeout is None else timeout)
+    load = partial(load_on_one_thread, settings.spec, request.species)
+    timeout = TIMEOUT if request.timeout is None else request.timeout
+    return run_in_processes(load, checks, settings, jobs=request.jobs, timeout=timeout, waivers=waivers)
 
 
 def _save(certificate: Certificate, path: str | None) -> str | None:
@@ -176,36 +192,3 @@ def _save(certificate: Certificate, path: str | None) -> str | None:
         except ValueError as error:
             return str(error)
     return None
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end the run as Ctrl-C does: batch systems send it before they kill."""
-
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt(signal.Signals(number).name)
-
-    with _handling({signal.SIGTERM: stop}):
-        yield
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let no impatient second Ctrl-C cost the certificate while it is written."""
-    with _handling({signal.SIGTERM: signal.SIG_IGN, signal.SIGINT: signal.SIG_IGN}):
-        yield
-
-
-@contextlib.contextmanager
-def _handling(
-    handlers: Mapping[signal.Signals, Callable[[int, FrameType | None], object] | signal.Handlers],
-) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread hears signals
-        return
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

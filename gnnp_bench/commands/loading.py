@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from gnnp_bench.commands.exits import BadRequest, nearest
@@ -11,6 +11,7 @@ from gnnp_bench.potential import PotentialError
 
 if TYPE_CHECKING:
     from gnnp_bench.adapters.registry import Loaded
+    from gnnp_bench.certificate.result import Waiver
     from gnnp_bench.check import Check
 
 
@@ -57,6 +58,26 @@ def parse_species(text: str | None) -> tuple[str, ...] | None:
     if not symbols:
         raise BadRequest("--species names no element; write for example --species Cu,Au")
     return symbols
+
+
+def read_waivers(path: str | None, checks: Iterable[str]) -> tuple[Waiver, ...]:
+    """Return the waivers in a file, none if no file is named.
+
+    Raises
+    ------
+    BadRequest
+        If it cannot be read, is malformed, or names a check that is not among `checks`.
+    """
+    from gnnp_bench.certificate import waivers
+
+    if path is None:
+        return ()
+    try:
+        found = waivers.read(path)
+        waivers.check_ids(found, checks)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
+    return found
 
 
 def load_potential(spec: str, species: Sequence[str] | None) -> Loaded:

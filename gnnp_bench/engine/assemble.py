@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from gnnp_bench.certificate.provenance import environment
 from gnnp_bench.certificate.result import Certificate, CheckResult, NoiseRecord, PotentialRecord
 from gnnp_bench.certificate.verdict import decide
+from gnnp_bench.certificate.waivers import Waiver, waived
 from gnnp_bench.check import Check
 from gnnp_bench.engine.evaluate import Meter
 from gnnp_bench.engine.pool import Pool
@@ -108,6 +109,7 @@ def assemble(
     registered: Sequence[str],
     asked: Sequence[str],
     restricted: bool,
+    waivers: Sequence[Waiver] = (),
     elapsed_s: float | None = None,
 ) -> Certificate:
     """Return the certificate that holds these results, in the order of the registry.
@@ -124,12 +126,14 @@ def assemble(
         Ids of the checks that are to be judged; the certificate is complete when all are.
     restricted : bool
         The user asked for a part of the checks only: never certified.
+    waivers : sequence of Waiver
+        Failures that they cover become `waived`.
     elapsed_s : float, optional
         Wall time since the run began, without loading; by default what pool and checks took one after the other.
     """
     place = {check_id: i for i, check_id in enumerate(registered)}
     found = sorted(judgements, key=lambda judgement: place[judgement.result.id])
-    results = [judgement.result for judgement in found]
+    results = [waived(judgement.result, waivers, start.potential) for judgement in found]
     complete = {result.id for result in results} >= set(asked)
     verdict, grade = decide(results, expected=registered, restricted=restricted) if complete else ("partial", None)
     in_turn = start.elapsed_s + sum(result.elapsed_s for result in results)
@@ -156,6 +160,7 @@ class Growth:
     registered, chosen : sequence of Check
         All checks, and those that are to be judged.
     settings : Settings
+    waivers : sequence of Waiver
     judgements : dict of str to Judgement
         What was found so far, by the id of the check.
     """
@@ -164,6 +169,7 @@ class Growth:
     registered: Sequence[Check]
     chosen: Sequence[Check]
     settings: Settings
+    waivers: Sequence[Waiver] = ()
     judgements: dict[str, Judgement] = field(default_factory=dict)
 
     def step(self, judgement: Judgement | None, elapsed_s: float) -> Step:
@@ -178,11 +184,13 @@ class Growth:
             registered=[check.id for check in self.registered],
             asked=[check.id for check in self.chosen],
             restricted=bool(self.settings.only or self.settings.skip),
+            waivers=self.waivers,
             elapsed_s=elapsed_s,
         )
+        found = {result.id: result for result in certificate.checks}  # as waivers leave them
         return Step(
             certificate=certificate,
-            result=None if judgement is None else judgement.result,
+            result=None if judgement is None else found[judgement.result.id],
             done=len(self.judgements),
             total=len(self.chosen),
             seconds_left=(elapsed_s - self.start.elapsed_s) * left / done if done else None,

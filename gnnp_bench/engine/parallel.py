@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ase import Atoms
 
+from gnnp_bench.certificate.result import Waiver
 from gnnp_bench.check import Check
 from gnnp_bench.engine.assemble import Growth, Judgement, begin
 from gnnp_bench.engine.crew import TIMEOUT, Crew, Lost
@@ -22,7 +23,13 @@ from gnnp_bench.potential import Capabilities
 
 
 def run_in_processes(
-    load: Load, checks: Sequence[Check], settings: Settings, *, jobs: int, timeout: float = TIMEOUT
+    load: Load,
+    checks: Sequence[Check],
+    settings: Settings,
+    *,
+    jobs: int,
+    timeout: float = TIMEOUT,
+    waivers: Sequence[Waiver] = (),
 ) -> Iterator[Step]:
     """Judge a potential by checks in processes of their own and yield the certificate as it grows.
 
@@ -40,6 +47,8 @@ def run_in_processes(
         Number of processes, each on one thread.
     timeout : float
         Seconds that one evaluation, or loading the potential anew for a check, may take.
+    waivers : sequence of Waiver
+        Failures that are permitted.
 
     Raises
     ------
@@ -59,7 +68,7 @@ def run_in_processes(
         start = begin(
             subject, pool, settings, structures=len(structures), spent=clock.spent, elapsed_s=clock.elapsed_s()
         )
-        growth = Growth(start, checks, chosen, settings)
+        growth = Growth(start, checks, chosen, settings, waivers)
         yield growth.step(None, start.elapsed_s)
         # The longest first, so that no process is left alone with it in the end.
         longest_first = sorted(chosen, key=lambda check: -budget_of(check, settings))

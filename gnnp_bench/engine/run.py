@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gnnp_bench.certificate.io import decode_value, encode_value
-from gnnp_bench.certificate.result import Certificate, CheckResult
+from gnnp_bench.certificate.result import Certificate, CheckResult, Waiver
 from gnnp_bench.check import Check, PoolView
 from gnnp_bench.engine.assemble import Growth, Judgement, begin, subject_of
 from gnnp_bench.engine.evaluate import Evaluator, describe
@@ -44,7 +44,12 @@ class Prepared:
 
 
 def run(
-    potential: Potential, checks: Sequence[Check], settings: Settings, *, reload: Callable[[], Potential]
+    potential: Potential,
+    checks: Sequence[Check],
+    settings: Settings,
+    *,
+    reload: Callable[[], Potential],
+    waivers: Sequence[Waiver] = (),
 ) -> Iterator[Step]:
     """Judge a potential by checks in this process and yield the certificate as it grows.
 
@@ -58,6 +63,8 @@ def run(
     settings : Settings
     reload : callable
         Loads the potential anew, for checks that ask for a fresh one.
+    waivers : sequence of Waiver
+        Failures that are permitted.
 
     Raises
     ------
@@ -71,7 +78,7 @@ def run(
     evaluator = Evaluator(potential, reload)
     try:
         prepared = prepare(evaluator, settings)
-        growth = Growth(prepared.start, checks, chosen, settings)
+        growth = Growth(prepared.start, checks, chosen, settings, waivers)
         yield growth.step(None, prepared.start.elapsed_s)
         for check in chosen:
             judgement = judge(check, prepared.pool, evaluator, settings)

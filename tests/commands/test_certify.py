@@ -79,6 +79,63 @@ def test_a_violated_law_fails_is_explained_and_is_reproduced(workplace, monkeypa
         assert told in out
 
 
+WAIVER = """
+[[waiver]]
+potential = "{potential}"
+check = "{check}"
+max = {max}
+unit = "{unit}"
+expires = {expires}
+reason = "pulled on purpose"
+"""
+FITTING = {
+    "potential": "Drifting",
+    "check": "symmetry/net-force",
+    "max": "0.7",
+    "unit": "eV/Å",
+    "expires": "2999-12-31",
+}
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_waived_failure_is_shown_and_fails_nothing(jobs, workplace, capsys):
+    (workplace / "w.toml").write_text(WAIVER.format(**FITTING))
+    arguments = (*QUICK, *NET_FORCE, "--waivers", "w.toml", "--json", "c.json", "--jobs", jobs)
+    assert main(["certify", "tempers:Drifting", *arguments]) == 3  # partial, for --only
+    told = capsys.readouterr().out
+    (result,) = read("c.json").checks
+    jsonschema.validate(json.loads((workplace / "c.json").read_text()), schema.schema())
+    assert (result.status, result.waivers[0].reason) == ("waived", "pulled on purpose")
+    assert "waived       symmetry/net-force" in told
+    assert "symmetry/net-force: waived until 2999-12-31, up to 0.7 eV/Å: pulled on purpose" in " ".join(told.split())
+    assert "FAILED" not in told
+    assert "warning" not in told
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"max": "0.01"}, "60 times the 0.01 that the waiver allows"),
+        ({"expires": "2026-01-31"}, "the waiver expired on 2026-01-31"),
+        ({"unit": "eV"}, "but the waiver is in 'eV'"),
+        ({"potential": "other"}, "warning: unused waiver: symmetry/net-force of other: what was judged is Drifting"),
+    ],
+)
+def test_a_failure_that_no_waiver_covers_is_told_why(changed, told, workplace, capsys):
+    (workplace / "w.toml").write_text(WAIVER.format(**FITTING | changed))
+    assert main(["certify", "tempers:Drifting", *QUICK, *NET_FORCE, "--waivers", "w.toml"]) == 1
+    assert told in " ".join(capsys.readouterr().out.split())
+
+
+def test_waivers_that_cannot_be_used_are_refused_before_anything_is_loaded(workplace, capsys):
+    arguments = ("certify", "tempers:exploding", *QUICK, "--waivers", "w.toml")
+    assert "cannot read w.toml: No such file" in refused(capsys, *arguments)
+    (workplace / "w.toml").write_text(WAIVER.format(**FITTING | {"check": "symmetry/netforce"}))
+    assert "which there is not; did you mean symmetry/net-force?" in refused(capsys, *arguments)
+    (workplace / "w.toml").write_text(WAIVER.format(**FITTING) + "surplus = 1")
+    assert "w.toml: waiver 1 has the unknown key 'surplus'" in refused(capsys, *arguments)
+
+
 def test_a_part_of_the_checks_is_partial_and_json_alone_is_on_standard_output(workplace):
     done = gnnp_bench("certify", "tempers:chatty", *QUICK, *NET_FORCE, "--json", "-", cwd=workplace)
     assert done.returncode == 3, done.stderr
