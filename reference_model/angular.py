@@ -13,6 +13,7 @@ from math import sqrt
 
 import torch
 from e3nn.o3 import wigner_3j
+from torch import nn
 
 
 def degree_slice(degree: int) -> slice:
@@ -32,43 +33,32 @@ def coupling(l1: int, l2: int, l3: int) -> torch.Tensor:
     return symbols.permute(2, 0, 1) * sqrt(2 * l3 + 1)
 
 
-@cache
-def raising(degree: int) -> torch.Tensor:
-    """Return the matrix that makes Y_l from the products Y_{l−1,m} Y_{1,m'}.
+class Harmonics(nn.Module):
+    """The real spherical harmonics up to degree l_max as polynomials, each degree from the one below.
 
-    Returns
-    -------
-    (2l + 1, 3 (2l − 1)) tensor of float64
+    Y_l = c_l (Y_{l−1} ⊗ Y₁)_l, c_l such that the normalisation and the sign are those of e3nn.
     """
-    table = coupling(degree - 1, 1, degree)
-    # Both harmonics at the pole, where component normalisation fixes the length.
-    pole = torch.zeros(3, dtype=torch.float64)
-    pole[1] = 1.0
-    lower = harmonics(pole.reshape(3, 1), degree - 1)[degree_slice(degree - 1), 0]
-    raised = torch.einsum("cab,a,b->c", table, lower, pole * sqrt(3.0))
-    # The sign is that of e3nn, whose harmonics are positive at their pole, y.
-    scale = sqrt(2 * degree + 1) / raised[degree]
-    return (table * scale).flatten(1)
 
+    def __init__(self, l_max: int) -> None:
+        super().__init__()
+        self.l_max = l_max
+        # At its pole, y, a harmonic has one component alone, √(2l + 1) in the middle.
+        lower = torch.tensor([0.0, sqrt(3.0), 0.0], dtype=torch.float64)
+        pole = lower
+        for degree in range(2, l_max + 1):
+            table = coupling(degree - 1, 1, degree).flatten(1)
+            raised = table @ torch.outer(lower, pole).flatten()
+            scale = sqrt(2 * degree + 1) / raised[degree]
+            self.register_buffer(f"raise_{degree}", table * scale, persistent=False)
+            lower = raised * scale
 
-def harmonics(direction: torch.Tensor, l_max: int) -> torch.Tensor:
-    """Return the real spherical harmonics up to degree l_max as polynomials, each from the degree below.
-
-    Parameters
-    ----------
-    direction : (3, ...) tensor
-        Unit vectors.
-    l_max : int
-
-    Returns
-    -------
-    ((l_max + 1)², ...) tensor
-    """
-    degrees = [torch.ones_like(direction[:1])]
-    if l_max > 0:
-        degrees.append(direction * sqrt(3.0))
-    for degree in range(2, l_max + 1):
-        products = (degrees[-1][:, None] * degrees[1][None]).flatten(0, 1)
-        table = raising(degree).to(products)
-        degrees.append((table @ products.flatten(1)).reshape(-1, *direction.shape[1:]))
-    return torch.cat(degrees)
+    def forward(self, direction: torch.Tensor) -> torch.Tensor:
+        """Return ((l_max + 1)², ...) harmonics of (3, ...) unit vectors."""
+        degrees = [torch.ones_like(direction[:1])]
+        if self.l_max > 0:
+            degrees.append(direction * sqrt(3.0))
+        for degree in range(2, self.l_max + 1):
+            products = (degrees[-1][:, None] * degrees[1][None]).flatten(0, 1).flatten(1)
+            raised = self.get_buffer(f"raise_{degree}") @ products
+            degrees.append(raised.reshape(-1, *direction.shape[1:]))
+        return torch.cat(degrees)

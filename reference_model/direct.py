@@ -8,7 +8,7 @@ from torch.nn.functional import silu
 
 from reference_model.angular import coupling, degree_slice
 from reference_model.layer import Features, Vectors
-from reference_model.products import couple
+from reference_model.products import Couple
 from reference_model.readout import drawn
 from reference_model.variants import Hyperparameters
 
@@ -25,6 +25,7 @@ class DirectHead(nn.Module):
         super().__init__()
         k = hyper.n_channels
         self.vectors = Vectors(hyper, k, generator)
+        self.couple = Couple(1, 1, 2)
         self.force, self.pressure, self.shear = (drawn(generator, k, fan_in=k) for _ in range(3))
         # From degree 2 to a symmetric matrix without trace: (5, 3, 3).
         self.register_buffer("to_matrix", coupling(1, 1, 2), persistent=False)
@@ -33,7 +34,7 @@ class DirectHead(nn.Module):
         """Return (N, 3) forces and (N, 3, 3) virials in units of the network's energy scale."""
         gate = silu(features.scalars)
         forces = (self.vectors(features.density) * (gate * self.force)).sum(-1).T
-        quadrupoles = features.density[degree_slice(2)] + couple(features.density, 1, 1, 2)
+        quadrupoles = features.density[degree_slice(2)] + self.couple(features.density)
         shear = torch.einsum("mn,mab->nab", (quadrupoles * (gate * self.shear)).sum(-1), self.to_matrix)
         identity = torch.eye(3, dtype=gate.dtype, device=gate.device)
         return forces, shear + (gate @ self.pressure)[:, None, None] * identity

@@ -8,8 +8,9 @@ import torch
 from torch import nn
 from torch.nn.functional import silu
 
+from reference_model.aggregation import EdgeBasis, aggregate
 from reference_model.angular import coupling, degree_slice
-from reference_model.products import couple, invariants, n_invariants
+from reference_model.products import Couple, Invariants, n_invariants
 from reference_model.readout import drawn
 from reference_model.variants import Hyperparameters
 
@@ -32,14 +33,13 @@ class Features(NamedTuple):
 class Layer(nn.Module):
     """Aggregation over neighbours, mixing of channels, invariants.
 
-    With Φ_jn,lm = b_n(r_j) f(r_j) Y_lm(r̂_j) / √n̄ the basis of the edges and h_jq what neighbours send,
+    With R_jn = b_n(r_j) f(r_j) / √n̄, Y_jlm = Y_lm(r̂_j), and h_jq what neighbours send,
 
-        A_klm = Σ_nq W_l,nqk Σ_j Φ_jn,lm h_jq           two-body
+        A_klm = Σ_nq W_l,nqk Σ_j Y_jlm R_jn h_jq           two-body
         x_k'  = Σ_ik W_ik,k' g_zik I_ik(A) (+ x_k' of the layer before)
 
     I_i are the `invariants` of first, second and third order, and g_z a gain for each element in the centre. The sum
-    over neighbours comes before any mixing of channels: it is one batched matrix product, Φᵀh, and no edge ever
-    carries K channels.
+    over neighbours comes before any mixing of channels: no edge ever carries K channels; see `aggregate`.
 
     Parameters
     ----------
@@ -64,33 +64,33 @@ class Layer(nn.Module):
         if n_species > 1:
             gain = drawn(generator, n_species, n_kinds * k, fan_in=4)
             self.gain = nn.Parameter(1.0 + gain.data)
+        self.invariants = Invariants(hyper.l_max)
         degrees = torch.tensor([degree for degree in range(hyper.l_max + 1) for _ in range(2 * degree + 1)])
         self.register_buffer("degree", degrees, persistent=False)
         if n_vectors:
             self.vector_coupling = VectorCoupling(hyper, n_vectors, generator)
 
     def forward(
-        self, basis: torch.Tensor, sources: torch.Tensor, species: torch.Tensor, before: torch.Tensor | None
+        self, basis: EdgeBasis, sources: torch.Tensor, species: torch.Tensor, before: torch.Tensor | None
     ) -> Features:
         """Return the features of N atoms.
 
         Parameters
         ----------
-        basis : (S n_radial, N, M) tensor
-            Φ of every neighbour.
+        basis : EdgeBasis
+            Of every neighbour.
         sources : (N, M, n_sources + 3 n_vectors) tensor
             What every neighbour sends.
         species : (N,) tensor of int64
         before : (N, K) tensor or None
             Scalars of the layer before.
         """
-        moments = torch.bmm(basis.transpose(0, 1), sources)
-        moments = moments.reshape(len(species), len(self.degree), -1, sources.shape[-1])
+        moments = aggregate(basis, sources)
         scalar_moments = moments[..., : self.n_sources].flatten(2).transpose(0, 1)
         density = torch.bmm(scalar_moments, self.mixing[self.degree])
         if self.n_vectors:
             density = density + self.vector_coupling(moments[..., self.n_sources :])
-        found = invariants(density).transpose(0, 1).flatten(1)
+        found = self.invariants(density).transpose(0, 1).flatten(1)
         if hasattr(self, "gain"):
             found = found * self.gain[species]
         scalars = found @ self.to_scalars
@@ -140,14 +140,14 @@ class Vectors(nn.Module):
 
     def __init__(self, hyper: Hyperparameters, n_out: int, generator: torch.Generator) -> None:
         super().__init__()
-        self.pairs = [(degree, degree + 1) for degree in range(hyper.l_max)]
+        self.couplings = nn.ModuleList(Couple(degree, degree + 1, 1) for degree in range(hyper.l_max))
         self.mixing = drawn(generator, 1 + hyper.l_max, hyper.n_channels, n_out, fan_in=2 * hyper.n_channels)
 
     def forward(self, density: torch.Tensor) -> torch.Tensor:
         """Return (3, N, n_out) vectors of an (S, N, K) density."""
         vectors = density[degree_slice(1)] @ self.mixing[0]
-        for (l1, l2), weights in zip(self.pairs, self.mixing[1:], strict=True):
-            vectors = vectors + couple(density, l1, l2, 1) @ weights
+        for couple, weights in zip(self.couplings, self.mixing[1:], strict=True):
+            vectors = vectors + couple(density) @ weights
         return vectors
 
 

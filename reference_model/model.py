@@ -9,7 +9,8 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from reference_model.angular import harmonics
+from reference_model.aggregation import EdgeBasis
+from reference_model.angular import Harmonics
 from reference_model.direct import DirectHead
 from reference_model.graph import Graph
 from reference_model.layer import Features, Layer, Messages
@@ -84,6 +85,7 @@ class Network(nn.Module):
         if hyper.n_layers == 0:
             self.pair = drawn(generator, n_species, n_species, hyper.n_radial, fan_in=hyper.n_radial)
             return
+        self.harmonics = Harmonics(hyper.l_max)
         n_first = min(n_species, hyper.n_messages)
         self.embedding = nn.Parameter(torch.ones(1, 1, dtype=torch.float64), requires_grad=n_species > 1)
         if n_species > 1:
@@ -139,7 +141,7 @@ class Network(nn.Module):
     def _pass_messages(self, graph: Graph, pieces: list[slice], run: Callable[..., Any]) -> list[Features]:
         """Return the features of every layer."""
         # Where a piece is evaluated twice anyway, its edges are not kept from one layer to the next.
-        bases = [None] * len(pieces) if run is _recomputed else [self._basis(graph.vectors)]
+        bases: list[EdgeBasis | None] = [None] * len(pieces) if run is _recomputed else [self._basis(graph.vectors)]
         sources = self.embedding[graph.species][graph.neighbours]
         found: list[Features] = []
         for t, layer in enumerate(self.layers):
@@ -162,21 +164,21 @@ class Network(nn.Module):
             found.append(_joined(parts))
         return found
 
-    def _basis(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Return Φ, the ((l_max + 1)² n_radial, N, M) basis of the edges."""
+    def _basis(self, vectors: torch.Tensor) -> EdgeBasis:
+        """Return what the edges of N atoms contribute, of their (3, N, M) vectors."""
         hyper = self.hyper
         r = _lengths(vectors)
         reach = self.adaptive(r)[:, None] if hyper.adaptive_from is not None else hyper.cutoff
         scale = torch.rsqrt(self.mean_neighbours).to(vectors)
         radial = bessel(r, hyper.cutoff, hyper.n_radial) * (envelope(r / reach) * scale)
-        angular = harmonics(vectors / r, hyper.l_max)
-        return (angular[:, None] * radial).flatten(0, 1)
+        angular = self.harmonics(vectors / r)
+        return EdgeBasis(angular.transpose(0, 1).contiguous(), radial.transpose(0, 1).contiguous())
 
     def _layer(
         self,
         layer: Layer,
         vectors: torch.Tensor,
-        basis: torch.Tensor | None,
+        basis: EdgeBasis | None,
         sources: torch.Tensor,
         species: torch.Tensor,
         before: torch.Tensor | None,

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 import torch
+from torch import nn
 
 from reference_model.angular import coupling, degree_slice
 
@@ -40,47 +41,54 @@ def n_invariants(l_max: int) -> int:
     return 1 + 2 * (l_max + 1) + len(triples(l_max))
 
 
-def invariants(density: torch.Tensor) -> torch.Tensor:
-    """Return all independent invariants of first, second and third order of each channel.
+class Invariants(nn.Module):
+    """All independent invariants of first, second and third order of each channel.
 
     A₀; |A_l|²; A₀|A_l|²; and (A_l₁ ⊗ A_l₂)_l₃ · A_l₃ for each of `triples`. Norms are divided by 2l + 1.
-
-    Parameters
-    ----------
-    density : (S, ...) tensor
-        A_lm, S = (l_max + 1)² components.
-
-    Returns
-    -------
-    (n_invariants, ...) tensor
     """
-    l_max = round(len(density) ** 0.5) - 1
-    first = density[:1]
-    norms = torch.stack([_norm(density[degree_slice(degree)]) for degree in range(l_max + 1)])
-    cubic = [(couple(density, l1, l2, l3) * density[degree_slice(l3)]).sum(0) for l1, l2, l3 in triples(l_max)]
-    return torch.cat([first, norms, first * norms, *(one[None] for one in cubic)])
+
+    def __init__(self, l_max: int) -> None:
+        super().__init__()
+        self.l_max = l_max
+        self.couplings = nn.ModuleList(Couple(*triple) for triple in triples(l_max))
+
+    def forward(self, density: torch.Tensor) -> torch.Tensor:
+        """Return (n_invariants, ...) of an (S, ...) density A_lm, S = (l_max + 1)²."""
+        first = density[:1]
+        squares = density * density
+        degrees = range(self.l_max + 1)
+        norms = torch.stack([squares[degree_slice(degree)].mean(0) for degree in degrees])
+        cubic = [
+            (couple(density) * density[degree_slice(degree)]).sum(0)[None]
+            for couple, (_, _, degree) in zip(self.couplings, triples(self.l_max), strict=True)
+        ]
+        return torch.cat([first, norms, first * norms, *cubic])
 
 
-def couple(density: torch.Tensor, l1: int, l2: int, l3: int) -> torch.Tensor:
-    """Return the features of degree l₃ that degrees l₁ ≤ l₂ of the same features couple to.
+class Couple(nn.Module):
+    """Two features, of degrees l₁ ≤ l₂ of the same density, coupled to degree l₃.
 
     B_m₃ = Σ C^l₃m₃_l₁m₁l₂m₂ A_l₁m₁ A_l₂m₂ / √((2l₁ + 1)(2l₂ + 1))
-
-    Parameters
-    ----------
-    density : (S, ...) tensor
-    l1, l2, l3 : int
-
-    Returns
-    -------
-    (2 l₃ + 1, ...) tensor
     """
-    table = _table(l1, l2, l3).to(density)
-    first, second = density[degree_slice(l1)].flatten(1), density[degree_slice(l2)].flatten(1)
-    if l1 == 0:
-        return (first * second).reshape(-1, *density.shape[1:])
-    products = symmetric_square(first) if l1 == l2 else (first[:, None] * second).flatten(0, 1)
-    return (table @ products).reshape(-1, *density.shape[1:])
+
+    table: torch.Tensor
+
+    def __init__(self, l1: int, l2: int, l3: int) -> None:
+        super().__init__()
+        self.l1, self.l2 = l1, l2
+        table = coupling(l1, l2, l3) / ((2 * l1 + 1) * (2 * l2 + 1)) ** 0.5
+        if l1 == l2:
+            rows, columns = _triangle(2 * l1 + 1)
+            both = (table + table.transpose(1, 2))[:, rows, columns]
+            self.register_buffer("table", both * torch.where(rows == columns, 0.5, 1.0), persistent=False)
+        else:
+            self.register_buffer("table", table.flatten(1), persistent=False)
+
+    def forward(self, density: torch.Tensor) -> torch.Tensor:
+        """Return (2 l₃ + 1, ...) features of an (S, ...) density."""
+        first, second = density[degree_slice(self.l1)].flatten(1), density[degree_slice(self.l2)].flatten(1)
+        products = symmetric_square(first) if self.l1 == self.l2 else (first[:, None] * second).flatten(0, 1)
+        return (self.table @ products).reshape(-1, *density.shape[1:])
 
 
 def symmetric_square(features: torch.Tensor) -> torch.Tensor:
@@ -123,19 +131,8 @@ class _SymmetricSquare(torch.autograd.Function):
         return total
 
 
-def _norm(features: torch.Tensor) -> torch.Tensor:
-    squares: torch.Tensor = (features * features).sum(0)
-    return squares / len(features)
-
-
-@cache
-def _table(l1: int, l2: int, l3: int) -> torch.Tensor:
-    """Return the (2 l₃ + 1, products) matrix of `couple`: couplings of components, symmetric ones folded together."""
-    table: torch.Tensor = coupling(l1, l2, l3) / ((2 * l1 + 1) * (2 * l2 + 1)) ** 0.5
-    if l1 != l2 or l1 == 0:
-        return table.flatten(1)
-    n = 2 * l1 + 1
+def _triangle(n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return rows and columns of the upper triangle of an n × n matrix, one diagonal after the other."""
     rows = torch.cat([torch.arange(n - d) for d in range(n)])
     columns = torch.cat([torch.arange(d, n) for d in range(n)])
-    folded: torch.Tensor = (table + table.transpose(1, 2))[:, rows, columns]
-    return folded * torch.where(rows == columns, 0.5, 1.0)
+    return rows, columns
