@@ -107,6 +107,17 @@ def read(path: str | os.PathLike[str]) -> Certificate:
 def write(certificate: Certificate, path: str | os.PathLike[str]) -> None:
     """Write the certificate so that a reader finds the old file or the new one, never a part of either.
 
+    Raises
+    ------
+    ValueError
+        If the file cannot be written: see `check_writable`.
+    """
+    replace_file(path, encode(certificate))
+
+
+def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file so that a reader finds the old one or the new one, never a part of either.
+
     The file gets the permissions of the one it replaces, else those of any new file (the umask's). A symbolic link
     stays, and what it points to is replaced.
 
@@ -115,7 +126,6 @@ def write(certificate: Certificate, path: str | os.PathLike[str]) -> None:
     ValueError
         If the file cannot be written: see `check_writable`.
     """
-    data = encode(certificate)
     target = _target(path)
     try:
         temporary = _new_file_beside(target)
@@ -137,7 +147,7 @@ def write(certificate: Certificate, path: str | os.PathLike[str]) -> None:
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """Make sure that a certificate can be written to `path`, before an hour is spent on computing it.
+    """Make sure that a file can be written to `path`, before an hour is spent on computing it.
 
     Raises
     ------

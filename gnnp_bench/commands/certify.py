@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import math
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,6 +63,9 @@ def certify(
         str | None,
         typer.Option(metavar="FILE", help="Write the certificate here, anew after every check; - is standard output."),
     ] = None,
+    junit: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write a JUnit report here, for continuous integration.")
+    ] = None,
 ) -> int:
     """Judge a potential by the laws of physics.
 
@@ -75,11 +79,7 @@ def certify(
     if timeout is not None and not 0 < timeout < math.inf:
         raise BadRequest(f"--timeout must be a number of seconds above 0, not {timeout:g}")
     path = None if json in (None, "-") else json
-    if path is not None:
-        try:
-            io.check_writable(path)
-        except ValueError as error:
-            raise BadRequest(str(error)) from error
+    check_paths(path, junit)
     checks = checks_by_id()
     settings = Settings(
         spec=spec, budget=budget, profile=profile, seed=seed, only=tuple(only or ()), skip=tuple(skip or ())
@@ -101,7 +101,7 @@ def certify(
             report.print(f"stopped by {stopped_by} before the first check: there is no certificate")
             return PARTIAL
         with undisturbed():
-            unwritten = _save(certificate, path)
+            unwritten = _save(certificate, path) or _save_junit(certificate, junit, request)
             terminal.summary(report, certificate, checks=checks, path=path)
             for line in unused(request.waivers, certificate):
                 report.print(f"warning: {plain(line)}", soft_wrap=True)
@@ -112,6 +112,26 @@ def certify(
         if unwritten is not None:
             raise BadRequest(unwritten)
     return STATUS[certificate.verdict]
+
+
+def check_paths(*paths: str | None) -> None:
+    """Refuse paths that cannot be written, before an hour is spent on what is to be written there.
+
+    Raises
+    ------
+    BadRequest
+        If one cannot be written, is standard output, or two are the same file.
+    """
+    named = [path for path in paths if path is not None]
+    if "-" in named:
+        raise BadRequest("--junit needs a file: standard output can hold the certificate alone (--json -)")
+    if len({os.path.realpath(path) for path in named}) < len(named):
+        raise BadRequest(f"--json and --junit name one file, {named[0]}: give them two")
+    for path in named:
+        try:
+            io.check_writable(path)
+        except ValueError as error:
+            raise BadRequest(str(error)) from error
 
 
 def check_globs(settings: Settings, checks: Mapping[str, Check]) -> None:
@@ -182,6 +202,22 @@ def _steps(request: _Request) -> Iterator[Step]:
     load = partial(load_on_one_thread, settings.spec, request.species)
     timeout = TIMEOUT if request.timeout is None else request.timeout
     return run_in_processes(load, checks, settings, jobs=request.jobs, timeout=timeout, waivers=waivers)
+
+
+def _save_junit(certificate: Certificate, path: str | None, request: _Request) -> str | None:
+    """Write the JUnit report, if it is wanted; return why it could not be written."""
+    if path is None:
+        return None
+    from gnnp_bench.engine.run import select
+    from gnnp_bench.report import junit
+
+    checks, settings = request.checks, request.settings
+    asked = [check.id for check in select(tuple(checks.values()), settings.only, settings.skip)]
+    try:
+        junit.write(certificate, path, asked=asked, checks=checks, replayed_from=request.path)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _save(certificate: Certificate, path: str | None) -> str | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from subprocess import PIPE
 
 import jsonschema
+import junitparser
 import pytest
 
 from gnnp_bench.certificate import schema
@@ -134,6 +135,29 @@ def test_waivers_that_cannot_be_used_are_refused_before_anything_is_loaded(workp
     assert "which there is not; did you mean symmetry/net-force?" in refused(capsys, *arguments)
     (workplace / "w.toml").write_text(WAIVER.format(**FITTING) + "surplus = 1")
     assert "w.toml: waiver 1 has the unknown key 'surplus'" in refused(capsys, *arguments)
+
+
+def test_a_junit_report_stands_beside_the_certificate(workplace, capsys):
+    checks = ("--only", "symmetry/translation", *NET_FORCE)
+    assert main(["certify", "tempers:Drifting", *QUICK, *checks, "--json", "c.json", "--junit", "j.xml"]) == 1
+    (suite,) = junitparser.JUnitXml.fromfile("j.xml")
+    certified = {result.id: result.status for result in read("c.json").checks}
+    assert {case.name: case.is_failure for case in suite} == {i: s == "fail" for i, s in certified.items()}
+    (failure,) = next(case.result for case in suite if case.name == "symmetry/net-force")
+    assert "gnnp-bench reproduce c.json symmetry/net-force" in failure.text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--junit", "-"), "--junit needs a file"),
+        (("--junit", "one.xml", "--json", "./one.xml"), "--json and --junit name one file, ./one.xml"),
+        (("--junit", "absent/j.xml"), "cannot write absent/j.xml: there is no directory absent"),
+        (("--json", "."), "cannot write .: it is a directory"),
+    ],
+)
+def test_files_that_cannot_be_written_are_refused_beforehand(options, message, workplace, capsys):
+    assert message in refused(capsys, "certify", "tempers:exploding", *QUICK, *options)
 
 
 def test_a_part_of_the_checks_is_partial_and_json_alone_is_on_standard_output(workplace):
