@@ -6,7 +6,7 @@ pytest and nothing else until a potential is to be judged.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,13 +66,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def gnnp_bench_potentials(request: pytest.FixtureRequest) -> Iterator[Potentials]:
+def gnnp_bench_potentials(request: pytest.FixtureRequest) -> Potentials:
     """Return the potentials that `--potential` names: each loaded, and its pool evaluated, when asked for first."""
     from gnnp_bench.suite.running import potentials_of
 
-    potentials = potentials_of(request.config.stash[ASKED])
-    yield potentials
-    potentials.close()
+    return potentials_of(request.config.stash[ASKED])
 
 
 @pytest.hookimpl(wrapper=True)

@@ -77,6 +77,28 @@ def load(spec: str, species: Sequence[str] | None = None) -> Loaded:
     return Loaded(spec, build(), build)
 
 
+def load_from(factory: Callable[[], object], label: str, species: Sequence[str] | None = None) -> Loaded:
+    """Build a potential by calling a factory that the caller has at hand.
+
+    Parameters
+    ----------
+    factory : callable
+        Takes nothing, returns a new ASE calculator or `Potential`.
+    label : str
+        What stands for the spec.
+    species : sequence of str, optional
+        As for `load`.
+
+    Raises
+    ------
+    PotentialError
+        Building failed, or what was built is not a valid potential for these species.
+    """
+    wanted = None if species is None else _symbols(species)
+    build = partial(_build, label, partial(_call, label, factory, {}), wanted)
+    return Loaded(label, build(), build)
+
+
 def known() -> dict[str, EntryPoint]:
     """Return the registered potentials by name.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from gnnp_bench.certificate.waivers import Waiver
+    from gnnp_bench.certificate.result import Waiver
     from gnnp_bench.engine.settings import Budget, Profile, Settings
 
 FOLDER = Path(__file__).parent
@@ -133,17 +133,13 @@ def waivers_of(asked: Asked) -> tuple[Waiver, ...]:
 
     Raises
     ------
-    ValueError
+    BadRequest
         If it cannot be read, or speaks of a check that is not there.
     """
-    if asked.waivers is None:
-        return ()
-    from gnnp_bench.certificate import waivers
     from gnnp_bench.checks.registry import all_checks
+    from gnnp_bench.commands.loading import read_waivers
 
-    found = waivers.read(asked.waivers)
-    waivers.check_ids(found, [check.id for check in all_checks()])
-    return found
+    return read_waivers(asked.waivers, [check.id for check in all_checks()])
 
 
 def names_the_suite(config: pytest.Config) -> bool:

@@ -6,7 +6,7 @@ must be is known from the registry and never from the tests that were collected:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,7 @@ from gnnp_bench.suite.asked import MODULE, Asked, waivers_of
 from gnnp_bench.suite.running import quiet, registered
 
 if TYPE_CHECKING:
-    from gnnp_bench.certificate.result import Certificate
-    from gnnp_bench.certificate.waivers import Waiver
+    from gnnp_bench.certificate.result import Certificate, Waiver
     from gnnp_bench.engine.assemble import Judgement
 
 KEY = "gnnp_bench"
@@ -70,7 +69,8 @@ class Account:
         if self.start is None:
             return None
         ids = list(registered())
-        return assemble(self.start, self.judgements.values(), registered=ids, asked=ids, restricted=False)
+        found = self.judgements.values()
+        return assemble(self.start, found, registered=ids, asked=ids, restricted=False, waivers=self.waivers)
 
     @property
     def certified(self) -> bool:
@@ -115,17 +115,19 @@ class Ledger:
         By spec.
     in_use : bool
         The suite was asked for, or has reported.
+    waivers : sequence of Waiver
     """
 
     accounts: dict[str, Account]
     in_use: bool
+    waivers: Sequence[Waiver] = ()
 
     @classmethod
     def of(cls, asked: Asked, *, suite_named: bool) -> Ledger:
         """Return a ledger for what was asked for."""
         waivers = waivers_of(asked)
         pairs = zip(asked.specs, asked.certificates, strict=True)
-        return cls({spec: Account(spec, path, waivers) for spec, path in pairs}, suite_named)
+        return cls({spec: Account(spec, path, waivers) for spec, path in pairs}, suite_named, waivers)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -153,8 +155,16 @@ class Ledger:
         if self.in_use and not terminalreporter.config.getoption("collectonly"):
             terminalreporter.section("gnnp_bench")
             with quiet():
-                for line in (line for account in self.accounts.values() for line in account.lines()):
+                for line in self._lines():
                     terminalreporter.write_line(line)
+
+    def _lines(self) -> Iterator[str]:
+        from gnnp_bench.certificate.waivers import unused
+
+        for account in self.accounts.values():
+            yield from account.lines()
+        certificates = [account.certificate for account in self.accounts.values()]
+        yield from unused(self.waivers, [certificate for certificate in certificates if certificate is not None])
 
     def _take(self, packed: object) -> None:
         from gnnp_bench.certificate import io

@@ -15,8 +15,7 @@ from gnnp_bench.suite.asked import Asked, waivers_of
 from gnnp_bench.suite.violation import LawViolated, NotJudged, complaint
 
 if TYPE_CHECKING:
-    from gnnp_bench.certificate.result import Certificate, CheckResult
-    from gnnp_bench.certificate.waivers import Waiver
+    from gnnp_bench.certificate.result import Certificate, CheckResult, Waiver
     from gnnp_bench.check import Check
     from gnnp_bench.engine.assemble import Judgement
     from gnnp_bench.engine.evaluate import Evaluator
@@ -100,11 +99,13 @@ class Running:
             raise NotJudged(self._failure)
         if self._loaded is None:
             from gnnp_bench.commands.exits import BadRequest
+            from gnnp_bench.commands.loading import use_one_thread
             from gnnp_bench.potential import PotentialError
 
             try:
                 with quiet():
                     self._loaded = self.load()
+                use_one_thread()
             except (BadRequest, PotentialError) as error:
                 self._refuse(str(error))
         return self._loaded
@@ -129,7 +130,10 @@ class Running:
                     self._prepared = prepare(self._evaluator, self.settings)
                 except PotentialError as error:
                     self._refuse(str(error))
-            return self._prepared.start, judge(check, self._prepared.pool, self._evaluator, self.settings)
+            try:
+                return self._prepared.start, judge(check, self._prepared.pool, self._evaluator, self.settings)
+            finally:
+                self._evaluator.close()  # the processes that a check has started
 
     def conclude(self, result: CheckResult) -> None:
         """End a test as its check ended: return, skip, xfail, or raise what a physicist wants to read."""
@@ -138,7 +142,7 @@ class Running:
         if result.status == "not_applicable":
             pytest.skip(result.reason or "not applicable")
         if result.status == "waived":
-            pytest.xfail(f"waived: {result.reason}")
+            pytest.xfail(result.reason or "waived")
         if result.status == "fail":
             raise LawViolated(complaint(result, check, path=self.path))
         # Informational checks never fail, and need not lead to a conclusion.
@@ -147,16 +151,9 @@ class Running:
 
     def excused(self, start: Certificate, result: CheckResult) -> CheckResult:
         """Return the result as the waivers leave it."""
-        if not self.waivers:
-            return result
         from gnnp_bench.certificate.waivers import waived
 
         return waived(result, self.waivers, start.potential)
-
-    def close(self) -> None:
-        """End the processes that were started for it."""
-        if self._evaluator is not None:
-            self._evaluator.close()
 
     def _refuse(self, message: str) -> NoReturn:
         self._failure = f"{self.label}: {message}" if self.label not in message else message
@@ -187,11 +184,6 @@ class Potentials:
             self._tell_apart()
         self._named = True
         return self.by_spec[spec]
-
-    def close(self) -> None:
-        """End the processes that were started for them."""
-        for running in self.by_spec.values():
-            running.close()
 
     def _tell_apart(self) -> None:
         first: dict[str, Running] = {}

@@ -28,6 +28,8 @@ from gnnp_bench.structures.serialise import to_json
 from gnnp_bench.suite.violation import LawViolated, NotJudged, complaint
 
 MAX_ATOMS = 6
+PATIENCE = 30
+"""Examples that may prove nothing before one does."""
 COMMAND = "pytest tests/laws --potential '{spec}' replays it first, from Hypothesis's example database"
 
 
@@ -66,6 +68,8 @@ class Subject:
     single: bool
     settings: Settings
     verdicts: dict[str, Verdict] = field(default_factory=dict)
+    _unproven: dict[str, int] = field(default_factory=dict)
+    _proven: set[str] = field(default_factory=set)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -96,8 +100,21 @@ class Subject:
         """Return the verdict on an example, measured once."""
         key = json.dumps([check.id, to_json(structure), parameters])
         if key not in self.verdicts:
-            self.verdicts[key] = self._judge(check, Case(structure, None, parameters))
+            self.verdicts[key] = self._proving(check, self._judge(check, Case(structure, None, parameters)))
         return self.verdicts[key]
+
+    def _proving(self, check: Check, verdict: Verdict) -> Verdict:
+        """Return the verdict; a complaint if one example after the other proved nothing, and none ever did."""
+        if verdict.unproven is None:
+            self._proven.add(check.id)
+        elif check.id not in self._proven:
+            tried = self._unproven[check.id] = self._unproven.get(check.id, 0) + 1
+            if tried >= PATIENCE:
+                title = f"NOTHING PROVED {check.id}: none of {tried} examples tells whether the law holds"
+                return Verdict(
+                    complaint=NotJudged(f"{title}\n  law        {check.law}\n  last       {verdict.unproven}")
+                )
+        return verdict
 
     def _judge(self, check: Check, case: Case) -> Verdict:
         findings = Findings()
