@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeAlias
 
+from gnnp_bench.adapters import _keywords
 from gnnp_bench.potential import PotentialError
 
 Value: TypeAlias = bool | int | float | str
@@ -81,8 +82,9 @@ def call(path: str, factory: Callable[..., object], options: Mapping[str, str]) 
     Raises
     ------
     PotentialError
-        The factory raised, or returned a class or nothing.
+        It takes no such keyword or needs another, it raised, or it returned a class.
     """
+    _keywords.check(path, factory, options, suggestion)
     try:
         made = factory(**typed(options))
     except PotentialError:

@@ -135,12 +135,14 @@ def is_calculator(value: object) -> bool:
 
 
 def create(argument: str | None, options: Mapping[str, str], species: tuple[str, ...] | None) -> AsePotential:
-    """Build the potential of `ase:package.module:Calculator?key=value`.
+    """Build the potential of `ase:package.module:Calculator?key=value&key=value`.
+
+    Values are read as bool (true, false), int, float or str, whichever fits first, and passed on as keywords.
 
     Raises
     ------
     PotentialError
-        The calculator cannot be found or built, or is none.
+        The calculator cannot be found or built, takes no such keyword, or is none.
     """
     if argument is None:
         raise PotentialError("ase needs a calculator: ase:package.module:Class, as in ase:ase.calculators.emt:EMT")

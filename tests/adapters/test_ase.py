@@ -10,13 +10,18 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, fcc111, molecule
 from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.eam import EAM
 from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
+from ase.calculators.nwchem import NWChem
 from ase.calculators.tip3p import TIP3P
 from ase.constraints import FixAtoms
 from ase.units import _e, _eps0
 
+from gnnp_bench.adapters._factory import suggestion
+from gnnp_bench.adapters._keywords import check
 from gnnp_bench.adapters.ase import create, from_calculator, is_calculator
+from gnnp_bench.adapters.registry import load
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, ENERGY_FORCES, Potential, PotentialError, Unsupported
 
 
@@ -173,6 +178,24 @@ def test_create_passes_typed_options() -> None:
     assert potential.evaluate([structure], ENERGY) != create(argument, {}, ("Ar",)).evaluate([structure], ENERGY)
 
 
+def test_a_spec_string_builds_a_calculator_with_its_keywords() -> None:
+    structure = Atoms("Ar2", [[0, 0, 0], [0, 0, 7.5]])
+    loaded = load("ase:ase.calculators.lj:LennardJones?rc=8&smooth=true&sigma=3.4&epsilon=1.04e-2", ("Ar",))
+    reference = from_calculator(LennardJones(rc=8, smooth=True, sigma=3.4, epsilon=1.04e-2), ("Ar",))
+    (prediction,) = loaded.potential.evaluate([structure], ENERGY)
+    assert prediction == reference.evaluate([structure], ENERGY)[0]
+    assert prediction.energy != 0.0
+    assert loaded.reload().evaluate([structure], ENERGY)[0] == prediction
+
+
+def test_keywords_that_a_calculator_reads_without_a_default_are_passed_on() -> None:
+    # EAM names `elements` nowhere but in its own source; a calculator that writes files passes on what it is given.
+    check("eam", EAM, ["elements"], suggestion)
+    check("nwchem", NWChem, ["anything"], suggestion)
+    with pytest.raises(PotentialError, match="eam takes no keyword 'anything'; it takes form, skin, potential, header"):
+        check("eam", EAM, ["anything"], suggestion)
+
+
 @pytest.mark.parametrize(
     ("argument", "options", "message"),
     [
@@ -181,7 +204,21 @@ def test_create_passes_typed_options() -> None:
         ("ase.calculators.emtt:EMT", {}, "there is no module 'ase.calculators.emtt'"),
         ("ase.calculators.emt", {}, "write package.module:factory"),
         ("ase.calculators.emt:parameters", {}, "is an object of type dict and cannot be called"),
-        ("ase.calculators.tip3p:TIP3P", {"sigma": "2"}, "failed: TypeError: "),
+        ("ase.calculators.tip3p:TIP3P", {"sigma": "2"}, "TIP3P takes no keyword 'sigma'; it takes rc, width"),
+        (
+            "ase.calculators.lj:LennardJones",
+            {"rc": "8", "smoooth": "true"},
+            "ase.calculators.lj:LennardJones takes no keyword 'smoooth': did you mean 'smooth'?;"
+            " it takes epsilon, sigma, rc, ro, smooth",
+        ),
+        ("ase.calculators.lj:LennardJones", {"cutoff_radius": "8"}, "takes no keyword 'cutoff_radius'; it takes epsi"),
+        ("ase.calculators.emt:EMT", {"asap_cut": "true"}, "takes no keyword 'asap_cut': did you mean 'asap_cutoff'?"),
+        ("ase.calculators.lj:LennardJones", {"rc": "far"}, "LennardJones failed: TypeError: "),
+        (
+            "ase.calculators.harmonic:SpringCalculator",
+            {},
+            "needs ideal_positions, k: write ase.calculators.harmonic:SpringCalculator?ideal_positions=...&k=...",
+        ),
         ("ase.atoms:Atoms", {}, "made an object of type Atoms, which is no ASE calculator"),
     ],
 )
