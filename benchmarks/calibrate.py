@@ -5,7 +5,8 @@
     python -m benchmarks.calibrate run --seeds 100:200 --with-kept-out --jobs 2
     python -m benchmarks.calibrate rates --seeds 100:200
 
-Each seed certifies four of the potentials, the next seed the next four. `run` appends one line per certificate to its
+Each seed certifies four of the analytic potentials, the next seed the next four, and every fifth seed one variant of
+the reference potential, untrained. `run` appends one line per certificate to its
 output and skips those that are there already, so it may be stopped and started at will. `factors` writes
 gnnp_bench/checks/calibration.json, `rates` writes benchmarks/results/false_alarms.json.
 """
@@ -28,7 +29,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from scipy.special import betaincinv
 
-from benchmarks.sources import ROOT, digest
+from benchmarks.sources import JUDGES, ROOT, digest
+from gnnp_bench.adapters.registry import load
 from gnnp_bench.checks.registry import BUILT_IN, all_checks, calibration
 from gnnp_bench.checks.robustness.processes import PROCESSES
 from gnnp_bench.engine.evaluate import Evaluator
@@ -43,6 +45,9 @@ PROCESSES_ONE_IN = 10
 MARGIN = 10.0
 SMALLEST = 10.0
 PER_SEED = 4
+REFERENCE_ONE_IN = 5
+"""Seeds: a certificate of the reference potential takes ten times as long as one of an analytic potential."""
+REFERENCE_SPECIES = ("C", "O", "Si", "Cu")
 OUTPUT = ROOT / "benchmarks" / "results" / "calibration.jsonl"
 RATES = ROOT / "benchmarks" / "results" / "false_alarms.json"
 FACTORS = ROOT / "gnnp_bench" / "checks" / "calibration.json"
@@ -68,16 +73,29 @@ def _variants(forms: Sequence[Callable[..., Potential]]) -> dict[str, Callable[[
     return variants
 
 
+def _reference(options: str) -> Potential:
+    return load(f"reference:untrained{options}", REFERENCE_SPECIES).potential
+
+
 POTENTIALS = _variants(CALIBRATION)
 KEPT_OUT = _variants(HELD_OUT)
-ALL = POTENTIALS | KEPT_OUT
+REFERENCE = {
+    f"reference{options}": partial(_reference, options)
+    for options in ("", "-equivariant", "?dtype=float64", "-adaptive")
+}
+REFERENCE_KEPT_OUT = {
+    f"reference{options}": partial(_reference, options)
+    for options in ("-lmax3", "-invariant", "-adaptive?dtype=float64", "-twobody")
+}
+MAKERS = POTENTIALS | KEPT_OUT | REFERENCE | REFERENCE_KEPT_OUT
+CALIBRATING = POTENTIALS.keys() | REFERENCE.keys()
 
 
 def measure(name: str, seed: int, budget: str, sources: str) -> dict[str, Any]:
     """Return the largest r/ν per check and quantity, and the statuses, of one sound potential with one seed."""
-    potential = ALL[name]()
+    potential = MAKERS[name]()
     settings = Settings(spec=name, budget=budget, seed=seed)  # type: ignore[arg-type]
-    evaluator = Evaluator(potential, ALL[name])
+    evaluator = Evaluator(potential, MAKERS[name])
     pool = evaluate_pool(evaluator, draw_structures(potential.capabilities, POOL_SIZE[settings.budget], seed))
     ratios: dict[str, dict[str, float]] = {}
     alarms: list[str] = [f"pool: {failure}" for failure in pool.failures]
@@ -117,20 +135,33 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
                 continue
 
 
-def share(seed: int, potentials: Sequence[str]) -> list[str]:
-    """Return the potentials that a seed certifies: the next four of them in turn."""
-    return [potentials[(PER_SEED * seed + k) % len(potentials)] for k in range(PER_SEED)]
+def share(seed: int, *, kept_out: bool) -> list[str]:
+    """Return the potentials that a seed certifies: the next four in turn, and now and then the next reference."""
+    names = list(POTENTIALS | KEPT_OUT if kept_out else POTENTIALS)
+    shared = [names[(PER_SEED * seed + k) % len(names)] for k in range(PER_SEED)]
+    if seed % REFERENCE_ONE_IN == 0:
+        references = list(REFERENCE | REFERENCE_KEPT_OUT if kept_out else REFERENCE)
+        shared.append(references[seed // REFERENCE_ONE_IN % len(references)])
+    return shared
 
 
-def run(potentials: Sequence[str], seeds: range, budget: str, jobs: int, path: Path) -> int:
+def sources() -> dict[str, str]:
+    """Return the hash of what decides about the numbers of each potential."""
+    analytic = digest()
+    network = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "reference_model").glob("*.py"))
+    reference = digest((*JUDGES, *network))
+    return {name: reference if name.startswith("reference") else analytic for name in MAKERS}
+
+
+def run(seeds: range, budget: str, jobs: int, path: Path, *, kept_out: bool) -> int:
     """Measure what is missing and return the number of alarms."""
-    here = digest()
-    done = {(r["potential"], r["seed"], r["budget"]) for r in rows(path) if r["sources"] == here}
-    wanted = [(n, s, budget) for s in seeds for n in share(s, potentials) if (n, s, budget) not in done]
+    today = sources()
+    done = {(r["potential"], r["seed"], r["budget"]) for r in rows(path) if r["sources"] == today[r["potential"]]}
+    wanted = [(n, s, budget) for s in seeds for n in share(s, kept_out=kept_out) if (n, s, budget) not in done]
     path.parent.mkdir(parents=True, exist_ok=True)
     alarms = 0
     with ProcessPoolExecutor(jobs) as executor, path.open("a") as output:
-        futures = [executor.submit(measure, *job, here) for job in wanted]
+        futures = [executor.submit(measure, *job, today[job[0]]) for job in wanted]
         for count, future in enumerate(as_completed(futures), 1):
             row = future.result()
             output.write(json.dumps(row) + "\n")
@@ -145,15 +176,17 @@ def run(potentials: Sequence[str], seeds: range, budget: str, jobs: int, path: P
 
 def select(seeds: range, budget: str, path: Path) -> list[dict[str, Any]]:
     """Return the lines of these seeds that today's sources made."""
-    here = digest()
-    return [r for r in rows(path) if r["sources"] == here and r["seed"] in seeds and r["budget"] == budget]
+    today = sources()
+    return [
+        r for r in rows(path) if r["sources"] == today[r["potential"]] and r["seed"] in seeds and r["budget"] == budget
+    ]
 
 
 def factors(seeds: range, budget: str, path: Path) -> dict[str, dict[str, float]]:
     """Return c = 10 × the largest r/ν over the seeds, rounded up to two digits, at least 10."""
-    used = [row for row in select(seeds, budget, path) if row["potential"] in POTENTIALS]
-    names = list(POTENTIALS)
-    missing = {(n, s) for s in seeds for n in share(s, names)} - {(r["potential"], r["seed"]) for r in used}
+    used = [row for row in select(seeds, budget, path) if row["potential"] in CALIBRATING]
+    wanted = {(n, s) for s in seeds for n in share(s, kept_out=False)}
+    missing = wanted - {(r["potential"], r["seed"]) for r in used}
     if missing:
         raise SystemExit(f"{len(missing)} of the runs are missing or were made by other sources: `run` them first")
     largest: dict[str, dict[str, float]] = {}
@@ -190,11 +223,11 @@ def rates(seeds: range, budget: str, path: Path) -> dict[str, Any]:
     scale = float(np.std(np.log(margins))) * math.sqrt(6.0) / math.pi
     location = float(np.mean(np.log(margins))) - np.euler_gamma * scale
     return {
-        "sources": digest(),
+        "sources": sorted({row["sources"] for row in used}),
         "seeds": f"{seeds.start}:{seeds.stop}",
         "budget": budget,
         "certificates": len(used),
-        "of kept-out potentials": sum(row["potential"] in KEPT_OUT for row in used),
+        "of kept-out potentials": sum(row["potential"] not in CALIBRATING for row in used),
         "with a violation": failures,
         "not passed for any reason": sum(bool(row["alarms"]) for row in used),
         "upper 95 % limit of the rate of violations": float(betaincinv(failures + 1, len(used) - failures, 0.95)),
@@ -215,8 +248,8 @@ def main() -> None:
     arguments = parser.parse_args()
     seeds = range(*map(int, arguments.seeds.split(":")))
     if arguments.command == "run":
-        names = list(ALL if arguments.with_kept_out else POTENTIALS)
-        print(f"{run(names, seeds, arguments.budget, arguments.jobs, arguments.output)} alarms")
+        alarms = run(seeds, arguments.budget, arguments.jobs, arguments.output, kept_out=arguments.with_kept_out)
+        print(f"{alarms} alarms")
         return
     if arguments.command == "factors":
         path, found = FACTORS, factors(seeds, arguments.budget, arguments.output)
