@@ -118,7 +118,7 @@ def _smaller_repeats(recipe: Recipe) -> Iterator[dict[str, Any]]:
     a, b, c = recipe.repeat
     yield {"repeat": ((a + 1) // 2, (b + 1) // 2, (c + 1) // 2)}
     for axis in range(3):
-        for fewer in (1, (recipe.repeat[axis] + 1) // 2, recipe.repeat[axis] - 1):
+        for fewer in (1, (recipe.repeat[axis] + 1) // 2, 3 * recipe.repeat[axis] // 4, recipe.repeat[axis] - 1):
             repeat = list(recipe.repeat)
             repeat[axis] = fewer
             yield {"repeat": tuple(repeat)}
@@ -166,8 +166,9 @@ def simpler_structures(atoms: Atoms) -> Iterator[Atoms]:
     """Yield at most 40 simpler structures of the same periodicity, boldest first; none equals the input.
 
     A structure that still is what its recipe builds is simplified through the recipe first. Any structure is:
-    half of the atoms, nothing carried but numbers and positions, one species, a shorter or rectangular cell, fewer
-    digits, one atom less. No atoms are closer, in contact distances, than the closest pair of the input or 0.6.
+    half or three quarters of the atoms, nothing carried but numbers and positions, one species, a shorter or
+    rectangular cell, fewer digits, one atom less. No atoms are closer, in contact distances, than the closest pair of
+    the input or 0.6.
     """
     closest = min(_CLOSE, contact_ratio(atoms)) * (1 - 1e-9)
     seen = {_key(atoms)}
@@ -182,6 +183,25 @@ def simpler_structures(atoms: Atoms) -> Iterator[Atoms]:
         count += 1
         if count == MOST:
             return
+
+
+def kept_atoms(atoms: Atoms, simpler: Atoms) -> list[int] | None:
+    """Return which atoms of a structure a simpler one consists of, in order; None if it has others or moved ones.
+
+    Examples
+    --------
+    >>> kept_atoms(Atoms("HHO", [[0, 0, 0], [1, 0, 0], [2, 0, 0]]), Atoms("HO", [[1, 0, 0], [2, 0, 0]]))
+    [1, 2]
+    """
+    kept: list[int] = []
+    start = 0
+    for number, position in zip(simpler.numbers, simpler.positions, strict=True):
+        same = (atoms.numbers[start:] == number) & (atoms.positions[start:] == position).all(axis=1)
+        if not same.any():
+            return None
+        start += int(np.argmax(same)) + 1
+        kept.append(start - 1)
+    return kept
 
 
 def _key(atoms: Atoms) -> tuple[bytes | str, ...]:
@@ -218,8 +238,8 @@ def _any_structure(atoms: Atoms) -> Iterator[Atoms]:
     n = len(atoms)
     bare = bare_copy(atoms)
     if n > 1:
-        for half in (slice(0, (n + 1) // 2), slice((n + 1) // 2, n)):
-            yield bare[half]
+        for part in (slice(0, (n + 1) // 2), slice((n + 1) // 2, n), slice(0, (3 * n + 3) // 4)):
+            yield bare[part]
     if carried(atoms):
         yield Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
     kinds = np.unique(atoms.numbers)

@@ -8,12 +8,11 @@ import numpy as np
 from ase import Atoms
 
 from gnnp_bench.check import Case, Check, Measurement, PoolView, Request, on_structure, with_parameters
-from gnnp_bench.checks.common import TWO_ATOMS, displaced, moves
+from gnnp_bench.checks.common import TWO_ATOMS, displaced, fewer_and_as_many, moves, rows_on
 from gnnp_bench.checks.conservation.loop_work import FEWEST_NODES, RADII, Powers, loop_work
 from gnnp_bench.numerics.loops import ellipse, path_lengths
 from gnnp_bench.potential import ENERGY_FORCES, FloatArray
 from gnnp_bench.structures.geometry import minimum_distance
-from gnnp_bench.structures.simpler import simpler_structures
 
 LOCAL = 0.5
 """Share of loops that move one or two atoms only: a curl at one site is diluted where all move."""
@@ -46,16 +45,21 @@ def _near(rng: np.random.Generator, case: Case) -> Case:
 
 
 def _simpler(case: Case) -> Iterator[Case]:
-    n_atoms = len(case.structure)
-    for structure in simpler_structures(case.structure):
-        if len(structure) == n_atoms:
-            yield on_structure(case, structure)
-        elif len(structure) > 0:
-            yield on_structure(case, structure, **_circle(len(structure), 0))
-    moving = np.flatnonzero(np.linalg.norm(case.parameters["u"], axis=1))
-    if len(moving) > 1 or np.count_nonzero(case.parameters["u"]) > 1:
+    structure, u, v = case.structure, case.parameters["u"], case.parameters["v"]
+    fewer, as_many = fewer_and_as_many(structure)
+    for simpler in fewer:
+        if len(simpler) == 1:
+            continue  # only ever moves as a whole
+        rows = rows_on(structure, simpler, u), rows_on(structure, simpler, v)
+        if rows[0] is not None and rows[1] is not None:
+            yield on_structure(case, simpler, u=rows[0].tolist(), v=rows[1].tolist())
+        else:
+            yield on_structure(case, simpler, **_circle(len(simpler), 0))
+    moving = np.flatnonzero(np.linalg.norm(u, axis=1))
+    if len(moving) > 1 or np.count_nonzero(u) > 1:
         for atom in moving[:8]:
-            yield with_parameters(case, **_circle(n_atoms, int(atom)))
+            yield with_parameters(case, **_circle(len(structure), int(atom)))
+    yield from (on_structure(case, simpler) for simpler in as_many)
 
 
 def _circle(n_atoms: int, atom: int) -> dict[str, list[list[float]]]:

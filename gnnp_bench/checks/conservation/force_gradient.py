@@ -18,10 +18,9 @@ from gnnp_bench.check import (
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import displaced, force_significance, forces_vanish
+from gnnp_bench.checks.common import displaced, fewer_and_as_many, force_significance, forces_vanish, rows_on
 from gnnp_bench.checks.conservation.ladder import FEWEST_LEVELS, energy_derivative
 from gnnp_bench.potential import ENERGY_FORCES, FloatArray, Prediction
-from gnnp_bench.structures.simpler import simpler_structures
 
 LARGEST_STEP = 0.064
 """Å, root mean square over the atoms that move."""
@@ -50,16 +49,16 @@ def _near(rng: np.random.Generator, case: Case) -> Case:
 
 
 def _simpler(case: Case) -> Iterator[Case]:
-    for structure in simpler_structures(case.structure):
-        n_atoms = len(structure)
-        if n_atoms == len(case.structure):
-            yield on_structure(case, structure)
-        yield on_structure(case, structure, direction=_single(n_atoms, 0, 0))
-    current = case.parameters["direction"]
+    structure, current = case.structure, np.asarray(case.parameters["direction"])
+    fewer, as_many = fewer_and_as_many(structure)
+    for simpler in fewer:
+        rows = rows_on(structure, simpler, current) if len(simpler) > 1 else None
+        direction = _single(len(simpler), 0, 0) if rows is None else _unit(rows).tolist()
+        yield on_structure(case, simpler, direction=direction)
     if np.count_nonzero(current) > 1:
-        strongest = np.argsort(-np.abs(np.asarray(current)).ravel())[:6]
-        for index in strongest:
+        for index in np.argsort(-np.abs(current).ravel())[:6]:
             yield with_parameters(case, direction=_single(len(current), int(index) // 3, int(index) % 3))
+    yield from (on_structure(case, simpler) for simpler in as_many)
 
 
 def _measure(case: Case) -> Measurement:

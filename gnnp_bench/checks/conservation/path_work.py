@@ -18,12 +18,20 @@ from gnnp_bench.check import (
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import TWO_ATOMS, converged, displaced, forces_vanish, moves, rms
+from gnnp_bench.checks.common import (
+    TWO_ATOMS,
+    converged,
+    displaced,
+    fewer_and_as_many,
+    forces_vanish,
+    moves,
+    rms,
+    rows_on,
+)
 from gnnp_bench.checks.conservation.loop_work import LOOP_S
 from gnnp_bench.numerics.convergence import remaining_error
 from gnnp_bench.potential import ENERGY_FORCES, FloatArray
 from gnnp_bench.structures.geometry import minimum_distance
-from gnnp_bench.structures.simpler import simpler_structures
 
 FEWEST_NODES = 4
 ENOUGH_NODES = 16
@@ -66,14 +74,16 @@ def _near(rng: np.random.Generator, case: Case) -> Case:
 
 
 def _simpler(case: Case) -> Iterator[Case]:
-    for structure in simpler_structures(case.structure):
-        if len(structure) == len(case.structure):
-            yield on_structure(case, structure)
-        yield on_structure(case, structure, displacement=_single(len(structure), 0, 0))
-    current = np.asarray(case.parameters["displacement"])
+    structure, current = case.structure, np.asarray(case.parameters["displacement"])
+    fewer, as_many = fewer_and_as_many(structure)
+    for simpler in fewer:
+        rows = rows_on(structure, simpler, current) if len(simpler) > 1 else None
+        displacement = _single(len(simpler), 0, 0) if rows is None else rows.tolist()
+        yield on_structure(case, simpler, displacement=displacement)
     if np.count_nonzero(current) > 1:
         for index in np.argsort(-np.abs(current).ravel())[:6]:
             yield with_parameters(case, displacement=_single(len(current), int(index) // 3, int(index) % 3))
+    yield from (on_structure(case, simpler) for simpler in as_many)
 
 
 def _single(n_atoms: int, atom: int, axis: int) -> list[list[float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -56,14 +57,22 @@ def _matrix(rng: np.random.Generator, n_atoms: int) -> np.ndarray:
 
 
 def _simpler(case: Case) -> Iterator[Case]:
-    images = abs(round(np.linalg.det(case.parameters["matrix"])))
+    images, n_atoms = abs(round(np.linalg.det(case.parameters["matrix"]))), len(case.structure)
     for diagonal in DIAGONAL:
-        matrix = np.diag(diagonal).tolist()
         if np.prod(diagonal) < images or (np.prod(diagonal) == images and _off_diagonal(case.parameters["matrix"])):
-            yield with_parameters(case, matrix=matrix)
+            yield with_parameters(case, matrix=np.diag(diagonal).tolist())
+    for fewer in (images // 2, images - 1):
+        if fewer > 1:
+            yield with_parameters(case, matrix=_row(fewer))
     for simpler in on_simpler_structures(case):
         if simpler.structure.pbc.all():
             yield simpler
+            if len(simpler.structure) < n_atoms:  # a defect of large structures needs as many atoms
+                yield with_parameters(simpler, matrix=_row(math.ceil(images * n_atoms / len(simpler.structure))))
+
+
+def _row(images: int) -> list[list[int]]:
+    return [[images, 0, 0], [0, 1, 0], [0, 0, 1]]
 
 
 def _off_diagonal(matrix: list[list[int]]) -> bool:

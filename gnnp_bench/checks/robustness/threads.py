@@ -13,11 +13,10 @@ from gnnp_bench.check import (
     PoolView,
     Request,
     Residual,
-    on_structure,
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import LADDER, displaced, same_input
+from gnnp_bench.checks.common import LADDER, displaced, in_turn, on_simpler_structures, same_input
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY
 from gnnp_bench.structures.serialise import from_json, to_json
 from gnnp_bench.structures.simpler import simpler_structures
@@ -38,10 +37,10 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
 
 
 def _simpler(case: Case) -> Iterator[Case]:
-    for structure in simpler_structures(case.structure):
-        yield on_structure(case, structure)
-    for structure in simpler_structures(from_json(case.parameters["company"])):
-        yield with_parameters(case, company=to_json(structure))
+    company = simpler_structures(from_json(case.parameters["company"]))
+    yield from in_turn(
+        on_simpler_structures(case), (with_parameters(case, company=to_json(structure)) for structure in company)
+    )
 
 
 def _measure(case: Case) -> Measurement:
