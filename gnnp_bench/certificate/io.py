@@ -82,9 +82,13 @@ def decode(data: bytes | str) -> Certificate:
     try:
         version = msgspec.json.decode(data, type=_Versioned).schema_version
         if version != SCHEMA_VERSION:
-            raise ValueError(f"certificate has schema version {version}; this gnnp-bench reads {SCHEMA_VERSION}")
+            other = "a newer" if version > SCHEMA_VERSION else "another"
+            known = f"this gnnp-bench reads {SCHEMA_VERSION}"
+            raise ValueError(f"certificate has schema version {version}; {known}: read it with {other} one")
         return msgspec.json.decode(data, type=Certificate)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if str(error) == "Input data was truncated":
+            raise ValueError("not a certificate of gnnp-bench: it ends in the middle, or is empty") from error
         raise ValueError(f"not a certificate of gnnp-bench: {error}") from error
 
 

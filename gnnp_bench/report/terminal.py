@@ -212,7 +212,9 @@ def summary(
     console.print()
     labelled(console, "noise floor", noise_line(certificate.noise))
     spent = f"{certificate.evaluations} evaluations in {seconds(certificate.elapsed_s)}"
-    labelled(console, "spent", f"{spent}, {seconds(certificate.potential_s)} of it inside the potential")
+    # Of several processes, each has its own time inside the potential.
+    share = "of it" if certificate.potential_s <= certificate.elapsed_s else "in all processes"
+    labelled(console, "spent", f"{spent}, {seconds(certificate.potential_s)} {share} inside the potential")
     console.print()
     style = {"certified": "bold green", "failed": "bold red", "partial": "bold yellow"}[certificate.verdict]
     for line in wrapped(sentence(certificate, expected=checks), console.width):

@@ -60,6 +60,17 @@ def test_the_certificate_does_not_depend_on_the_number_of_processes(
     assert first == encode(comparable(alone(spec, only=only)))
 
 
+def test_the_certificate_of_a_float32_network_does_not_depend_on_the_number_of_processes() -> None:
+    only = ("symmetry/rotation", "symmetry/net-force")
+    load = partial(load_on_one_thread, "chgnet", None)
+    settings = Settings(spec="chgnet", budget="quick", only=only)
+    *_, last = run_in_processes(load, all_checks(), settings, jobs=2)
+    loaded = load()
+    *_, expected = run(loaded.potential, all_checks(), settings, reload=loaded.reload)
+    assert encode(comparable(last.certificate)) == encode(comparable(expected.certificate))
+    assert last.certificate.noise.forces is not None
+
+
 def test_steps_come_as_checks_finish_and_certificates_keep_the_order_of_the_registry() -> None:
     ids = [check.id for check in all_checks()]
     taken = list(steps(EMT, only=("symmetry/*", "robustness/precision")))

@@ -91,6 +91,13 @@ def test_no_width_cuts_an_id_or_a_number(width):
     assert "gnnp-bench reproduce certificate.json periodicity/left-handed-cell" in text
 
 
+def test_time_inside_the_potential_is_a_part_of_the_run_or_the_sum_over_processes():
+    assert "480 evaluations in 12.2 s, 11.5 s of it inside the potential" in printed(whole)
+    parallel = replace(CERTIFICATE, elapsed_s=6.5)
+    text = " ".join(printed(lambda out: terminal.summary(out, parallel)).split())
+    assert "480 evaluations in 6.5 s, 11.5 s in all processes inside the potential" in text
+
+
 def test_a_pipe_gets_no_control_characters():
     assert re.findall(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", printed(whole)) == []
 
