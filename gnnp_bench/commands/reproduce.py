@@ -10,6 +10,7 @@ import typer
 
 from gnnp_bench.certificate import io
 from gnnp_bench.certificate.result import CheckResult, Counterexample, Status
+from gnnp_bench.commands.counterexample_files import as_extxyz, as_pytest, check_targets
 from gnnp_bench.commands.exits import BadRequest, nearest
 from gnnp_bench.commands.loading import checks_by_id, find_check, load_potential
 from gnnp_bench.commands.output import own_stdout
@@ -24,8 +25,17 @@ ROUNDING = 1e-6
 def reproduce(
     certificate: Annotated[str, typer.Argument(metavar="CERTIFICATE", help="The certificate's JSON file.")],
     check: Annotated[str, typer.Argument(metavar="CHECK", help="The id of a check that failed in it.")],
+    pytest: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write a test here that fails while the law is violated.")
+    ] = None,
+    structure: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the structure here, as extended XYZ.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
 ) -> int:
     """Measure a failure again, from its certificate alone.
+
+    The files of --pytest and --structure are written first: they need no potential.
 
     Exit status: 0 the law is missed by the same amount as recorded, up to rounding; 1 it is not; 2 the request was
     wrong or the potential could not be loaded.
@@ -42,9 +52,18 @@ def reproduce(
         raise BadRequest(f"{check} has no counterexample in {certificate}: its status is {result.status}")
     checks = checks_by_id()
     find_check(check, checks)
-
-    from gnnp_bench.engine.replay import replay
+    from gnnp_bench.engine.replay import case_of, replay
     from gnnp_bench.report.stream import console
+
+    check_targets(certificate, pytest, structure, force=force)
+    try:
+        case_of(result.counterexample.structure, result.counterexample.case)
+    except ValueError as error:
+        raise BadRequest(f"the counterexample of {check} in {certificate} cannot be replayed: {error}") from error
+    if structure is not None:
+        _write(structure, as_extxyz(record, result, result.counterexample))
+    if pytest is not None:
+        _write(pytest, as_pytest(record, result, result.counterexample, pytest))
 
     with own_stdout() as stdout:
         loaded = load_potential(record.potential.spec, record.potential.species)
@@ -64,6 +83,14 @@ def reproduce(
     return 0 if reproduced else 1
 
 
+def _write(path: str, data: bytes) -> None:
+    try:
+        io.replace_file(path, data)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
+    typer.echo(f"wrote {path}")
+
+
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """One component of a law, measured on one case. Numbers are None where they were not finite."""
@@ -80,7 +107,8 @@ def recorded_measurement(result: CheckResult, found: Counterexample) -> Measurem
     """Return what was measured on the counterexample, which may be milder than the worst case of the search."""
     keys = ("quantity", "measured", "bound", "significance", "unit")
     source = found.case if "measured" in found.case else {key: getattr(result, key) for key in keys}
-    return Measurement(result.status, *(source.get(key) for key in keys))
+    status: Status = "fail" if result.status == "waived" else result.status  # permission does not change the law
+    return Measurement(status, *(source.get(key) for key in keys))
 
 
 def _measurement(result: CheckResult) -> Measurement:

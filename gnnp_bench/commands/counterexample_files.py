@@ -1,0 +1,157 @@
+"""A counterexample as files for other tools: a test for pytest, a structure for anything that reads extended XYZ."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pprint
+import re
+from typing import Any
+
+from gnnp_bench import __version__
+from gnnp_bench.certificate.io import check_writable
+from gnnp_bench.certificate.result import Certificate, CheckResult, Counterexample
+from gnnp_bench.commands.exits import BadRequest
+from gnnp_bench.report.text import plain
+from gnnp_bench.report.words import subject
+
+_TEST = '''\
+"""{about}
+
+Written by gnnp-bench {version}. It needs the potential, gnnp-bench and pytest, and nothing else:
+
+    pytest {name}
+"""
+
+import warnings
+
+import pytest
+
+from gnnp_bench.adapters.registry import load
+from gnnp_bench.checks.registry import all_checks
+from gnnp_bench.engine.replay import measure_again
+
+SPEC = {spec!r}
+SPECIES = {species!r}
+CHECK = {check!r}
+LAW = {law!r}
+PROFILE = {profile!r}
+
+# numbers; positions and cell in Å
+STRUCTURE = {structure}
+
+# Parameters of the check; noise floor in eV/atom, eV/Å, eV/Å³; what was measured when this file was written.
+CASE = {case}
+
+
+def test_{function}():
+    checks = {{check.id: check for check in all_checks()}}
+    assert CHECK in checks, f"this gnnp-bench has no check {{CHECK}}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        loaded = load(SPEC, SPECIES)
+        result = measure_again(
+            loaded.potential, checks[CHECK], STRUCTURE, CASE, profile=PROFILE, reload=loaded.reload
+        )
+    if result.status == "not_applicable":
+        pytest.skip(f"the potential refuses this input: {{result.reason}}")
+    if result.status == "pass" and result.grade != "violated":
+        return
+    if result.quantity is None:
+        pytest.fail(f"{{CHECK}} could not be measured: {{result.reason}}", pytrace=False)
+    pytest.fail(
+        f"{{CHECK}} on {{loaded.potential.name}}: {{LAW}}\\n"
+        f"measured     {{_say(result.measured)}} {{result.unit}} in {{result.quantity}}"
+        f" (recorded: {{_say(CASE.get('measured'))}})\\n"
+        f"bound        {{_say(result.bound)}} {{result.unit}}, which rounding explains\\n"
+        f"significance {{_say(result.significance)}} {{result.unit}}, which starts to matter\\n"
+        f"status       {{result.status}}",
+        pytrace=False,
+    )
+
+
+def _say(number):
+    return "not finite" if number is None else f"{{number:.6g}}"
+'''
+
+
+def check_targets(certificate: str, pytest_file: str | None, structure_file: str | None, *, force: bool) -> None:
+    """Refuse files that cannot or must not be written, before any is.
+
+    Raises
+    ------
+    BadRequest
+        If one exists and is not to be overwritten, cannot be written, is the certificate or the other one, or is no
+        name under which pytest finds a test.
+    """
+    named = [path for path in (pytest_file, structure_file) if path is not None]
+    if pytest_file is not None and not pytest_file.endswith(".py"):
+        raise BadRequest(f"--pytest {pytest_file}: pytest reads files whose names end in .py only")
+    if "-" in named:
+        raise BadRequest("--structure needs the name of a file")
+    if len({os.path.realpath(path) for path in (*named, certificate)}) <= len(named):
+        raise BadRequest("the certificate, --pytest and --structure must be different files")
+    for path in named:
+        if os.path.lexists(path) and not os.path.isdir(path) and not force:
+            raise BadRequest(f"{path} exists: name another file, or give --force to overwrite it")
+        try:
+            check_writable(path)
+        except ValueError as error:
+            raise BadRequest(str(error)) from error
+
+
+def as_pytest(certificate: Certificate, result: CheckResult, found: Counterexample, path: str) -> bytes:
+    """Return a test module that fails while the potential violates the law on the counterexample."""
+    potential = certificate.potential
+    about = f"{subject(certificate)} violates {plain(result.id)}: {plain(result.law)}."
+    text = _TEST.format(
+        about=about.replace("\\", "\\\\").replace('"""', "'''"),
+        version=__version__,
+        name=os.path.basename(path),
+        spec=potential.spec,
+        species=tuple(potential.species),
+        check=result.id,
+        law=plain(result.law),
+        profile=certificate.profile,
+        structure=_literal(found.structure),
+        case=_literal(found.case),
+        function=re.sub(r"\W", "_", result.id, flags=re.ASCII),
+    )
+    return text.encode()
+
+
+def as_extxyz(certificate: Certificate, result: CheckResult, found: Counterexample) -> bytes:
+    """Return the structure as extended XYZ, positions to 1e-8 Å, with what was done to it and measured in its comment.
+
+    Raises
+    ------
+    BadRequest
+        If the certificate's structure is none.
+    """
+    from ase.io import write
+
+    from gnnp_bench.structures.serialise import from_json
+
+    try:
+        atoms = from_json(found.structure)
+    except ValueError as error:
+        raise BadRequest(f"the counterexample of {result.id} cannot be read: {error}") from error
+    numbers = {name: found.case.get(name, getattr(result, name)) for name in _MEASURED}
+    atoms.info = {
+        "potential": certificate.potential.spec,
+        "check": result.id,
+        "law": plain(result.law),
+        "parameters": json.dumps(found.case.get("parameters", {})),
+        **{name: value for name, value in numbers.items() if value is not None},
+    }
+    stream = io.StringIO()
+    write(stream, atoms, format="extxyz")
+    return stream.getvalue().encode()
+
+
+_MEASURED = ("quantity", "measured", "bound", "significance", "unit")
+
+
+def _literal(values: dict[str, Any]) -> str:
+    return pprint.pformat(values, width=110, compact=True, sort_dicts=False)
