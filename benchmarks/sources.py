@@ -23,7 +23,7 @@ JUDGES = (
     "gnnp_bench/structures",
 )
 """What decides about a residual and its bound."""
-SIMPLIFYING = ("simpler.py", "simplify.py")
+SIMPLIFYING = ("simpler.py", "simplify.py", "simplifying.py")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 
 
@@ -55,7 +55,7 @@ def _code(source: str) -> str:
 def _simplifies(line: ast.stmt) -> bool:
     """Return whether a statement defines how cases become simpler, or imports something, maybe for that."""
     return isinstance(line, ast.Import | ast.ImportFrom) or (
-        isinstance(line, ast.FunctionDef) and line.name == "_simpler"
+        isinstance(line, ast.FunctionDef) and line.name.startswith("_simpler")
     )
 
 

@@ -8,8 +8,9 @@ import numpy as np
 from ase import Atoms
 
 from gnnp_bench.check import Case, Check, Measurement, PoolView, Request, on_structure, with_parameters
-from gnnp_bench.checks.common import TWO_ATOMS, displaced, fewer_and_as_many, moves, rows_on
+from gnnp_bench.checks.common import TWO_ATOMS, displaced, moves
 from gnnp_bench.checks.conservation.loop_work import FEWEST_NODES, RADII, Powers, loop_work
+from gnnp_bench.checks.simplifying import fewer_and_as_many, rows_on
 from gnnp_bench.numerics.loops import ellipse, path_lengths
 from gnnp_bench.potential import ENERGY_FORCES, FloatArray
 from gnnp_bench.structures.geometry import minimum_distance

@@ -18,8 +18,9 @@ from gnnp_bench.check import (
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import displaced, fewer_and_as_many, force_significance, forces_vanish, rows_on
+from gnnp_bench.checks.common import displaced, force_significance, forces_vanish
 from gnnp_bench.checks.conservation.ladder import FEWEST_LEVELS, energy_derivative
+from gnnp_bench.checks.simplifying import fewer_and_as_many, rows_on
 from gnnp_bench.potential import ENERGY_FORCES, FloatArray, Prediction
 
 LARGEST_STEP = 0.064

@@ -18,17 +18,9 @@ from gnnp_bench.check import (
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import (
-    TWO_ATOMS,
-    converged,
-    displaced,
-    fewer_and_as_many,
-    forces_vanish,
-    moves,
-    rms,
-    rows_on,
-)
+from gnnp_bench.checks.common import TWO_ATOMS, converged, displaced, forces_vanish, moves, rms
 from gnnp_bench.checks.conservation.loop_work import LOOP_S
+from gnnp_bench.checks.simplifying import fewer_and_as_many, rows_on
 from gnnp_bench.numerics.convergence import remaining_error
 from gnnp_bench.potential import ENERGY_FORCES, FloatArray
 from gnnp_bench.structures.geometry import minimum_distance

@@ -63,15 +63,17 @@ def _simpler(case: Case) -> Iterator[Case]:
             yield with_parameters(case, matrix=np.diag(diagonal).tolist())
     for fewer in (images // 2, images - 1):
         if fewer > 1:
-            yield with_parameters(case, matrix=_row(fewer))
+            yield with_parameters(case, matrix=_simpler_row(fewer))
     for simpler in on_simpler_structures(case):
         if simpler.structure.pbc.all():
             yield simpler
             if len(simpler.structure) < n_atoms:  # a defect of large structures needs as many atoms
-                yield with_parameters(simpler, matrix=_row(math.ceil(images * n_atoms / len(simpler.structure))))
+                yield with_parameters(
+                    simpler, matrix=_simpler_row(math.ceil(images * n_atoms / len(simpler.structure)))
+                )
 
 
-def _row(images: int) -> list[list[int]]:
+def _simpler_row(images: int) -> list[list[int]]:
     return [[images, 0, 0], [0, 1, 0], [0, 0, 1]]
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from gnnp_bench.check import Case, Check, Measurement, PoolView, Request, Residual, on_structure, with_parameters
-from gnnp_bench.checks.common import LADDER, difference, displaced, in_turn
+from gnnp_bench.checks.common import LADDER, difference, displaced
+from gnnp_bench.checks.simplifying import in_turn
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY
 from gnnp_bench.structures.serialise import from_json, to_json
 from gnnp_bench.structures.simpler import simpler_structures
@@ -42,10 +43,10 @@ def _simpler(case: Case) -> Iterator[Case]:
         for index, companion in enumerate(company):
             yield with_parameters(case, company=[companion], place=int(place > index))
     itself = (on_structure(case, structure) for structure in simpler_structures(case.structure))
-    yield from in_turn(itself, *(_with_simpler(case, index) for index in range(len(company))))
+    yield from in_turn(itself, *(_simpler_company(case, index) for index in range(len(company))))
 
 
-def _with_simpler(case: Case, index: int) -> Iterator[Case]:
+def _simpler_company(case: Case, index: int) -> Iterator[Case]:
     company = case.parameters["company"]
     for structure in simpler_structures(from_json(company[index])):
         yield with_parameters(case, company=[*company[:index], to_json(structure), *company[index + 1 :]])

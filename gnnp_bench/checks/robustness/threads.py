@@ -16,7 +16,8 @@ from gnnp_bench.check import (
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import LADDER, displaced, in_turn, on_simpler_structures, same_input
+from gnnp_bench.checks.common import LADDER, displaced, on_simpler_structures, same_input
+from gnnp_bench.checks.simplifying import in_turn
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY
 from gnnp_bench.structures.serialise import from_json, to_json
 from gnnp_bench.structures.simpler import simpler_structures
