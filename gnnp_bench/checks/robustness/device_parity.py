@@ -37,10 +37,10 @@ DEVICE_PARITY = Check(
     source="PyTorch documentation, Numerical accuracy: TF32 on Ampere devices keeps 10 bits of the mantissa",
     tolerance=LADDER,
     physics=(
-        "A potential that was validated on a CPU is simulated on a GPU. Sums in another order are rounding; products "
-        "in a shorter format (TF32, bfloat16), kernels that exist twice, or buffers left behind on the other device are "
-        "another potential. Not applicable where the machine has one device only: a certificate speaks of the device "
-        "that it names."
+        "A potential that was validated on a CPU is simulated on a GPU. Sums in another order are rounding; "
+        "products in a shorter format (TF32, bfloat16), kernels that exist twice, or buffers left behind on the "
+        "other device are another potential. Not applicable where the machine has one device only: a certificate "
+        "speaks of the device that it names."
     ),
     draw=_draw,
     simpler=_simpler,
