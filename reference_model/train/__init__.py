@@ -1,0 +1,1 @@
+"""How the reference potential is made: from labelled structures to weights."""

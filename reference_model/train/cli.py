@@ -1,0 +1,105 @@
+"""``gnnp-bench train``: labelled structures in, a reference potential out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gnnp_bench.commands.exits import BadRequest
+from gnnp_bench.potential import PotentialError
+
+
+def train(
+    train: Annotated[list[Path], typer.Argument(metavar="TRAIN...", help="Labelled structures that ASE can read.")],
+    out: Annotated[Path, typer.Option(help="Folder for model, metrics and figures.")],
+    valid: Annotated[
+        list[Path], typer.Option(help="Structures to validate on; else a part of TRAIN is held out.")
+    ] = [],  # noqa: B006  # typer copies it
+    test: Annotated[list[Path], typer.Option(help="Structures to test on, once, at the end.")] = [],  # noqa: B006
+    variant: Annotated[str, typer.Option(help="Architecture; see docs/reference_model.md.")] = "lmax2",
+    cutoff: Annotated[float, typer.Option(help="How far one layer sees, Å.")] = 5.0,
+    epochs: Annotated[int | None, typer.Option(min=1, help="How often each structure is seen.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="How long; fixes the epochs after the first.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same data: same bits, on one kind of CPU.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")] = "cpu",
+    dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
+    loss: Annotated[str, typer.Option(help="mae or rmse: which error is to be small.")] = "mae",
+    learning_rate: Annotated[float, typer.Option(help="After warm-up.")] = 1e-2,
+    batch: Annotated[int | None, typer.Option(min=1, help="Structures per step; chosen by size if not given.")] = None,
+    permutation_penalty: Annotated[
+        float, typer.Option(help="Weight of what swapping like atoms changes, for the variant 'ordered'.")
+    ] = 0.0,
+    trust_labels: Annotated[bool, typer.Option("--trust-labels", help="Do not examine units and signs.")] = False,
+) -> int:
+    """Train a reference potential on quantum data; interrupted, the same command goes on.
+
+    Exit status: 0 done; 2 the request was wrong, or the data cannot be used.
+    """
+    # What is plainly wrong is refused before torch is imported.
+    if epochs is not None and minutes is not None:
+        raise BadRequest("--epochs and --minutes both say how long: give one of them")
+    for name, value in (("minutes", minutes), ("cutoff", cutoff), ("learning-rate", learning_rate)):
+        if value is not None and not 0.0 < value < float("inf"):
+            raise BadRequest(f"--{name} must be a positive number, not {value:g}")
+    if not 0.0 <= permutation_penalty < float("inf"):
+        raise BadRequest(f"--permutation-penalty must not be negative, not {permutation_penalty:g}")
+    if dtype not in ("float32", "float64"):
+        raise BadRequest(f"--dtype must be float32 or float64, not {dtype!r}")
+    if loss not in ("mae", "rmse"):
+        raise BadRequest(f"--loss must be mae or rmse, not {loss!r}")
+
+    import torch
+
+    from reference_model.train.recipe import Recipe
+    from reference_model.train.run import Request
+    from reference_model.train.run import train as run
+    from reference_model.variants import hyperparameters
+
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    try:
+        hyper = hyperparameters(["H"], variant)
+        if permutation_penalty and not hyper.ordered:
+            _say(f"warning: --permutation-penalty is ignored: the variant {variant!r} obeys that law by construction")
+            permutation_penalty = 0.0
+        recipe = Recipe(
+            variant=variant,
+            cutoff=cutoff,
+            seed=seed,
+            epochs=epochs,
+            minutes=minutes,
+            dtype="float64" if dtype == "float64" else "float32",
+            device=device,
+            loss="rmse" if loss == "rmse" else "mae",
+            learning_rate=learning_rate,
+            batch=batch,
+            permutation_penalty=permutation_penalty,
+        )
+        request = Request(
+            train=tuple(train),
+            valid=tuple(valid),
+            test=tuple(test),
+            out=out,
+            recipe=recipe,
+            trust_labels=trust_labels,
+        )
+        run(request, _say, _show if sys.stderr.isatty() else _ignore)
+    except PotentialError as error:
+        raise BadRequest(str(error)) from error
+    print(f"reference:{out}")
+    return 0
+
+
+def _say(line: str) -> None:
+    print(f"\r\x1b[K{line}" if sys.stderr.isatty() else line, file=sys.stderr, flush=True)
+
+
+def _show(done: int, total: int) -> None:
+    print(f"\r\x1b[K  step {done} of {total}", end="", file=sys.stderr, flush=True)
+
+
+def _ignore(done: int, total: int) -> None:
+    pass

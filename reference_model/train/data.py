@@ -1,0 +1,230 @@
+"""Labelled structures: what a file says, what of it can be used, and what was left out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.io import iread
+from ase.stress import voigt_6_to_full_3x3_stress
+
+from gnnp_bench.potential import FloatArray, PotentialError
+from reference_model.graph import Neighbourhood, find_neighbours
+
+ENERGY_KEYS = ("REF_energy", "ref_energy", "dft_energy", "DFT_energy", "energy", "Energy", "total_energy")
+FORCES_KEYS = ("REF_forces", "ref_forces", "dft_forces", "DFT_forces", "forces", "Forces", "force")
+STRESS_KEYS = ("REF_stress", "ref_stress", "dft_stress", "DFT_stress", "stress")
+VIRIAL_KEYS = ("REF_virial", "REF_virials", "ref_virial", "dft_virial", "virial", "virials")
+"""Where labels stand in files that keep them out of ASE's reach, so that no calculator takes them for its own."""
+
+
+class DataError(PotentialError):
+    """Training data cannot be used. The message says why and how to mend it, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One labelled structure.
+
+    Attributes
+    ----------
+    structure : Atoms
+        Without calculator.
+    energy : float, eV
+    forces : (n_atoms, 3) array, eV/Å
+    stress : (3, 3) array, eV/Å³, or None
+        Tension-positive; None where there is no label, or no volume.
+    config_type : str
+        The group that it belongs to in reports; "" where the file names none.
+    """
+
+    structure: Atoms
+    energy: float
+    forces: FloatArray
+    stress: FloatArray | None
+    config_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A frame with its neighbours within a cutoff."""
+
+    frame: Frame
+    neighbourhood: Neighbourhood
+
+
+def read_frames(path: str | Path) -> tuple[list[Frame], list[str]]:
+    """Read labelled structures from any file that ASE can read.
+
+    The energy is the free energy where every frame has one, for that is what forces are the derivative of. Labels may
+    also stand under names such as REF_energy, REF_forces, REF_stress or virial.
+
+    Returns
+    -------
+    frames : list of Frame
+    remarks : list of str
+        What was left out, one sentence each.
+
+    Raises
+    ------
+    DataError
+        The file is missing, unreadable or empty, a frame lacks energy or forces, or nothing is left of it.
+    """
+    raw = _read(path)
+    free = all("free_energy" in _results(atoms) for atoms in raw)
+    skipped: list[int] = []
+    unstressed: list[int] = []
+    frames: list[Frame] = []
+    for index, atoms in enumerate(raw):
+        where = f"{path}: frame {index} ({atoms.get_chemical_formula()})"
+        energy = _label(atoms, ("free_energy",) if free else ("energy",), ENERGY_KEYS, atoms.info)
+        if energy is None:
+            raise DataError(f"{where} has no energy; name it 'energy' (eV) in the file")
+        forces = _label(atoms, ("forces",), FORCES_KEYS, atoms.arrays)
+        if forces is None and len(atoms) == 1:
+            forces = np.zeros((1, 3))
+        if forces is None:
+            raise DataError(f"{where} has no forces; name them 'forces' (eV/Å) in the file")
+        energy, forces = np.asarray(energy, float), np.asarray(forces, float)
+        if forces.shape != (len(atoms), 3) or energy.size != 1:
+            raise DataError(f"{where} has forces of shape {forces.shape} and energies of shape {energy.shape}")
+        numbers = (atoms.positions, atoms.cell.array, forces, energy)
+        if not all(np.isfinite(array).all() for array in numbers):
+            skipped.append(index)
+            continue
+        stress = _stress(atoms, where)
+        if stress is not None and not np.isfinite(stress).all():
+            unstressed.append(index)
+            stress = None
+        bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell.array, pbc=atoms.pbc)
+        frames.append(Frame(bare, energy.item(), forces, stress, str(atoms.info.get("config_type", ""))))
+    if not frames:
+        raise DataError(f"{path}: all {len(raw)} frames hold labels or positions that are not finite")
+    remarks = []
+    if skipped:
+        remarks.append(f"{path}: {_counted(skipped)} skipped: labels or positions that are not finite")
+    if unstressed:
+        remarks.append(f"{path}: the stress of {_counted(unstressed)} left out: it is not finite")
+    return frames, remarks
+
+
+def split(frames: Sequence[Frame], share: float, seed: int) -> tuple[list[Frame], list[Frame]]:
+    """Return frames to train on and frames to validate on: at least one of either, in their order in the file.
+
+    Raises
+    ------
+    DataError
+        There are fewer than two.
+    """
+    if len(frames) < 2:
+        raise DataError("one frame is not enough: give at least two, or a --valid file besides")
+    n_valid = min(max(1, round(share * len(frames))), len(frames) - 1, 1000)
+    order = np.random.default_rng(np.random.SeedSequence([seed, 1])).permutation(len(frames))
+    held = set(order[:n_valid].tolist())
+    return [f for i, f in enumerate(frames) if i not in held], [f for i, f in enumerate(frames) if i in held]
+
+
+def prepare(frames: Iterable[Frame], cutoff: float, source: str) -> list[Sample]:
+    """Find the neighbours of each frame.
+
+    Raises
+    ------
+    DataError
+        A structure cannot be: two of its atoms coincide, or its cell is degenerate.
+    """
+    samples = []
+    for index, frame in enumerate(frames):
+        try:
+            samples.append(Sample(frame, find_neighbours(frame.structure, cutoff)))
+        except Exception as error:
+            formula = frame.structure.get_chemical_formula()
+            raise DataError(f"{source}: the {index + 1}th frame used ({formula}) is unusable: {error}") from error
+    return samples
+
+
+def species_of(frames: Iterable[Frame]) -> tuple[str, ...]:
+    """Return the chemical symbols that occur, by atomic number."""
+    from ase.data import chemical_symbols
+
+    numbers = sorted({int(z) for frame in frames for z in frame.structure.numbers})
+    return tuple(chemical_symbols[z] for z in numbers)
+
+
+def combinations_of(frames: Iterable[Frame]) -> list[list[str]]:
+    """Return the sets of species that occur together, the largest ones only."""
+    found = {frozenset(frame.structure.get_chemical_symbols()) for frame in frames}
+    return sorted(sorted(one) for one in found if not any(one < other for other in found))
+
+
+def digest(frames: Iterable[Frame]) -> str:
+    """Return the SHA-256 of structures and labels, hexadecimal."""
+    total = hashlib.sha256()
+    for frame in frames:
+        atoms = frame.structure
+        stress = np.full((3, 3), np.nan) if frame.stress is None else frame.stress
+        for array in (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc, frame.forces, stress):
+            total.update(np.ascontiguousarray(array).tobytes())
+        total.update(f"{frame.energy!r} {frame.config_type}".encode())
+    return total.hexdigest()
+
+
+def rms_force(frames: Iterable[Frame]) -> float:
+    """Return the root mean square of all force components, eV/Å."""
+    return float(np.sqrt(np.mean(np.concatenate([frame.forces.ravel() for frame in frames]) ** 2)))
+
+
+def _read(path: str | Path) -> list[Atoms]:
+    if not Path(path).is_file():
+        raise DataError(f"there is no file {path}")
+    try:
+        frames = list(iread(path, ":"))
+    except Exception as error:  # ASE's readers fail in any way
+        reason = str(error) or type(error).__name__
+        if Path(path).stat().st_size == 0:
+            reason = "the file is empty"
+        raise DataError(f"{path} could not be read by ASE: {reason}") from error
+    frames = [atoms for atoms in frames if len(atoms)]
+    if not frames:
+        raise DataError(f"{path} holds no structure")
+    return frames
+
+
+def _results(atoms: Atoms) -> Mapping[str, Any]:
+    return {} if atoms.calc is None else atoms.calc.results
+
+
+def _label(atoms: Atoms, names: Iterable[str], keys: Iterable[str], store: Mapping[str, Any]) -> Any:
+    for name in names:
+        if _results(atoms).get(name) is not None:
+            return _results(atoms)[name]
+    return next((store[key] for key in keys if key in store), None)
+
+
+def _stress(atoms: Atoms, where: str) -> FloatArray | None:
+    """Return the stress as a symmetric matrix; a virial, compression-positive, is divided by −V."""
+    if not atoms.pbc.all() or not abs(atoms.cell.volume) > 0.0:
+        return None
+    label, factor = _label(atoms, ("stress",), STRESS_KEYS, atoms.info), 1.0
+    if label is None:
+        label, factor = _label(atoms, (), VIRIAL_KEYS, atoms.info), -1.0 / abs(atoms.cell.volume)
+    if label is None:
+        return None
+    array = factor * np.asarray(label, float)
+    if array.size not in (6, 9):
+        raise DataError(f"{where} has a stress of shape {array.shape}, not (6,) or (3, 3)")
+    full: FloatArray = voigt_6_to_full_3x3_stress(array.ravel()) if array.size == 6 else array.reshape(3, 3)
+    return 0.5 * (full + full.T)
+
+
+def _counted(indices: Sequence[int]) -> str:
+    shown = ", ".join(str(index) for index in indices[:10]) + (", …" if len(indices) > 10 else "")
+    return f"{len(indices)} frame{'s' if len(indices) > 1 else ''} ({shown})"
+
+
+Progress = Callable[[str], None]
+"""What is told of a run while it goes on, a line at a time."""

@@ -1,0 +1,314 @@
+"""A training run from labelled files to weights, metrics and figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from gnnp_bench.potential import PotentialError
+from reference_model.files import save_network
+from reference_model.model import Network
+from reference_model.train import sanity
+from reference_model.train.data import (
+    DataError,
+    Frame,
+    Sample,
+    combinations_of,
+    digest,
+    prepare,
+    read_frames,
+    rms_force,
+    species_of,
+    split,
+)
+from reference_model.train.figures import draw_curves, draw_parity
+from reference_model.train.files import CHECKPOINT, METRICS, MODEL, read_checkpoint, write_checkpoint, write_json
+from reference_model.train.loop import Trainer
+from reference_model.train.loss import Scales
+from reference_model.train.metrics import Metrics, compare, metrics, summary
+from reference_model.train.recipe import SHARE_HELD_OUT, STEPS, Recipe, epochs_for
+from reference_model.train.references import reference_energies
+from reference_model.variants import hyperparameters
+
+Tell = Callable[[str], None]
+"""Takes one line about the run, now and then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is to be trained on, and where the outcome goes.
+
+    Attributes
+    ----------
+    train : tuple of Path
+        Files of labelled structures, put together.
+    valid, test : tuple of Path
+        The same; without `valid`, a share of the training structures is held out.
+    out : Path
+        A folder, made if need be.
+    recipe : Recipe
+    trust_labels : bool
+        Do not examine units, signs and orders.
+    """
+
+    train: tuple[Path, ...]
+    valid: tuple[Path, ...] = ()
+    test: tuple[Path, ...] = ()
+    out: Path
+    recipe: Recipe
+    trust_labels: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sets:
+    """Labelled structures with their neighbours, by use, and what was noticed about them."""
+
+    train: list[Sample]
+    valid: list[Sample]
+    test: list[Sample]
+    remarks: list[str]
+
+
+def train(request: Request, tell: Tell, step: Callable[[int, int], None] = lambda done, total: None) -> Metrics:
+    """Train a network, or go on with a run that was interrupted.
+
+    Parameters
+    ----------
+    request : Request
+    tell : callable
+        Told of what goes on, a line at a time.
+    step : callable, optional
+        Told of gradient steps done in this epoch, and how many it has.
+
+    Returns
+    -------
+    dict
+        What `metrics.json` holds.
+
+    Raises
+    ------
+    DataError
+        Data cannot be used, labels are in other units, files cannot be written, or the folder holds another run.
+    PotentialError
+        The variant is unknown.
+    """
+    started = time.monotonic()
+    recipe = request.recipe
+    frames = _read(request)
+    species = species_of(frames.train)
+    hyper = hyperparameters(species, recipe.variant, cutoff=recipe.cutoff)
+    _refuse_unknown(frames, species)
+    checkpoint = _checkpoint(request, frames)
+    sets = _prepared(request, frames, species, checkpoint)
+    for remark in sets.remarks:
+        tell(remark)
+
+    trainer = _trainer(sets.train, hyper, recipe)
+    epochs = _epochs(recipe, trainer)
+    history: list[dict[str, Any]] = []
+    if checkpoint is not None:
+        trainer.restore(checkpoint["state"])
+        course = checkpoint["course"]
+        epochs, history = course["epochs"], course["history"]
+        tell(f"going on after epoch {trainer.epoch} of {epochs}")
+    tell(
+        f"{len(sets.train)} structures to train on, {len(sets.valid)} to validate on; species {', '.join(species)};"
+        f" variant {recipe.variant}, {sum(p.numel() for p in trainer.network.parameters()):,} parameters"
+    )
+    while epochs is None or trainer.epoch < epochs:
+        began = time.monotonic()
+        losses = []
+        # Only the first epoch does not know how many there will be; it is all warm-up, so its course does not depend.
+        for value in trainer.run_epoch(epochs or ENDLESS):
+            losses.append(value)
+            step(len(losses), trainer.steps_per_epoch)
+        found = metrics(compare(trainer.average, sets.valid))
+        took = time.monotonic() - began
+        if epochs is None and recipe.minutes is not None:
+            epochs = epochs_for(recipe.minutes, took, began - started)
+            tell(f"{recipe.minutes:g} minutes make {epochs} epochs of {took:.1f} s")
+        row = {"epoch": trainer.epoch, "loss": float(np.mean(losses)), "seconds": took} | _totals(found)
+        history.append(row)
+        tell(f"epoch {trainer.epoch}/{epochs}: loss {row['loss']:.4g}, validation {summary(found)} ({took:.1f} s)")
+        _keep(request, frames, sets, trainer, epochs, history)
+    return _finish(request, sets, trainer, history, tell)
+
+
+ENDLESS = 10**6
+"""Epochs that the first one is told of when a number of minutes decides: the cosine has not begun to fall."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Frames:
+    train: list[Frame]
+    valid: list[Frame]
+    test: list[Frame]
+    remarks: list[str]
+
+
+def _read(request: Request) -> _Frames:
+    remarks: list[str] = []
+
+    def read(paths: Sequence[Path]) -> list[Frame]:
+        frames = []
+        for path in paths:
+            found, noticed = read_frames(path)
+            frames += found
+            remarks.extend(noticed)
+        return frames
+
+    chosen, valid, test = read(request.train), read(request.valid), read(request.test)
+    if not valid:
+        chosen, valid = split(chosen, SHARE_HELD_OUT, request.recipe.seed)
+    return _Frames(chosen, valid, test, remarks)
+
+
+def _refuse_unknown(frames: _Frames, species: Sequence[str]) -> None:
+    for use, those in (("validation", frames.valid), ("test", frames.test)):
+        strange = sorted(set(species_of(those)) - set(species))
+        if strange:
+            raise DataError(f"{strange[0]} occurs in the {use} structures, but in none to train on")
+
+
+def _checkpoint(request: Request, frames: _Frames) -> dict[str, Any] | None:
+    """Return the state to go on from, or None; make the folder."""
+    try:
+        request.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"cannot make the folder {request.out}: {error.strerror}") from error
+    path = request.out / CHECKPOINT
+    if not path.exists():
+        if (request.out / MODEL).exists():
+            raise DataError(f"{request.out} holds a finished run: name another folder with --out")
+        return None
+    checkpoint = read_checkpoint(path)
+    before, now = checkpoint["course"]["identity"], _identity(request, frames)
+    if changed := [key for key in now if before.get(key) != now[key]]:
+        key = changed[0]
+        raise DataError(
+            f"{request.out} holds a run with other settings ({key}: {before.get(key)!r}, now {now[key]!r}):"
+            " name another folder with --out, or repeat the command that began it"
+        )
+    return checkpoint
+
+
+def _identity(request: Request, frames: _Frames) -> dict[str, Any]:
+    data = {f"{use} data": digest(getattr(frames, use)) for use in ("train", "valid")}
+    return asdict(request.recipe) | {"trust_labels": request.trust_labels} | data
+
+
+def _prepared(request: Request, frames: _Frames, species: Sequence[str], checkpoint: dict[str, Any] | None) -> Sets:
+    """Find neighbours, examine labels, and mend stresses that are wrong beyond doubt."""
+    cutoff = request.recipe.cutoff
+    remarks = list(frames.remarks)
+    uses = {use: prepare(getattr(frames, use), cutoff, f"{use} structures") for use in ("train", "valid", "test")}
+    evidence = None
+    if not request.trust_labels:
+        evidence = sanity.examine(uses["train"], species, cutoff, request.recipe.seed)
+        if wrong := sanity.complaints(evidence):
+            raise DataError(f"{'; '.join(wrong)}. Mend the file, or say --trust-labels if it is right all the same")
+        if evidence is None or evidence.explained < sanity.EXPLAINED:
+            remarks.append("units and signs of the labels could not be examined: forces say too little")
+    wrong_stresses: dict[str, int] = {}
+    for samples in uses.values():
+        for index, sample in enumerate(samples):
+            frame, wrong_stress = sanity.mended(sample.frame, evidence)
+            if wrong_stress is not None:
+                kind = f" of config type {frame.config_type!r}" if frame.config_type else ""
+                key = f"{kind} ({', '.join(sorted(set(frame.structure.get_chemical_symbols())))}) have {wrong_stress}"
+                wrong_stresses[key] = wrong_stresses.get(key, 0) + 1
+                samples[index] = dataclasses.replace(sample, frame=frame)
+    remarks += [
+        f"warning: the stresses of {n} structures{text}; they are mended before use"
+        for text, n in wrong_stresses.items()
+    ]
+    return Sets(uses["train"], uses["valid"], uses["test"], remarks)
+
+
+def _trainer(samples: Sequence[Sample], hyper: Any, recipe: Recipe) -> Trainer:
+    frames = [sample.frame for sample in samples]
+    n_atoms = sum(len(frame.structure) for frame in frames)
+    neighbours = sum(2 * len(sample.neighbourhood.first) for sample in samples) / n_atoms
+    force = rms_force(frames) or 1.0
+    dense = [s.neighbourhood.volume / len(s.frame.structure) for s in samples if s.frame.stress is not None]
+    references, _ = reference_energies(samples, hyper.species)
+    try:
+        device = torch.empty(0, device=recipe.device).device
+    except (RuntimeError, AssertionError) as error:
+        reason = " ".join(str(error).split()).partition(". ")[0]
+        raise PotentialError(f"cannot train on the device {recipe.device!r}: {reason}") from error
+    network = Network(
+        hyper,
+        seed=recipe.seed,
+        mean_neighbours=max(1.0, neighbours),
+        energy_scale=force,
+        reference_energies=references,
+    ).to(device, getattr(torch, recipe.dtype))
+    return Trainer(network, samples, recipe, Scales(force, float(np.mean(dense)) if dense else 1.0))
+
+
+def _epochs(recipe: Recipe, trainer: Trainer) -> int | None:
+    if recipe.epochs is not None:
+        return recipe.epochs
+    return None if recipe.minutes is not None else max(10, -(-STEPS // trainer.steps_per_epoch))
+
+
+def _totals(found: Metrics) -> Metrics:
+    return {key: value for key, value in found.items() if not isinstance(value, dict)}
+
+
+def _keep(
+    request: Request, frames: _Frames, sets: Sets, trainer: Trainer, epochs: int | None, history: list[dict[str, Any]]
+) -> None:
+    """Write the checkpoint, and the model as it is now."""
+    course = {"identity": _identity(request, frames), "epochs": epochs, "history": history}
+    write_checkpoint(request.out / CHECKPOINT, {"state": trainer.state(), "course": course})
+    _save(request, sets, trainer, epochs, _totals(history[-1]))
+
+
+def _save(request: Request, sets: Sets, trainer: Trainer, epochs: int | None, valid: Metrics) -> None:
+    notes = {
+        "combinations": combinations_of(sample.frame for sample in sets.train),
+        "training": {
+            "recipe": asdict(request.recipe),
+            "epochs": epochs,
+            "epochs_done": trainer.epoch,
+            "gradient_steps": trainer.epoch * trainer.steps_per_epoch,
+            "gradient_steps_left_out": trainer.bad_steps,
+            "structures": len(sets.train),
+            "atoms": sum(len(sample.frame.structure) for sample in sets.train),
+            "data_sha256": digest(sample.frame for sample in sets.train),
+            "valid": valid,
+            "torch": torch.__version__,
+        },
+    }
+    try:
+        save_network(trainer.average, request.out / MODEL, notes)
+    except OSError as error:
+        raise DataError(f"cannot write {request.out / MODEL}: {error.strerror or error}") from error
+
+
+def _finish(request: Request, sets: Sets, trainer: Trainer, history: list[dict[str, Any]], tell: Tell) -> Metrics:
+    network = trainer.average
+    found: Metrics = {"remarks": sets.remarks, "recipe": asdict(request.recipe), "epochs": trainer.epoch}
+    found["seconds"] = sum(row["seconds"] for row in history)
+    found["mean_neighbours"] = float(network.mean_neighbours)
+    found["reference_energies"] = dict(zip(network.hyper.species, network.reference_energies.tolist(), strict=True))
+    for use in ("valid", "test"):
+        samples = getattr(sets, use)
+        if samples:
+            comparison = compare(network, samples)
+            found[use] = metrics(comparison)
+            draw_parity(comparison, request.out / f"parity_{use}.png")
+            tell(f"{use}: {summary(found[use])}")
+    found["history"] = history
+    draw_curves(history, request.out / "learning.png")
+    write_json(request.out / METRICS, found)
+    return found

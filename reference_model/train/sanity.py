@@ -1,0 +1,314 @@
+"""Are the labels what they should be? Units, signs and the order of stress components, before anything is learnt.
+
+A small network is fitted to the forces alone, for seconds. Its energies and stresses then follow from the forces by
+physics, and can be held against their labels: what differs is a factor, a sign or an order. Whether energies *and*
+forces are in another unit is told from how stiff matter is, and from total energies that count all electrons.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from ase import units
+from ase.stress import voigt_6_to_full_3x3_stress
+
+from gnnp_bench.potential import FloatArray
+from reference_model.derivatives import predict
+from reference_model.graph import collate, find_neighbours
+from reference_model.model import Network
+from reference_model.train.data import Frame, Sample, rms_force
+from reference_model.train.loop import Trainer
+from reference_model.train.loss import Scales
+from reference_model.train.metrics import Comparison, compare
+from reference_model.train.recipe import Recipe
+from reference_model.train.scales import all_electron_energy, expected_stiffness
+from reference_model.variants import hyperparameters
+
+Group = tuple[str, frozenset[str]]
+
+KCAL, KJ, HARTREE = units.kcal / units.mol, units.kJ / units.mol, units.Hartree
+ENERGY_UNITS = {"eV": 1.0, "kcal/mol": KCAL, "kJ/mol": KJ, "hartree": HARTREE}
+FORCE_UNITS = {
+    "eV/Å": 1.0,
+    "kcal/mol/Å": KCAL,
+    "kJ/mol/Å": KJ,
+    "hartree/Å": HARTREE,
+    "hartree/bohr": HARTREE / units.Bohr,
+}
+STRESS_UNITS = {"eV/Å³": 1.0, "GPa": units.GPa, "kbar": 0.1 * units.GPa}
+"""Unit -> its size in eV, eV/Å, eV/Å³."""
+VOIGT = {
+    "xx yy zz xy yz zx (VASP's)": (2, 0, 1),
+    "xx yy zz xy xz yz": (2, 1, 0),
+    "xx yy zz xz yz xy": (1, 0, 2),
+    "xx yy zz yz xy xz": (0, 2, 1),
+    "xx yy zz xz xy yz": (1, 2, 0),
+}
+"""Order in which labels may stand -> where among the last three ASE's yz, xz and xy are then found."""
+
+ATOMS, STEPS, ATOMS_PER_STEP = 3000, 200, 100
+"""How much the small network is fitted to, and how long."""
+EXPLAINED = 0.7
+"""Share of the variance of forces that it must explain before it may judge."""
+CORRELATED = 0.7
+"""Correlation of labels with what follows from forces, from which they are compared."""
+BETTER = 0.2
+"""Gain in correlation from which another order of components is believed."""
+FEWEST_STRESSES = 4
+"""Structures in a group whose stresses are judged."""
+SPREAD = 0.8
+"""Standard deviation of ln(stiffness / expected)."""
+PRECISION = 0.2
+"""Standard deviation of ln(energy / what follows from forces)."""
+DECISIVE = 4.0
+"""Difference of squared deviations from which another unit is believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StressEvidence:
+    """What was found on the stresses of one group of structures.
+
+    Attributes
+    ----------
+    ratio : float or None
+        Labels over what follows from forces, hydrostatic part aside; None where they are not correlated.
+    order : str or None
+        A key of `VOIGT` where that order fits labels better than ASE's.
+    """
+
+    ratio: float | None
+    order: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the small network found.
+
+    Attributes
+    ----------
+    explained : float
+        Share of the variance of forces that it explains.
+    stiffness : float
+        Curvature of the energy over what is expected of these elements.
+    energy_ratio : float or None
+        Labelled energies over those that follow from forces; None where they are not correlated.
+    all_electron : str or None
+        The unit in which total energies are those of all electrons.
+    stress : dict of group to StressEvidence
+        For each of the `group`s of structures that have stresses.
+    """
+
+    explained: float
+    stiffness: float
+    energy_ratio: float | None
+    all_electron: str | None
+    stress: Mapping[Group, StressEvidence]
+
+
+def examine(samples: Sequence[Sample], species: Sequence[str], cutoff: float, seed: int) -> Evidence | None:
+    """Fit forces, and compare energies and stresses with what follows; None where forces vanish.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        The training set, of which some are used.
+    species : sequence of str
+    cutoff : float, Å
+    seed : int
+    """
+    chosen = _some(samples, seed)
+    force = rms_force(sample.frame for sample in chosen)
+    if force < 1e-3:
+        return None
+    sizes = [len(sample.frame.structure) for sample in chosen]
+    batch = max(1, min(len(chosen), round(ATOMS_PER_STEP / float(np.mean(sizes)))))
+    neighbours = sum(2 * len(sample.neighbourhood.first) for sample in chosen) / sum(sizes)
+    hyper = hyperparameters(species, "lmax2", cutoff=cutoff, n_channels=16, n_layers=1)
+    network = Network(hyper, seed=seed, mean_neighbours=max(1.0, neighbours), energy_scale=force).float()
+    recipe = Recipe(
+        variant="lmax2", seed=seed, loss="rmse", learning_rate=0.02, energy_weight=0.0, stress_weight=0.0, batch=batch
+    )
+    trainer = Trainer(network, chosen, recipe, Scales(force, 1.0))
+    epochs = max(2, round(STEPS / trainer.steps_per_epoch))
+    for _ in range(epochs):
+        for _ in trainer.run_epoch(epochs):
+            pass
+    judge = trainer.average
+    found = compare(judge, chosen)
+    residual = found.forces[1] - found.forces[0]
+    return Evidence(
+        explained=1.0 - float((residual**2).mean() / (found.forces[0] ** 2).mean()),
+        stiffness=_stiffness(judge, chosen, seed) / expected_stiffness(found.species.tolist()),
+        energy_ratio=_energy_ratio(found, chosen),
+        all_electron=_all_electron(chosen),
+        stress=_stresses(found, chosen),
+    )
+
+
+def complaints(evidence: Evidence | None) -> list[str]:
+    """Return what is wrong with energies and forces, a sentence for each defect; nothing where nothing can be told."""
+    if evidence is None or evidence.explained < EXPLAINED:
+        return []
+    if evidence.stiffness < 0.0:
+        return ["the forces have the wrong sign: they are gradients, +dE/dx, and have to be multiplied by −1"]
+
+    def misfit(energy: str, force: str) -> float:
+        total = (math.log(evidence.stiffness * FORCE_UNITS[force]) / SPREAD) ** 2
+        if evidence.energy_ratio is not None:
+            implied = evidence.energy_ratio * ENERGY_UNITS[energy] / FORCE_UNITS[force]
+            total += min(50.0, (math.log(abs(implied)) / PRECISION) ** 2)
+        if evidence.all_electron is not None:
+            total += 20.0 * (energy != evidence.all_electron)
+        return total
+
+    names = list(itertools.product(ENERGY_UNITS, FORCE_UNITS))
+    energy, force = min(names, key=lambda pair: misfit(*pair))
+    if misfit("eV", "eV/Å") - misfit(energy, force) < DECISIVE:
+        energy, force = "eV", "eV/Å"
+    found = []
+    if evidence.energy_ratio is not None and evidence.energy_ratio < 0.0:
+        found.append("the energies have the wrong sign: they rise where forces say that they fall")
+    if energy != "eV":
+        found.append(f"the energies seem to be in {energy}, not in eV: multiply them by {ENERGY_UNITS[energy]:.6g}")
+    if force != "eV/Å":
+        found.append(f"the forces seem to be in {force}, not in eV/Å: multiply them by {FORCE_UNITS[force]:.6g}")
+    return found
+
+
+def mended(frame: Frame, evidence: Evidence | None) -> tuple[Frame, str | None]:
+    """Return a frame whose stress has the unit, sign and order that it should, and what was wrong with it.
+
+    A frame of a group about which nothing can be told is returned as it is.
+    """
+    if frame.stress is None or evidence is None or evidence.explained < EXPLAINED:
+        return frame, None
+    found = evidence.stress.get(group(frame))
+    if found is None:
+        return frame, None
+    stress, wrong = frame.stress, []
+    if found.ratio is not None and found.ratio < 0.0:
+        wrong.append("the wrong sign (it must be positive under tension)")
+        stress = -stress
+    unit = "eV/Å³"
+    if found.ratio is not None:
+        unit = min(STRESS_UNITS, key=lambda name: abs(math.log(abs(found.ratio or 1.0) * STRESS_UNITS[name])))
+    if unit != "eV/Å³":
+        wrong.append(f"the unit {unit} instead of eV/Å³")
+        stress = stress * STRESS_UNITS[unit]
+    if found.order is not None:
+        wrong.append(f"the order {found.order} instead of xx yy zz yz xz xy")
+        yz, xz, xy = _shear(stress)[list(VOIGT[found.order])]
+        stress = voigt_6_to_full_3x3_stress([*np.diagonal(stress), yz, xz, xy])
+    return (dataclasses.replace(frame, stress=stress), " and ".join(wrong)) if wrong else (frame, None)
+
+
+def group(frame: Frame) -> Group:
+    """Return what structures share that were labelled alike: config type and species."""
+    return frame.config_type, frozenset(frame.structure.get_chemical_symbols())
+
+
+def _some(samples: Sequence[Sample], seed: int) -> list[Sample]:
+    """Return structures with some thousand atoms in all, drawn at random."""
+    order = np.random.default_rng(np.random.SeedSequence([seed, 3])).permutation(len(samples))
+    chosen: list[Sample] = []
+    n_atoms = 0
+    for index in order:
+        size = len(samples[index].frame.structure)
+        if not chosen or n_atoms + size <= ATOMS:
+            chosen.append(samples[index])
+            n_atoms += size
+    return chosen
+
+
+def _stiffness(network: Network, samples: Sequence[Sample], seed: int) -> float:
+    """Return the mean curvature along one coordinate of one atom, eV/Å².
+
+    For random signs u, the mean of −uᵀ[F(x + δu) − F(x − δu)] / 2δ over directions is the trace of the Hessian.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 4]))
+    delta, total, n = 1e-2, 0.0, 0
+    for sample in samples[:30]:
+        atoms = sample.frame.structure
+        u: FloatArray = rng.choice([-1.0, 1.0], size=(len(atoms), 3))
+        forces = []
+        for sign in (1.0, -1.0):
+            moved = atoms.copy()
+            moved.positions += sign * delta * u
+            graph = collate([find_neighbours(moved, network.hyper.cutoff)], network.hyper.species, torch.float32)
+            forces.append(predict(network, graph).forces.numpy())
+        total -= float((u * (forces[0] - forces[1])).sum()) / (2.0 * delta)
+        n += u.size
+    return total / n
+
+
+def _energy_ratio(found: Comparison, samples: Sequence[Sample]) -> float | None:
+    """Return how much more labelled energies vary than predicted ones, among structures that are alike."""
+    groups: dict[tuple[str, str, int], list[int]] = {}
+    for index, sample in enumerate(samples):
+        atoms = sample.frame.structure
+        volume = round(math.log(sample.neighbourhood.volume / len(atoms)) / 0.02) if atoms.pbc.all() else 0
+        groups.setdefault((atoms.get_chemical_formula(), sample.frame.config_type, volume), []).append(index)
+    pairs = []
+    for members in groups.values():
+        if len(members) > 1:
+            these = found.energies[:, members]
+            pairs.append(these - these.mean(axis=1, keepdims=True))
+    return None if not pairs else _ratio(*np.concatenate(pairs, axis=1))
+
+
+def _stresses(found: Comparison, samples: Sequence[Sample]) -> dict[Group, StressEvidence]:
+    members: dict[Group, list[int]] = {}
+    for index, sample in enumerate(samples):
+        if sample.frame.stress is not None:
+            members.setdefault(group(sample.frame), []).append(index)
+    return {
+        name: _of_stresses(found.stresses[0, those], found.stresses[1, those])
+        for name, those in members.items()
+        if len(those) >= FEWEST_STRESSES
+    }
+
+
+def _of_stresses(label: FloatArray, predicted: FloatArray) -> StressEvidence:
+    """Compare (n, 3, 3) stresses: first in which order shears fit best, then ratio and sign of what is comparable."""
+    shears = [np.array([_shear(one) for one in stresses]) for stresses in (label, predicted)]
+    order, best = None, abs(_correlation(*shears))
+    for name, places in VOIGT.items():
+        here = abs(_correlation(shears[0][:, places], shears[1]))
+        if here > CORRELATED and here > best + BETTER:
+            order, best = name, here
+    diagonals = [np.diagonal(stresses, axis1=1, axis2=2) for stresses in (label, predicted)]
+    parts = [diagonal - diagonal.mean(axis=1, keepdims=True) for diagonal in diagonals]
+    if order is None:
+        parts = [np.concatenate(both, axis=1) for both in zip(parts, shears, strict=True)]
+    return StressEvidence(_ratio(*(part.ravel() for part in parts)), order)
+
+
+def _shear(stress: FloatArray) -> FloatArray:
+    """Return yz, xz, xy of a (3, 3) stress."""
+    return np.array([stress[1, 2], stress[0, 2], stress[0, 1]])
+
+
+def _ratio(label: FloatArray, predicted: FloatArray) -> float | None:
+    """Return the signed ratio of RMS values, or None where the two are not correlated."""
+    correlation = _correlation(label, predicted)
+    if len(label) < 4 or abs(correlation) < CORRELATED:
+        return None
+    return math.copysign(float(np.sqrt((label**2).mean() / (predicted**2).mean())), correlation)
+
+
+def _correlation(a: FloatArray, b: FloatArray) -> float:
+    size = float(np.sqrt((a**2).sum() * (b**2).sum()))
+    return float((a * b).sum()) / size if size > 0.0 else 0.0
+
+
+def _all_electron(samples: Sequence[Sample]) -> str | None:
+    labelled = sum(sample.frame.energy for sample in samples)
+    symbols = [symbol for sample in samples for symbol in sample.frame.structure.get_chemical_symbols()]
+    expected = all_electron_energy(symbols) * HARTREE
+    return next((name for name, unit in ENERGY_UNITS.items() if abs(labelled * unit / expected - 1.0) < 0.04), None)
