@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -68,6 +69,45 @@ def predict(
     if training:
         return outputs
     return Outputs(*(getattr(outputs, field.name).detach() for field in dataclasses.fields(outputs)))
+
+
+def compiled(network: Network, backend: str = "inductor") -> Callable[[Graph], tuple[torch.Tensor, torch.Tensor]]:
+    """Compile energies and their gradient into one piece of code.
+
+    The first batch of a new shape is compiled, for half a minute or more; the following ones of that shape are not.
+    The backend "inductor" needs a C++ compiler; "aot_eager" needs none, and gains nothing but a check.
+
+    Parameters
+    ----------
+    network : Network
+        Without trainable parameters: `network.requires_grad_(False)`.
+    backend : str
+        Of `torch.compile`.
+
+    Returns
+    -------
+    callable
+        From a `Graph` to atomic energies, (N,) tensor, eV, and their gradient, (3, N, M) tensor, eV/Å, for
+        `forces_and_virials`.
+    """
+
+    def total(vectors: torch.Tensor, graph: Graph) -> tuple[torch.Tensor, torch.Tensor]:
+        energies = network(dataclasses.replace(graph, vectors=vectors)).energies
+        return energies.sum(), energies
+
+    def energies_and_gradient(
+        vectors: torch.Tensor, neighbours: torch.Tensor, reverse: torch.Tensor, species: torch.Tensor, n_close: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        graph = Graph(vectors, neighbours, reverse, species, species, vectors, (), n_close)
+        gradient, (_, energies) = torch.func.grad_and_value(total, has_aux=True)(vectors, graph)
+        return energies, gradient
+
+    run = torch.compile(energies_and_gradient, fullgraph=True, dynamic=False, backend=backend)
+
+    def evaluate(graph: Graph) -> tuple[torch.Tensor, torch.Tensor]:
+        return run(graph.vectors, graph.neighbours, graph.reverse, graph.species, graph.n_close)
+
+    return evaluate
 
 
 def forces_and_virials(

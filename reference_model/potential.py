@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -81,6 +82,12 @@ class ReferencePotential:
                 predictions[index] = _reduced(prediction, properties)
         return [prediction for prediction in predictions if prediction is not None]
 
+    def on(self, device: str) -> ReferencePotential:
+        """Return the same potential on another device."""
+        network = copy.deepcopy(self.network)
+        dtype = self.capabilities.dtype or "float32"
+        return from_network(network, self.name, dtype=dtype, device=device, epsilon=self.epsilon)
+
     def features(self, structure: Atoms) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
         """Return the latent features of each atom: (n_atoms, n_layers K) array, invariant under all symmetries."""
         outputs = self.outputs([find_neighbours(structure, self.network.hyper.cutoff)])
@@ -130,6 +137,7 @@ def from_network(
             receptive_field=max(1, hyper.n_layers) * hyper.cutoff,
             dtype="float64" if dtype == "float64" else "float32",
             device=str(where),
+            other_devices=_others(where),
             precision_mode=None if matmul == "highest" else f"float32 matmul precision: {matmul}",
             claims=frozenset(_claims(network)),
             smoothness=2,
@@ -229,13 +237,18 @@ def _require_volume(structure: Atoms, one: Neighbourhood) -> None:
 def _claims(network: Network) -> Iterator[Claim]:
     hyper = network.hyper
     yield "equivariant"
-    yield "size-extensive"
     yield "strictly-local"
     if not hyper.direct:
         yield "conservative"
         yield "smooth"
     if not hyper.ordered:
         yield "permutation-invariant"
+        yield "size-extensive"
+
+
+def _others(device: torch.device) -> tuple[str, ...]:
+    available = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+    return tuple(kind for kind in available if kind != device.type)
 
 
 def _variant(argument: str | None) -> str:

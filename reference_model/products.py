@@ -8,7 +8,6 @@ At l_max 2, five cubic invariants remain of eight, and three of them are product
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import torch
@@ -17,7 +16,6 @@ from torch import nn
 from reference_model.angular import coupling, degree_slice
 
 
-@cache
 def triples(l_max: int) -> tuple[tuple[int, int, int], ...]:
     """Return the degrees 1 ≤ l₁ ≤ l₂ ≤ l₃ whose features couple to an invariant with even parity.
 
@@ -50,6 +48,7 @@ class Invariants(nn.Module):
     def __init__(self, l_max: int) -> None:
         super().__init__()
         self.l_max = l_max
+        self.targets = [degree for _, _, degree in triples(l_max)]
         self.couplings = nn.ModuleList(Couple(*triple) for triple in triples(l_max))
 
     def forward(self, density: torch.Tensor) -> torch.Tensor:
@@ -60,7 +59,7 @@ class Invariants(nn.Module):
         norms = torch.stack([squares[degree_slice(degree)].mean(0) for degree in degrees])
         cubic = [
             (couple(density) * density[degree_slice(degree)]).sum(0)[None]
-            for couple, (_, _, degree) in zip(self.couplings, triples(self.l_max), strict=True)
+            for couple, degree in zip(self.couplings, self.targets, strict=True)
         ]
         return torch.cat([first, norms, first * norms, *cubic])
 

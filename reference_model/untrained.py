@@ -37,11 +37,18 @@ def untrained(hyper: Hyperparameters, seed: int = 0) -> Network:
     graph = collate(neighbourhoods, hyper.species, torch.float64)
     # Forces are linear in the scale, and what the repulsion adds does not depend on it.
     network.energy_scale.fill_(0.0)
-    repulsion = predict(network, graph, direct=1.0).forces
+    repulsion = predict(network, graph, direct=0.0).forces
     network.energy_scale.fill_(1.0)
-    alone = predict(network, graph, direct=1.0).forces - repulsion
-    network.energy_scale.fill_(FORCE / float(alone.square().mean().sqrt()))
+    alone = predict(network, graph, direct=0.0).forces - repulsion
+    network.energy_scale.fill_(FORCE / root_mean_square(alone))
+    if hyper.direct:
+        network.direct.rescale(FORCE / root_mean_square(predict(network, graph).forces))
     return network
+
+
+def root_mean_square(values: torch.Tensor) -> float:
+    """Return the root of the mean square of all entries."""
+    return float(values.square().mean().sqrt())
 
 
 def typical_structures(species: Sequence[str]) -> list[Atoms]:
