@@ -18,6 +18,7 @@ import typer
 from gnnp_bench import __version__
 from gnnp_bench.commands.catalogue import explain, list_checks
 from gnnp_bench.commands.certify import certify
+from gnnp_bench.commands.compare import compare
 from gnnp_bench.commands.exits import BAD_REQUEST, PARTIAL, BadRequest
 from gnnp_bench.commands.plugins import CommandGroup
 from gnnp_bench.commands.reproduce import reproduce
@@ -39,6 +40,7 @@ app.command("certify")(certify)
 app.command("list")(list_checks)
 app.command("explain")(explain)
 app.command("reproduce")(reproduce)
+app.command("compare")(compare)
 
 
 def _show_version(wanted: bool) -> None:
