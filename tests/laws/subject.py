@@ -49,7 +49,7 @@ class Verdict:
     unproven: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Subject:
     """A potential, and what was found out about it so far.
 
@@ -70,6 +70,10 @@ class Subject:
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     _unproven: dict[str, int] = field(default_factory=dict)
     _proven: set[str] = field(default_factory=set)
+
+    def __repr__(self) -> str:
+        """Return the spec: Hypothesis prints the arguments of a test that fails."""
+        return self.settings.spec
 
     @property
     def capabilities(self) -> Capabilities:

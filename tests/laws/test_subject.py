@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -233,8 +234,10 @@ def test_the_laws_judge_a_potential_that_is_named(tmp_path: Path, name: str) -> 
     arguments = ["tests/laws/test_symmetry.py", "--potential", f"named:{name}", "-k", "pulls_itself", "-q"]
     arguments += ["--hypothesis-profile", "ci", "-p", "no:cacheprovider"]
     command = [sys.executable, "-c", code.replace("pytest.main()", f"pytest.main({arguments!r})")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    surroundings = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
+    done = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, check=False)
     assert done.returncode == (0 if name == "sound" else 1), done.stdout + done.stderr
     assert (f"test_no_structure_pulls_itself_along[named:{name}]" in done.stdout) is (name == "wrong")
     assert ("Σᵢ Fᵢ = 0" in done.stdout) is (name == "wrong")
     assert "Traceback" not in done.stdout
+    assert "Evaluator(" not in done.stdout, "the arguments of the test are told in short"
