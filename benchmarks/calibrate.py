@@ -5,7 +5,7 @@
     python -m benchmarks.calibrate run --seeds 100:200 --with-kept-out --jobs 2
     python -m benchmarks.calibrate rates --seeds 100:200
 
-Each seed certifies four of the analytic potentials, the next seed the next four, and every fifth seed one variant of
+Each seed certifies four of the analytic potentials, the next seed the next four, and every twentieth seed one variant of
 the reference potential, untrained. `run` appends one line per certificate to its
 output and skips those that are there already, so it may be stopped and started at will. `factors` writes
 gnnp_bench/checks/calibration.json, `rates` writes benchmarks/results/false_alarms.json.
@@ -45,7 +45,7 @@ PROCESSES_ONE_IN = 10
 MARGIN = 10.0
 SMALLEST = 10.0
 PER_SEED = 4
-REFERENCE_ONE_IN = 5
+REFERENCE_ONE_IN = 20
 """Seeds: a certificate of the reference potential takes ten times as long as one of an analytic potential."""
 REFERENCE_SPECIES = ("C", "O", "Si", "Cu")
 OUTPUT = ROOT / "benchmarks" / "results" / "calibration.jsonl"
