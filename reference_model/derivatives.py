@@ -64,7 +64,10 @@ def predict(
             forces = share * forces + weight * atomic.forces
             virials = share * virials + weight * atomic.virials
         energies = sum_by_structure(atomic.energies, graph)
-        stresses = sum_by_structure(virials, graph) / graph.volumes[:, None, None]
+        volumes = graph.volumes[:, None, None]
+        # Not divided by NaN: what is learnt from other structures would have the gradient 0 · NaN.
+        stresses = sum_by_structure(virials, graph) / volumes.nan_to_num(1.0)
+        stresses = torch.where(volumes.isnan(), torch.nan, stresses)
     outputs = Outputs(energies, forces, stresses, atomic.energies, atomic.features)
     if training:
         return outputs

@@ -27,7 +27,7 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same data: same bits, on one kind of CPU.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")] = "cpu",
     dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
-    loss: Annotated[str, typer.Option(help="mae or rmse: which error is to be small.")] = "mae",
+    loss: Annotated[str, typer.Option(help="mae or rmse: which error is to be small.")] = "rmse",
     learning_rate: Annotated[float, typer.Option(help="After warm-up.")] = 1e-2,
     batch: Annotated[int | None, typer.Option(min=1, help="Structures per step; chosen by size if not given.")] = None,
     permutation_penalty: Annotated[

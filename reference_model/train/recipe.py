@@ -53,14 +53,14 @@ class Recipe:
     minutes: float | None = None
     dtype: Literal["float32", "float64"] = "float32"
     device: str = "cpu"
-    loss: Kind = "mae"
+    loss: Kind = "rmse"
     learning_rate: float = 1e-2
     batch: int | None = None
     energy_weight: float = 0.6
     stress_weight: float = 0.05
     late_energy_weight: float = 10.0
     late_from: float = 0.6
-    clip: float = 10.0
+    clip: float = 0.1
     permutation_penalty: float = 0.0
 
 

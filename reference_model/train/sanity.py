@@ -52,8 +52,10 @@ VOIGT = {
 }
 """Order in which labels may stand -> where among the last three ASE's yz, xz and xy are then found."""
 
-ATOMS, STEPS, ATOMS_PER_STEP = 3000, 200, 100
+ATOMS, ATOMS_PER_STEP, STEPS, STEPS_PER_SPECIES = 3000, 100, 100, 100
 """How much the small network is fitted to, and how long."""
+JUDGED_ATOMS, JUDGED_EACH = 20_000, 20
+"""How many atoms it then judges, in at most so many structures of each group."""
 EXPLAINED = 0.7
 """Share of the variance of forces that it must explain before it may judge."""
 CORRELATED = 0.7
@@ -122,7 +124,7 @@ def examine(samples: Sequence[Sample], species: Sequence[str], cutoff: float, se
     cutoff : float, Å
     seed : int
     """
-    chosen = _some(samples, seed)
+    chosen = _some(samples, ATOMS, len(samples), seed)
     force = rms_force(sample.frame for sample in chosen)
     if force < 1e-3:
         return None
@@ -135,19 +137,20 @@ def examine(samples: Sequence[Sample], species: Sequence[str], cutoff: float, se
         variant="lmax2", seed=seed, loss="rmse", learning_rate=0.02, energy_weight=0.0, stress_weight=0.0, batch=batch
     )
     trainer = Trainer(network, chosen, recipe, Scales(force, 1.0))
-    epochs = max(2, round(STEPS / trainer.steps_per_epoch))
+    epochs = max(2, round((STEPS + STEPS_PER_SPECIES * len(species)) / trainer.steps_per_epoch))
     for _ in range(epochs):
         for _ in trainer.run_epoch(epochs):
             pass
     judge = trainer.average
-    found = compare(judge, chosen)
+    judged = _some(samples, JUDGED_ATOMS, JUDGED_EACH, seed)
+    found = compare(judge, judged)
     residual = found.forces[1] - found.forces[0]
     return Evidence(
         explained=1.0 - float((residual**2).mean() / (found.forces[0] ** 2).mean()),
         stiffness=_stiffness(judge, chosen, seed) / expected_stiffness(found.species.tolist()),
-        energy_ratio=_energy_ratio(found, chosen),
-        all_electron=_all_electron(chosen),
-        stress=_stresses(found, chosen),
+        energy_ratio=_energy_ratio(found, judged),
+        all_electron=_all_electron(judged),
+        stress=_stresses(found, judged),
     )
 
 
@@ -213,16 +216,19 @@ def group(frame: Frame) -> Group:
     return frame.config_type, frozenset(frame.structure.get_chemical_symbols())
 
 
-def _some(samples: Sequence[Sample], seed: int) -> list[Sample]:
-    """Return structures with some thousand atoms in all, drawn at random."""
+def _some(samples: Sequence[Sample], atoms: int, each: int, seed: int) -> list[Sample]:
+    """Return structures drawn at random from every group in turn, until there are so many atoms or so many of each."""
     order = np.random.default_rng(np.random.SeedSequence([seed, 3])).permutation(len(samples))
+    members: dict[Group, list[Sample]] = {}
+    for index in order:
+        members.setdefault(group(samples[index].frame), []).append(samples[index])
+    turns = itertools.chain.from_iterable(itertools.zip_longest(*(these[:each] for these in members.values())))
     chosen: list[Sample] = []
     n_atoms = 0
-    for index in order:
-        size = len(samples[index].frame.structure)
-        if not chosen or n_atoms + size <= ATOMS:
-            chosen.append(samples[index])
-            n_atoms += size
+    for sample in turns:
+        if sample is not None and (not chosen or n_atoms + len(sample.frame.structure) <= atoms):
+            chosen.append(sample)
+            n_atoms += len(sample.frame.structure)
     return chosen
 
 

@@ -1,0 +1,123 @@
+"""Trains the weights that are shipped, and those behind the tables of docs/training.md.
+
+    python -m benchmarks.train_shipped run --data /path/to/mlearn --out runs [--only default silicon …]
+    python -m benchmarks.train_shipped ship --out runs
+
+`run` trains one model after the other on one thread, each in its folder under `--out` with a log; what is finished is
+left alone, what was interrupted goes on. `ship` copies weights and metrics of finished models to
+reference_model/weights. Seeds and epochs are fixed, so that one kind of CPU gives the same bits again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+WEIGHTS = ROOT / "reference_model" / "weights"
+SIX = ("Li", "Si", "Ni", "Cu", "Ge", "Mo")
+PAIR = ("Si", "Cu")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One model.
+
+    Attributes
+    ----------
+    elements : tuple of str
+    epochs : int
+    variant : str
+    penalty : float
+        On what swapping like atoms changes.
+    shipped : bool
+        The others are trained for the tables alone.
+    """
+
+    elements: tuple[str, ...]
+    epochs: int
+    variant: str = "lmax2"
+    penalty: float = 0.0
+    shipped: bool = True
+
+
+PLANS = {
+    "default": Plan(SIX, 30),
+    "silicon": Plan(("Si",), 100, shipped=False),
+    "nickel": Plan(("Ni",), 60, shipped=False),
+    **{
+        name: Plan(PAIR, 12, name)
+        for name in (
+            "lmax2",
+            "twobody",
+            "invariant",
+            "direct",
+            "ordered",
+            "lmax1",
+            "adaptive",
+            "equivariant",
+            "lmax3",
+        )
+    },
+    "ordered-penalised": Plan(PAIR, 12, "ordered", penalty=1.0),
+}
+
+
+def command(name: str, data: Path, out: Path) -> list[str]:
+    """Return the arguments of `gnnp-bench` that train a model."""
+    plan = PLANS[name]
+    arguments = ["train", *(str(data / f"{element}_train.extxyz") for element in plan.elements)]
+    for element in plan.elements:
+        arguments += ["--test", str(data / f"{element}_test.extxyz")]
+    arguments += ["--variant", plan.variant, "--epochs", str(plan.epochs), "--seed", "0", "--out", str(out / name)]
+    return arguments + (["--permutation-penalty", str(plan.penalty)] if plan.penalty else [])
+
+
+def run(names: list[str], data: Path, out: Path) -> int:
+    """Train models one after the other; return how many could not be."""
+    out.mkdir(parents=True, exist_ok=True)
+    failed = 0
+    for name in names:
+        if (out / name / "metrics.json").exists():
+            continue
+        with (out / f"{name}.log").open("a") as log:
+            line = [sys.executable, "-m", "gnnp_bench.cli", *command(name, data, out)]
+            done = subprocess.run(line, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False)
+        print(f"{name}: {'done' if done.returncode == 0 else f'failed, see {out / name}.log'}", flush=True)
+        failed += done.returncode != 0
+    return failed
+
+
+def ship(out: Path) -> None:
+    """Copy what is finished to the package."""
+    WEIGHTS.mkdir(exist_ok=True)
+    for name, plan in PLANS.items():
+        if plan.shipped and (out / name / "metrics.json").exists():
+            shutil.copyfile(out / name / "model.safetensors", WEIGHTS / f"{name}.safetensors")
+            shutil.copyfile(out / name / "metrics.json", WEIGHTS / f"{name}.json")
+            print(f"shipped {name}")
+
+
+def main() -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=["run", "ship"])
+    parser.add_argument("--data", type=Path, default=os.environ.get("GNNP_BENCH_DATA"))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--only", nargs="+", choices=list(PLANS), default=list(PLANS))
+    arguments = parser.parse_args()
+    if arguments.action == "ship":
+        ship(arguments.out)
+        return 0
+    if arguments.data is None:
+        parser.error("name the folder of the mlearn files with --data or in GNNP_BENCH_DATA")
+    return 1 if run(arguments.only, Path(arguments.data), arguments.out) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

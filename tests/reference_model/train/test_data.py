@@ -1,0 +1,136 @@
+"""What is read from a file, what is skipped, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from reference_model.train.data import DataError, combinations_of, digest, prepare, read_frames, species_of, split
+from tests.reference_model.train.frames import as_frames, crystals, molecules, save
+
+
+def test_labels_come_back_as_they_were_written(tmp_path: Path):
+    structures = crystals(3)
+    frames, remarks = read_frames(save(tmp_path / "a.extxyz", structures))
+    assert remarks == []
+    for frame, atoms in zip(frames, structures, strict=True):
+        assert frame.energy == pytest.approx(atoms.get_potential_energy(), abs=1e-6)
+        np.testing.assert_allclose(frame.forces, atoms.get_forces(), atol=1e-7)
+        assert frame.stress is not None
+        np.testing.assert_allclose(frame.stress, atoms.get_stress(voigt=False), atol=1e-7)
+        assert frame.structure.calc is None
+    assert [frame.config_type for frame in frames] == ["warm", "hot", "warm"]
+
+
+def test_molecules_have_no_stress(tmp_path: Path):
+    frames, _ = read_frames(save(tmp_path / "a.extxyz", molecules(2)))
+    assert [frame.stress for frame in frames] == [None, None]
+
+
+def test_free_energy_is_what_forces_are_the_derivative_of(tmp_path: Path):
+    atoms = crystals(1)[0]
+    atoms.calc = SinglePointCalculator(atoms, energy=1.0, free_energy=2.0, forces=atoms.get_forces())
+    assert read_frames(save(tmp_path / "a.extxyz", [atoms]))[0][0].energy == 2.0
+
+
+def test_labels_under_other_names_and_virials(tmp_path: Path):
+    atoms = crystals(1)[0]
+    energy, forces, stress = atoms.get_potential_energy(), atoms.get_forces(), atoms.get_stress(voigt=False)
+    atoms.calc = None
+    atoms.info |= {"REF_energy": energy, "REF_virial": -stress * atoms.get_volume()}
+    atoms.arrays["REF_forces"] = forces
+    (frame,), _ = read_frames(save(tmp_path / "a.extxyz", [atoms]))
+    assert frame.energy == pytest.approx(energy, abs=1e-6)
+    assert frame.stress is not None
+    np.testing.assert_allclose(frame.stress, stress, atol=1e-7)
+
+
+def test_labels_that_are_not_finite_are_counted_named_and_skipped(tmp_path: Path):
+    structures = crystals(5)
+    structures[1].calc.results["energy"] = np.nan
+    structures[3].calc.results["forces"][2, 0] = np.inf
+    structures[4].calc.results["stress"][:] = np.nan
+    path = save(tmp_path / "a.extxyz", structures)
+    frames, remarks = read_frames(path)
+    assert len(frames) == 3
+    assert frames[2].stress is None
+    assert remarks == [
+        f"{path}: 2 frames (1, 3) skipped: labels or positions that are not finite",
+        f"{path}: the stress of 1 frame (4) left out: it is not finite",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda atoms: atoms.calc.results.pop("forces"), r"frame 1 \(Cu4\) has no forces; name them 'forces'"),
+        (lambda atoms: atoms.calc.results.pop("energy"), r"frame 1 \(Cu4\) has no energy; name it 'energy'"),
+    ],
+)
+def test_a_frame_without_labels_is_refused(tmp_path: Path, spoil, message):
+    structures = crystals(2)
+    spoil(structures[1])
+    with pytest.raises(DataError, match=message):
+        read_frames(save(tmp_path / "a.extxyz", structures))
+
+
+def test_an_isolated_atom_needs_no_forces(tmp_path: Path):
+    atom = Atoms("Cu")
+    atom.calc = SinglePointCalculator(atom, energy=-1.0)
+    (frame,), _ = read_frames(save(tmp_path / "a.extxyz", [atom]))
+    assert frame.forces.tolist() == [[0.0, 0.0, 0.0]]
+
+
+def test_files_that_hold_nothing(tmp_path: Path):
+    empty, text = tmp_path / "empty.extxyz", tmp_path / "text.extxyz"
+    empty.touch()
+    text.write_text("this is\nno structure\n")
+    with pytest.raises(DataError, match="empty"):
+        read_frames(empty)
+    with pytest.raises(DataError, match="could not be read by ASE"):
+        read_frames(text)
+    with pytest.raises(DataError, match="there is no file"):
+        read_frames(tmp_path / "missing.extxyz")
+    bad = crystals(1)
+    bad[0].calc.results["energy"] = np.nan
+    with pytest.raises(DataError, match="all 1 frames hold labels or positions that are not finite"):
+        read_frames(save(tmp_path / "nan.extxyz", bad))
+
+
+def test_the_held_out_share_depends_on_the_seed_alone():
+    frames = as_frames(crystals(20))
+    one, other = split(frames, 0.2, 3), split(frames, 0.2, 3)
+    assert [len(part) for part in one] == [16, 4]
+    assert one[1] == other[1]
+    assert not {id(f) for f in one[0]} & {id(f) for f in one[1]}
+    assert split(frames, 0.2, 4)[1] != one[1]
+    assert [len(part) for part in split(frames[:2], 0.01, 0)] == [1, 1]
+
+
+def test_one_frame_is_not_enough():
+    with pytest.raises(DataError, match="one frame is not enough: give at least two, or a --valid file"):
+        split(as_frames(crystals(1)), 0.05, 0)
+
+
+def test_atoms_in_one_place_are_named():
+    (frame,) = as_frames(crystals(1))
+    frame.structure.positions[1] = frame.structure.positions[0]
+    with pytest.raises(DataError, match=r"train structures: the 1th frame used \(Cu4\) is unusable: two atoms"):
+        prepare([frame], 5.0, "train structures")
+
+
+def test_species_and_what_occurs_together():
+    frames = as_frames([*molecules(2), *crystals(1)])
+    assert species_of(frames) == ("H", "C", "O", "Cu")
+    assert combinations_of(frames) == [["C", "O"], ["Cu"], ["H", "O"]]
+
+
+def test_any_change_of_a_label_changes_the_digest():
+    frames, others = as_frames(crystals(2)), as_frames(crystals(2))
+    assert digest(frames) == digest(others)
+    others[1].forces[0, 0] += 1e-12
+    assert digest(frames) != digest(others)

@@ -1,0 +1,43 @@
+"""Energies of isolated atoms, found or fitted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from reference_model.train.data import Frame, prepare
+from reference_model.train.references import reference_energies
+
+TRUE = {"H": -13.6, "C": -1030.0, "O": -2040.0}
+
+
+def frame(formula: str, energy: float | None = None) -> Frame:
+    atoms = Atoms(formula, positions=np.arange(3.0 * len(Atoms(formula))).reshape(-1, 3))
+    value = sum(TRUE[symbol] for symbol in atoms.get_chemical_symbols()) if energy is None else energy
+    return Frame(atoms, value, np.zeros((len(atoms), 3)), None, "")
+
+
+def test_energies_are_fitted_where_compositions_tell_them():
+    samples = prepare([frame("H2O"), frame("CO2"), frame("CH4")], 5.0, "x")
+    energies, found = reference_energies(samples, ("H", "C", "O"))
+    assert energies == pytest.approx(TRUE)
+    assert found == ()
+
+
+def test_isolated_atoms_are_found_and_the_rest_is_fitted():
+    samples = prepare([frame("H", -13.0), frame("H2O", 2 * -13.0 - 2000.0)], 5.0, "x")
+    energies, found = reference_energies(samples, ("H", "O"))
+    assert energies == pytest.approx({"H": -13.0, "O": -2000.0})
+    assert found == ("H",)
+
+
+def test_one_composition_leaves_no_residual():
+    energies, _ = reference_energies(prepare([frame("H2O")] * 3, 5.0, "x"), ("H", "O"))
+    assert 2 * energies["H"] + energies["O"] == pytest.approx(2 * TRUE["H"] + TRUE["O"])
+
+
+def test_an_atom_in_a_small_crystal_is_not_isolated():
+    atoms = Atoms("H", cell=[2.0] * 3, pbc=True)
+    crystal = Frame(atoms, -15.0, np.zeros((1, 3)), None, "")
+    assert reference_energies(prepare([crystal], 5.0, "x"), ("H",)) == ({"H": pytest.approx(-15.0)}, ())
