@@ -12,6 +12,7 @@ from ase import Atoms
 from hypothesis import event, reject
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
+from hypothesis.vendor.pretty import RepresentationPrinter
 
 from gnnp_bench.check import Case, Check, Json
 from gnnp_bench.checks.registry import all_checks
@@ -49,7 +50,7 @@ class Verdict:
     unproven: str | None = None
 
 
-@dataclass(slots=True, repr=False)
+@dataclass(slots=True)
 class Subject:
     """A potential, and what was found out about it so far.
 
@@ -71,9 +72,9 @@ class Subject:
     _unproven: dict[str, int] = field(default_factory=dict)
     _proven: set[str] = field(default_factory=set)
 
-    def __repr__(self) -> str:
-        """Return the spec: Hypothesis prints the arguments of a test that fails."""
-        return self.settings.spec
+    def _repr_pretty_(self, printer: RepresentationPrinter, cycle: bool) -> None:
+        """Print the spec: Hypothesis shows the arguments of a test that fails."""
+        printer.text(self.settings.spec)
 
     @property
     def capabilities(self) -> Capabilities:
