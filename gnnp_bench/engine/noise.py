@@ -62,8 +62,10 @@ def measure_noise(
     n_atoms = len(structure)
     energy, forces, stress = floor("energy") / n_atoms, floor("forces"), floor("stress")
     # An ideal crystal at rest repeats one rounding in every term; its energy is off by more than jittered ones scatter.
+    # Where repulsion and attraction cancel, as in a compressed crystal, the terms are larger than the energy.
     energies = np.array([p.energy for p in predictions])
-    per_atom = ulp(float(np.abs(energies).max()) / n_atoms, single=representable_in_float32(energies))
+    scale = max(float(np.abs(energies).max()) / n_atoms, _virial_per_atom(structure, predictions))
+    per_atom = ulp(scale, single=representable_in_float32(energies))
     energy = max(energy, math.sqrt(TERMS / n_atoms) * per_atom)
     if predictions[0].forces is not None:
         # Terms of one atom's own images cancel to the last bit, and do so in no larger description of the crystal.
@@ -73,12 +75,16 @@ def measure_noise(
 
 def _force_scale(structure: Atoms, predictions: list[Prediction]) -> float:
     """Return the size of the terms of a force, eV/Å: the virial per atom, and the energy where forces vanish."""
-    n_atoms = len(structure)
-    virial = max((float(np.abs(p.stress).max()) for p in predictions if p.stress is not None), default=0.0)
-    scale = virial * structure.cell.volume / n_atoms if virial else 0.0
-    per_atom = max(abs(p.energy) for p in predictions) / n_atoms
+    scale = _virial_per_atom(structure, predictions)
+    per_atom = max(abs(p.energy) for p in predictions) / len(structure)
     largest = max(float(np.abs(p.forces).max()) for p in predictions if p.forces is not None)
     return max(scale, per_atom) if largest < VANISHING * per_atom else scale
+
+
+def _virial_per_atom(structure: Atoms, predictions: list[Prediction]) -> float:
+    """Return the largest component of stress × volume, eV per atom; 0 where there is no stress."""
+    stress = max((float(np.abs(p.stress).max()) for p in predictions if p.stress is not None), default=0.0)
+    return stress * float(structure.cell.volume) / len(structure) if stress else 0.0
 
 
 def upper_limit(base_points: int) -> float:

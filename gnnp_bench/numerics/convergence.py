@@ -8,7 +8,7 @@ ALLOWANCE = 10.0
 """Changes within so many ν are noise: under a search for the worst, r/ν reaches several. The bound c·ν covers them."""
 FASTEST = 0.1
 """No faster convergence than this is believed to go on."""
-SUDDEN = 1e-4
+SUDDEN = 2e-3
 """A change that falls by more than this may be an accident: two estimates that happen to agree."""
 
 
