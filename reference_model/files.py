@@ -23,7 +23,7 @@ from safetensors.torch import save
 
 from gnnp_bench.potential import PotentialError
 from reference_model.model import Network
-from reference_model.variants import Hyperparameters
+from reference_model.variants import Hyperparameters, out_of_range
 
 FORMAT = 1
 KEY = "gnnp_bench.reference"
@@ -119,8 +119,10 @@ def _describe(path: str | Path) -> _Description:
         raise PotentialError(f"{path} is a safetensors file, but not of a reference potential (no {KEY!r} in it)")
     try:
         description = msgspec.json.decode(metadata[KEY], type=_Description)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise PotentialError(f"{path} describes no reference potential: {error}") from error
+    if problem := out_of_range(description.hyperparameters):
+        raise PotentialError(f"{path} describes no reference potential: {problem}")
     if description.format != FORMAT:
         raise PotentialError(
             f"{path} has format {description.format}, and this version of gnnp_bench reads format {FORMAT}"

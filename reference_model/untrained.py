@@ -20,6 +20,9 @@ SPECIES = ("H", "C", "N", "O", "Na", "Al", "Si", "Cl", "Cu", "Au")
 FORCE = 1.0
 """eV/Å; the RMS force of the network alone, without the repulsion of nuclei, on `typical_structures`."""
 
+SHORTEST = 2.2
+"""Å; the least distance of neighbours in `typical_structures`."""
+
 
 def untrained(hyper: Hyperparameters, seed: int = 0) -> Network:
     """Return a network with random weights, in float64, whose own forces have a typical size.
@@ -52,14 +55,23 @@ def root_mean_square(values: torch.Tensor) -> float:
 
 
 def typical_structures(species: Sequence[str]) -> list[Atoms]:
-    """Return shaken crystals: close-packed and diamond ones of each species, rock salt of species in turn."""
-    radius = {symbol: covalent_radii[atomic_numbers[symbol]] for symbol in species}
+    """Return shaken crystals: close-packed and diamond ones of each species, rock salt of species in turn.
+
+    Neighbours touch, as their covalent radii tell, but none are nearer than `SHORTEST`: crystals of hydrogen atoms at
+    the length of its bond would be far denser than anything solid.
+    """
     structures = []
     for symbol in species:
-        structures.append(bulk(symbol, "fcc", a=2.0 * 2**0.5 * 1.1 * radius[symbol], cubic=True))
-        structures.append(bulk(symbol, "diamond", a=8.0 / 3**0.5 * 1.1 * radius[symbol], cubic=True))
+        distance = _distance(symbol, symbol)
+        structures.append(bulk(symbol, "fcc", a=2.0**0.5 * distance, cubic=True))
+        structures.append(bulk(symbol, "diamond", a=4.0 / 3.0**0.5 * distance, cubic=True))
     for a, b in itertools.pairwise(species):
-        structures.append(bulk(a + b, "rocksalt", a=2.0 * 1.1 * (radius[a] + radius[b]), cubic=True))
+        structures.append(bulk(a + b, "rocksalt", a=2.0 * _distance(a, b), cubic=True))
     for seed, structure in enumerate(structures):
         structure.rattle(0.1, seed=seed)
     return structures
+
+
+def _distance(first: str, second: str) -> float:
+    touching = 1.1 * sum(covalent_radii[atomic_numbers[symbol]] for symbol in (first, second))
+    return max(SHORTEST, float(touching))

@@ -112,4 +112,29 @@ def hyperparameters(species: Sequence[str], variant: str = DEFAULT, **changes: A
     if not species or (wrong := [symbol for symbol in species if not 1 <= atomic_numbers.get(symbol, 0) <= 96]):
         raise PotentialError(f"species must be chemical symbols from H to Cm, not {wrong[0] if species else 'none'!r}")
     ordered = tuple(sorted(set(species), key=atomic_numbers.__getitem__))
-    return Hyperparameters(**{**VARIANTS[variant], **changes, "species": ordered, "variant": variant})
+    made = Hyperparameters(**{**VARIANTS[variant], **changes, "species": ordered, "variant": variant})
+    if problem := out_of_range(made):
+        raise PotentialError(problem)
+    return made
+
+
+def out_of_range(hyper: Hyperparameters) -> str | None:
+    """Return what no network can be built with, as one sentence."""
+    if not hyper.species or any(symbol not in atomic_numbers for symbol in hyper.species):
+        return f"species must be chemical symbols, not {', '.join(hyper.species) or 'none'}"
+    if not 0 <= hyper.l_max <= 3:
+        return f"l_max must be 0 to 3, not {hyper.l_max}"
+    if not 1.0 <= hyper.cutoff <= 20.0:
+        return f"cutoff must be 1 to 20 Å, not {hyper.cutoff}"
+    if not 0 <= hyper.n_layers <= 8:
+        return f"n_layers must be 0 to 8, not {hyper.n_layers}"
+    for name in ("n_radial", "n_channels", "n_messages", "n_hidden"):
+        if not 1 <= getattr(hyper, name) <= 4096:
+            return f"{name} must be 1 to 4096, not {getattr(hyper, name)}"
+    if hyper.n_vectors and hyper.l_max == 0:
+        return "vectors cannot be sent at l_max 0: n_vectors must be 0"
+    if hyper.direct and (hyper.l_max < 2 or hyper.n_layers == 0):
+        return "direct heads need l_max 2 at least, and a layer"
+    if hyper.adaptive_from is not None and not 0.5 <= hyper.adaptive_from < hyper.cutoff:
+        return f"adaptive_from must be 0.5 Å to the cutoff, not {hyper.adaptive_from}"
+    return None
