@@ -91,11 +91,11 @@ def test_steps_come_as_checks_finish_and_certificates_keep_the_order_of_the_regi
         ("killed", "was ended by SIGKILL (Killed), as happens when memory runs out"),
         ("exits", "the process that evaluated the potential ended itself, with exit status 3"),
         ("leaves", "the potential ended the program, with exit status 0"),
-        ("hangs", "an evaluation took longer than 3 s (--timeout), so its process was stopped"),
+        ("hangs", "an evaluation took longer than 5 s (--timeout), so its process was stopped"),
     ],
 )
 def test_what_ends_a_process_costs_its_check_alone(deed: str, reason: str) -> None:
-    certificate = together(f"tests.engine.hazards:{deed}", timeout=3.0, only=TWO)
+    certificate = together(f"tests.engine.hazards:{deed}", jobs=1, timeout=5.0, only=TWO)
     results = by_id(certificate)
     assert results["periodicity/cell-choice"].status == "error"
     assert reason in str(results["periodicity/cell-choice"].reason)
