@@ -16,6 +16,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from gnnp_bench import __version__
+from gnnp_bench.commands.bench import bench
 from gnnp_bench.commands.catalogue import explain, list_checks
 from gnnp_bench.commands.certify import certify
 from gnnp_bench.commands.compare import compare
@@ -41,6 +42,7 @@ app.command("list")(list_checks)
 app.command("explain")(explain)
 app.command("reproduce")(reproduce)
 app.command("compare")(compare)
+app.command("bench")(bench)
 
 
 def _show_version(wanted: bool) -> None:

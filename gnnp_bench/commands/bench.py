@@ -1,0 +1,205 @@
+"""``gnnp-bench bench``: how fast potentials are, against size."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gnnp_bench.commands.exits import BadRequest
+from gnnp_bench.commands.loading import parse_species
+from gnnp_bench.commands.output import own_stdout, write_bytes
+from gnnp_bench.commands.signals import terminable
+from gnnp_bench.potential import PotentialError
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+LARGEST = 1_000_000
+
+
+def bench(
+    specs: Annotated[
+        list[str], typer.Argument(metavar="SPEC...", help="Potentials, such as chgnet reference:untrained.")
+    ],
+    sizes: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Numbers of atoms, such as 2,64,1000; by default 2 to 100000.")
+    ] = None,
+    species: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Elements of the potentials, such as Cu,Au: for ASE calculators.")
+    ] = None,
+    structure: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Repeat this structure instead of a simple crystal.")
+    ] = None,
+    max_seconds: Annotated[
+        float, typer.Option(metavar="S", help="For each potential, loading apart; larger sizes are left out.")
+    ] = 60.0,
+    max_memory: Annotated[
+        float | None, typer.Option(metavar="GB", help="For each process; by default four fifths of what is free.")
+    ] = None,
+    timestep: Annotated[float, typer.Option(metavar="FS", help="Of dynamics, for ns/day.")] = 1.0,
+    error: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SPEC=X", help="A potential's error, for the figure of accuracy and cost. Repeatable."),
+    ] = None,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the result here; - is standard output.")
+    ] = None,
+    plot: Annotated[str | None, typer.Option(metavar="FILE", help="Draw figures here: .png, .svg or .pdf.")] = None,
+) -> int:
+    """Measure how fast potentials are against the number of atoms, several in turn, each in its own process.
+
+    Exit status: 0 measured, 2 the request was wrong or a potential could not be loaded, 3 interrupted or a potential
+    failed at every size.
+    """
+    import msgspec
+
+    from gnnp_bench.commands.exits import PARTIAL
+    from gnnp_bench.perf.run import Plan
+    from gnnp_bench.perf.run import bench as measure
+    from gnnp_bench.report.speed import print_bench
+    from gnnp_bench.report.stream import console
+
+    if len(set(specs)) < len(specs):
+        raise BadRequest("the same SPEC is given twice")
+    _check_files(json, plot)
+    errors = parse_errors(error or [], specs)
+    plan = Plan(
+        sizes=parse_sizes(sizes),
+        species=parse_species(species),
+        cell=None if structure is None else read_structure(structure),
+        max_seconds=_positive("--max-seconds", max_seconds),
+        max_gigabytes=_free_gigabytes() if max_memory is None else _positive("--max-memory", max_memory),
+        timestep_fs=_positive("--timestep", timestep),
+    )
+    with own_stdout() as stdout:
+        progress, report = console(sys.stderr), console(sys.stderr if json == "-" else stdout)
+        try:
+            with terminable():
+                result = measure(specs, plan, lambda line: progress.print(line, soft_wrap=True), errors)
+        except PotentialError as refusal:
+            raise BadRequest(str(refusal)) from refusal
+        except KeyboardInterrupt as interruption:
+            report.print(f"stopped by {str(interruption) or 'Ctrl-C'}: nothing was written")
+            return PARTIAL
+        print_bench(report, result)
+        data = msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n"
+        if json == "-":
+            write_bytes(stdout, data)
+        _write(json, data, plot, result)
+    return 0 if all(one.timings for one in result.potentials) else PARTIAL
+
+
+def _write(json: str | None, data: bytes, plot: str | None, result: object) -> None:
+    from gnnp_bench.certificate.io import replace_file
+    from gnnp_bench.perf.figures import draw
+
+    try:
+        if json not in (None, "-"):
+            replace_file(str(json), data)
+        if plot is not None:
+            draw(result, plot)  # type: ignore[arg-type]
+    except ValueError as unwritten:
+        raise BadRequest(str(unwritten)) from unwritten
+
+
+def parse_sizes(text: str | None) -> tuple[int, ...]:
+    """Return numbers of atoms in ascending order, each once.
+
+    Raises
+    ------
+    BadRequest
+        If they are none.
+    """
+    if text is None:
+        from gnnp_bench.perf.systems import SIZES
+
+        return SIZES
+    try:
+        sizes = sorted({int(part) for part in text.split(",") if part.strip()})
+    except ValueError:
+        sizes = []
+    if not sizes or sizes[0] < 1 or sizes[-1] > LARGEST:
+        raise BadRequest(f"--sizes must be numbers of atoms from 1 to {LARGEST}, such as 2,64,1000, not {text!r}")
+    return tuple(sizes)
+
+
+def parse_errors(given: list[str], specs: list[str]) -> dict[str, float]:
+    """Return what the user says the errors of potentials are.
+
+    Raises
+    ------
+    BadRequest
+        If one does not read SPEC=X with a positive number, or names no potential of this benchmark.
+    """
+    errors = {}
+    for text in given:
+        spec, _, value = text.rpartition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            number = -1.0
+        if not 0.0 < number < float("inf"):
+            raise BadRequest(f"--error must read SPEC=X with a positive number X, not {text!r}")
+        if spec not in specs:
+            raise BadRequest(f"--error names {spec!r}, which is not measured: choose from {', '.join(specs)}")
+        errors[spec] = number
+    return errors
+
+
+def read_structure(path: str) -> Atoms:
+    """Return the structure in a file that ASE can read, the last where there are several.
+
+    Raises
+    ------
+    BadRequest
+        If there is none that can be repeated.
+    """
+    import ase.io
+
+    try:
+        found = ase.io.read(path)
+    except OSError as error:
+        raise BadRequest(f"cannot read {path}: {error.strerror or error}") from error
+    except Exception as error:  # the readers of ASE raise anything
+        raise BadRequest(f"{path} is no structure that ASE can read: {type(error).__name__}: {error}") from error
+    atoms = found[-1] if isinstance(found, list) else found
+    if len(atoms) == 0 or not atoms.pbc.all() or atoms.cell.rank < 3:
+        raise BadRequest(f"{path} cannot be repeated: it must be periodic in three directions and hold atoms")
+    return atoms
+
+
+def _positive(option: str, value: float) -> float:
+    if not 0.0 < value < float("inf"):
+        raise BadRequest(f"{option} must be a positive number, not {value:g}")
+    return value
+
+
+def _free_gigabytes() -> float:
+    import psutil
+
+    return 0.8 * float(psutil.virtual_memory().available) / 1e9
+
+
+def _check_files(json: str | None, plot: str | None) -> None:
+    from gnnp_bench.certificate.io import check_writable
+
+    if plot == "-":
+        raise BadRequest("--plot needs a file")
+    named = [path for path in (json, plot) if path not in (None, "-")]
+    if len({os.path.realpath(str(path)) for path in named}) < len(named):
+        raise BadRequest("--json and --plot must be different files")
+    for path in named:
+        try:
+            check_writable(str(path))
+        except ValueError as error:
+            raise BadRequest(str(error)) from error
+    if plot is not None:
+        from gnnp_bench.perf.figures import check_drawable
+
+        try:
+            check_drawable(plot)
+        except ValueError as error:
+            raise BadRequest(str(error)) from error

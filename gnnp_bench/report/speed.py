@@ -1,0 +1,143 @@
+"""The tables of a benchmark, for a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from gnnp_bench.perf.results import TASKS, Bench, Fit, Interval, Measured, Task
+from gnnp_bench.report.text import number, plain
+
+FS_PER_NS = 1e6
+SECONDS_PER_DAY = 86_400
+HEADS: dict[Task, str] = {
+    "energy": "E",
+    "forces": "E, F",
+    "stress": "E, F, σ",
+    "dynamics": "step",
+    "neighbours": "list",
+}
+
+
+def print_bench(console: Console, bench: Bench) -> None:
+    """Print a table for each potential, then what they have in common."""
+    for one in bench.potentials:
+        console.print("")
+        _about(console, one)
+        console.print(_sizes(one, bench.timestep_fs))
+        _laws(console, one)
+        _batches(console, one)
+        console.print(f"  {plain(one.stopped)}", soft_wrap=True)
+    console.print("")
+    console.print(f"{plain(bench.system)}. Medians; loading and the first call at each size are apart.", soft_wrap=True)
+    if any(one.singles("neighbours") for one in bench.potentials):
+        console.print(
+            "list: neighbours of the same structure and cutoff by vesin, beside E, F; not the potential's own list.",
+            soft_wrap=True,
+        )
+
+
+def ns_per_day(step_s: float, timestep_fs: float) -> float:
+    """Return how much a simulation covers in a day, in ns.
+
+    Examples
+    --------
+    >>> ns_per_day(0.0864, 1.0)
+    1.0
+    """
+    return SECONDS_PER_DAY / step_s * timestep_fs / FS_PER_NS
+
+
+def _about(console: Console, one: Measured) -> None:
+    subject = one.subject
+    details = [subject.dtype, subject.device]
+    if subject.parameters is not None:
+        details.append(f"{subject.parameters:,} parameters")
+    if subject.cutoff is not None:
+        details.append(f"cutoff {subject.cutoff:g} Å")
+    details.append(f"loaded in {subject.loading_s:.1f} s, {_gigabytes(subject.loaded_bytes)}")
+    console.print(f"{plain(one.spec)}: {', '.join(plain(text) for text in details if text)}", soft_wrap=True)
+
+
+def _sizes(one: Measured, timestep_fs: float) -> Table:
+    tasks = [task for task in TASKS if one.singles(task)]
+    table = Table(box=None, pad_edge=True, padding=(0, 1))
+    table.add_column("atoms", justify="right")
+    for task in tasks:
+        table.add_column(f"{HEADS[task]}\nms", justify="right")
+    table.add_column("per atom\nµs", justify="right")
+    if "dynamics" in tasks:
+        table.add_column("\nns/day", justify="right")
+    if "neighbours" in tasks:
+        table.add_column("list /\nE, F", justify="right")
+    table.add_column("first\nms", justify="right")
+    table.add_column("memory\nGB", justify="right")
+    by_size = {task: {timing.n_atoms: timing for timing in one.singles(task)} for task in tasks}
+    main: Task = "forces" if "forces" in tasks else "energy"
+    for n_atoms in sorted(set().union(*by_size.values())):
+        row = {task: timings[n_atoms] for task, timings in by_size.items() if n_atoms in timings}
+        cells = [str(n_atoms)]
+        cells += [_milliseconds(row[task].wall_s) if task in row else "" for task in tasks]
+        cells.append(_three(1e6 * row[main].wall_s / n_atoms) if main in row else "")
+        if "dynamics" in tasks:
+            cells.append(_three(ns_per_day(row["dynamics"].wall_s, timestep_fs)) if "dynamics" in row else "")
+        if "neighbours" in tasks:
+            both = "neighbours" in row and main in row
+            cells.append(f"{100 * row['neighbours'].wall_s / row[main].wall_s:.0f} %" if both else "")
+        cells.append(_milliseconds(row[main].first_s) if main in row else "")
+        cells.append(_peak(row.values()))
+        table.add_row(*cells)
+    return table
+
+
+def _peak(timings: object) -> str:
+    found = list(timings)  # type: ignore[call-overload]
+    device = [timing.device_peak_bytes for timing in found if timing.device_peak_bytes is not None]
+    process = [timing.peak_bytes for timing in found if timing.peak_bytes is not None]
+    words = [f"{max(process) / 1e9:.2f}"] if process else []
+    return " + ".join([*words, *([f"{max(device) / 1e9:.2f} device"] if device else [])])
+
+
+def _laws(console: Console, one: Measured) -> None:
+    for task in ("energy", "forces", "stress"):
+        if (law := one.fits.get(task)) is not None:
+            console.print(f"  {HEADS[task]}: {_law(law)}", soft_wrap=True)
+
+
+def _law(law: Fit) -> str:
+    return (
+        f"t = a + b·N^p, a = {_interval(law.a, 1e3)} ms, b = {_interval(law.b, 1e6)} µs, p = {_interval(law.p, 1.0)}"
+        f" (95 %, {law.points} sizes, {100 * law.rms:.0f} % rms)"
+    )
+
+
+def _interval(value: Interval, unit: float) -> str:
+    low = "0" if value.low is None else _three(unit * value.low)
+    high = "?" if value.high is None else _three(unit * value.high)
+    return f"{_three(unit * value.value)} [{low}, {high}]"
+
+
+def _batches(console: Console, one: Measured) -> None:
+    batches = one.batches()
+    if not batches:
+        return
+    listed = ", ".join(f"{timing.n_structures}: {_three(timing.atoms_per_s)}" for timing in batches)
+    console.print(f"  E, F of {batches[0].n_atoms} atoms, atoms/s by batch: {listed}", soft_wrap=True)
+    if (enough := one.saturation) is not None:
+        words = f"saturates at a batch of {enough.batch}" if enough.reached else "not saturated at the largest batch"
+        console.print(f"  {words}, {_three(enough.atoms_per_s)} atoms/s", soft_wrap=True)
+
+
+def _milliseconds(seconds: float) -> str:
+    return _three(1e3 * seconds)
+
+
+def _three(value: float) -> str:
+    """Return three significant digits without an exponent, while that is readable."""
+    if not 1e-4 <= abs(value) < 1e7:
+        return number(value)
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _gigabytes(n_bytes: float) -> str:
+    return f"{n_bytes / 1e9:.2f} GB"
