@@ -48,10 +48,14 @@ def test_both_precisions_are_the_same_network(variant):
     torch.testing.assert_close(single.forces, double.forces, rtol=3e-5, atol=3e-5)
 
 
-class Indexing(TorchFunctionMode):
-    """x[...] by the operators that it stands for: Python's own way looks for the device first, which need not exist."""
+class WithoutTheDevice(TorchFunctionMode):
+    """Methods that look for the device first, by the operators that they stand for: the device need not exist."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.Tensor.contiguous:
+            return torch.clone(args[0], memory_format=torch.contiguous_format)
+        if func is torch.Tensor.double:
+            return torch.ops.aten._to_copy.default(args[0], dtype=torch.float64)
         if func is not torch.Tensor.__getitem__:
             return func(*args, **(kwargs or {}))
         found, keys = args
@@ -73,8 +77,9 @@ class Indexing(TorchFunctionMode):
         return found
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("device", ["cuda", "cpu"])
+@pytest.mark.parametrize(
+    ("variant", "device"), [*((variant, "cuda") for variant in VARIANTS), ("lmax2", "cpu"), ("equivariant", "cpu")]
+)
 def test_the_network_stays_on_its_device_and_never_waits_for_it(variant, device):
     """Tensors without contents on a device that need not exist: a mixed device or a look at a value is an error."""
     real, batch = network(variant).float(), graph(torch.float32)
@@ -85,7 +90,7 @@ def test_the_network_stays_on_its_device_and_never_waits_for_it(variant, device)
             for tensors in (tensors_of(real), {name: getattr(batch, name) for name in names})
         )
         fake = Graph(**made, sizes=batch.sizes, n_close=batch.n_close)
-        with torch.no_grad(), Indexing():
+        with torch.no_grad(), WithoutTheDevice():
             atomic = torch.func.functional_call(real, state, (fake,))
         assert atomic.energies.device.type == device
         if device == "cpu":  # derivatives need a device that is there
