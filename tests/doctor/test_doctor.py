@@ -1,0 +1,121 @@
+"""Each planted mistake is named, and nothing is named in sound potentials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gnnp_bench.adapters.registry import load
+from gnnp_bench.doctor import Finding, examine
+from gnnp_bench.doctor.units import ENERGIES, FORCES, STRESSES, betrayed
+from gnnp_bench.potential import Potential
+from tests.analytic import CALIBRATION, HELD_OUT
+from tests.doctor.planted import PLANTED, Adapter, forces, sound
+
+UNIT = {
+    "energy in kcal/mol": "kcal/mol",
+    "energy in Hartree": "Hartree",
+    "forces in eV/Bohr": "eV/Bohr",
+    "forces in Hartree/Bohr": "Hartree/Bohr",
+    "forces in Rydberg/Bohr": "Rydberg/Bohr",
+    "forces in kcal/mol/Å": "kcal/mol/Å",
+    "stress in GPa": "GPa",
+    "stress in kbar": "kbar",
+    "stress in atomic units": "Hartree/Bohr³",
+    "stress in VASP's order and kbar": "kbar",
+    "gradient in Hartree/Bohr": "Hartree/Bohr",
+}
+
+
+@pytest.mark.parametrize("mistake", PLANTED)
+def test_planted_mistake_is_named_and_nothing_else(mistake: str) -> None:
+    expected, make = PLANTED[mistake]
+    found = examine(make(), make).findings
+    assert {finding.name for finding in found} == expected
+    for finding in found:
+        for text in (finding.measured, finding.looks_like, finding.mend):
+            assert text
+            assert "\n" not in text
+    if mistake in UNIT:
+        assert any(finding.looks_like.endswith(f"in {UNIT[mistake]}") for finding in found)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("make", [*CALIBRATION, *HELD_OUT])
+def test_nothing_is_named_in_sound_potentials(make: Callable[..., Potential], dtype: str) -> None:
+    examined = examine(make(dtype=dtype, offset=-100.0), lambda: make(dtype=dtype, offset=-100.0))
+    assert examined.findings == ()
+    assert examined.left_out == ()
+    assert examined.evaluations > 100
+
+
+@pytest.mark.parametrize(
+    ("spec", "species"),
+    [
+        ("ase:ase.calculators.emt:EMT", ["Al", "Ni", "Cu", "Ag", "Pt"]),
+        ("ase:ase.calculators.lj:LennardJones?smooth=true&rc=6&sigma=2.3", ["Cu"]),  # blind to species, which is sound
+    ],
+)
+def test_nothing_is_named_in_calculators_of_ase(spec: str, species: list[str]) -> None:
+    loaded = load(spec, species)
+    assert examine(loaded.potential, loaded.reload).findings == ()
+
+
+def test_nothing_is_named_in_chgnet() -> None:
+    loaded = load("chgnet", ["Li", "O", "Al", "K", "Ti", "Fe", "Cu", "Au"])
+    assert examine(loaded.potential, loaded.reload).findings == ()
+
+
+def test_a_potential_for_molecules_alone_is_examined_as_such() -> None:
+    def make(change: Callable[[Any, Any], Any]) -> Adapter:
+        adapter = forces(change)()
+        adapter.capabilities = replace(
+            adapter.capabilities, periodicity=frozenset({"isolated"}), properties=frozenset({"energy", "forces"})
+        )
+        return adapter
+
+    assert examine(make(lambda f, s: f)).findings == ()
+    (finding,) = examine(make(lambda f, s: -f)).findings
+    assert finding.name == "forces-sign"
+
+
+def test_a_potential_of_energies_alone_is_examined_as_such() -> None:
+    inner = sound()
+    has = replace(inner.capabilities, properties=frozenset({"energy"}), species=("Cu",))
+    assert examine(Adapter(inner.evaluate, has)).findings == ()
+
+
+def test_what_is_disturbed_is_left_out_and_said_so() -> None:
+    _, make = PLANTED["forces flat"]
+    examined = examine(make(), make)
+    assert examined.left_out == ("habits", "energy, forces and stress", "what is declared")
+    _, make = PLANTED["constraints applied"]
+    assert examine(make(), make).left_out == ()
+
+
+def test_what_breaks_down_later_is_a_finding() -> None:
+    inner, calls = sound(), []
+
+    def evaluation(structures: Any, properties: Any) -> Any:
+        calls.append(1)
+        if len(calls) > 35:
+            raise MemoryError("no more")
+        return inner.evaluate(structures, properties)
+
+    (finding,) = examine(Adapter(evaluation, inner.capabilities)).findings
+    assert isinstance(finding, Finding)
+    assert finding.name == "breaks-down"
+    assert "MemoryError: no more" in finding.measured
+    assert "energy, forces and stress" in finding.measured
+
+
+@pytest.mark.parametrize("units", [ENERGIES, FORCES, STRESSES])
+def test_every_unit_is_told_from_every_other(units: dict[str, float]) -> None:
+    for name, unit in units.items():
+        assert betrayed(1 / unit, units) == name
+        assert betrayed(-1.004 / unit, units) == name
+    assert betrayed(1.0, units) is None
+    assert betrayed(0.0, units) is None
