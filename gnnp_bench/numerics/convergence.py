@@ -4,12 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from gnnp_bench.potential import FloatArray
+
 ALLOWANCE = 10.0
 """Changes within so many ν are noise: under a search for the worst, r/ν reaches several. The bound c·ν covers them."""
 FASTEST = 0.1
 """No faster convergence than this is believed to go on."""
 SUDDEN = 2e-3
 """A change that falls by more than this may be an accident: two estimates that happen to agree."""
+
+
+def jump_error(values: FloatArray, spacings: FloatArray) -> FloatArray:
+    """Return the error of a quadrature whose integrand may jump anywhere between two nodes.
+
+    A jump J somewhere in a gap of width h is misplaced by h/2 at most, so the integral is wrong by J h/2 at most. For
+    an integrand that does not settle: there the change from one estimate to the next is a matter of luck.
+
+    Parameters
+    ----------
+    values : (..., n) array
+        The integrand at neighbouring nodes.
+    spacings : (n - 1,) array
+        Distances of each node from the next.
+    """
+    error: FloatArray = 0.5 * (np.abs(np.diff(values, axis=-1)) * spacings).max(axis=-1)
+    return error
 
 
 def remaining_error(changes: Sequence[float], noise: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gnnp_bench.numerics.convergence import jump_error
 from gnnp_bench.potential import FloatArray
 
 
@@ -12,6 +13,20 @@ def angles(n_nodes: int, *, odd_only: bool = False) -> FloatArray:
     k = np.arange(1, n_nodes, 2) if odd_only else np.arange(n_nodes)
     nodes: FloatArray = 2.0 * np.pi * k / n_nodes
     return nodes
+
+
+def jumps_around(values: FloatArray, t: FloatArray) -> FloatArray:
+    """Return `convergence.jump_error` of an integrand around a loop, in units of the integral over t.
+
+    Parameters
+    ----------
+    values : (..., n) array
+    t : (n,) array
+        Its nodes, equally spaced, in any order.
+    """
+    around = np.argsort(t)
+    closed = np.concatenate([values[..., around], values[..., around[:1]]], axis=-1)
+    return jump_error(closed, np.full(len(t), 2.0 * np.pi / len(t)))
 
 
 def ellipse(u: FloatArray, v: FloatArray, radius: float, t: FloatArray) -> tuple[FloatArray, FloatArray]:

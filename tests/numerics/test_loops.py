@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gnnp_bench.numerics.loops import angles, ellipse, path_lengths
+from gnnp_bench.numerics.loops import angles, ellipse, jumps_around, path_lengths
 
 
 def test_doubling_adds_the_odd_nodes() -> None:
@@ -33,3 +33,15 @@ def test_work_of_a_gradient_vanishes_and_of_a_curl_is_the_area() -> None:
     curl = np.stack([-shift[..., 1], shift[..., 0], 0 * shift[..., 2]], axis=-1)
     area = np.pi * 0.3**2 * np.cross(u[0], v[0])[2]
     assert 2 * np.pi * (curl * velocity).sum(axis=(1, 2)).mean() == pytest.approx(2 * area)
+
+
+@pytest.mark.parametrize("n_nodes", [16, 128])
+@pytest.mark.parametrize("where", np.linspace(0.0, 0.7, 8))
+def test_a_jump_wherever_it_is_is_covered(n_nodes: int, where: float) -> None:
+    """A step of height 3 up at `where` and down 2 later, about a wave that integrates to nothing."""
+    coarse, fine = angles(n_nodes // 2), angles(n_nodes, odd_only=True)
+    t = np.concatenate([coarse, fine])
+    values = np.cos(t) + 3.0 * ((t > where) & (t < where + 2.0))
+    error = abs(2.0 * np.pi * values.mean() - 6.0)
+    assert error <= 2.0 * jumps_around(values, t)  # there are two jumps
+    assert jumps_around(values, t) <= 0.5 * (3.0 + 2.0 * np.pi / n_nodes) * 2.0 * np.pi / n_nodes

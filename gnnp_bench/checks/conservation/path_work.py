@@ -21,7 +21,7 @@ from gnnp_bench.check import (
 from gnnp_bench.checks.common import TWO_ATOMS, converged, displaced, forces_vanish, moves, rms
 from gnnp_bench.checks.conservation.loop_work import LOOP_S
 from gnnp_bench.checks.simplifying import fewer_and_as_many, rows_on
-from gnnp_bench.numerics.convergence import remaining_error
+from gnnp_bench.numerics.convergence import jump_error, remaining_error
 from gnnp_bench.potential import ENERGY_FORCES, FloatArray
 from gnnp_bench.structures.geometry import minimum_distance
 
@@ -111,6 +111,8 @@ def _measure(case: Case) -> Measurement:
             if settled or n_nodes >= MOST_NODES:
                 break
         n_nodes *= 2
+    if not settled:
+        error = max(error, float(jump_error(powers, 0.5 * np.diff(nodes))))
     if np.abs(powers).mean() <= 10.0 * noise:
         return vacuous("no force acts along the path")
     residual = abs(works[-1] + end.energy - start.energy) / length
