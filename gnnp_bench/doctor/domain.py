@@ -145,5 +145,8 @@ def _preferred(patient: Patient, symbol: str) -> float | None:
 
 
 def _misfit(sizes: dict[str, float], shift: int) -> float:
-    """Return the scatter of sizes about those of the elements `shift` places further, a common factor left out."""
-    return float(np.std([size - _log_size(atomic_numbers[symbol] + shift) for symbol, size in sizes.items()]))
+    """Return how far sizes are from those of the elements `shift` places further.
+
+    The median: next to a metal may stand a non-metal, which has no size in a crystal of metals.
+    """
+    return float(np.median([abs(size - _log_size(atomic_numbers[symbol] + shift)) for symbol, size in sizes.items()]))

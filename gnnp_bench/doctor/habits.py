@@ -94,7 +94,7 @@ def _repeated(patient: Patient, structure: Atoms, base: Prediction) -> Iterator[
             "switch to evaluation, model.eval(), and fix what is drawn at random when the potential is built",
         )
     patient.ask([patient.probe(seed=1)], patient.properties)
-    if kept is not None and not np.array_equal(kept, base.forces):
+    if kept is not None and base.forces is not None and not np.array_equal(kept, base.forces):
         yield Finding(
             "arrays-reused",
             "the forces of an earlier prediction changed when another structure was evaluated",

@@ -61,7 +61,7 @@ class Patient:
 
     def ask(
         self, structures: Sequence[Atoms], properties: frozenset[Property] = ENERGY, potential: Potential | None = None
-    ) -> list[Any]:
+    ) -> Any:
         """Return what `evaluate` returns, in one call, as it comes."""
         self.evaluations += len(structures)
         with warnings.catch_warnings():

@@ -33,8 +33,7 @@ class Adapter:
 
 
 def sound(species: Sequence[str] = SPECIES) -> Potential:
-    # Far enough for the largest atoms where there are any.
-    return smooth_pair(10.0 if "Cs" in species else 6.0, species=species)
+    return smooth_pair(species=species)
 
 
 def changed(change: Change) -> Callable[[], Adapter]:
@@ -117,6 +116,17 @@ def _noting(inner: Potential, structures: Sequence[Atoms], wanted: frozenset[Pro
     return inner.evaluate(structures, wanted)
 
 
+def _emptying(inner: Potential, structures: Any, wanted: frozenset[Property]) -> list[Prediction]:
+    found = inner.evaluate(structures, wanted)
+    structures.clear()
+    return found
+
+
+def _energy_in_an_array(p: Prediction, s: Atoms) -> Prediction:
+    wrong: Any = np.array([p.energy])
+    return replace(p, energy=wrong)
+
+
 def _constrained(inner: Potential, structures: Sequence[Atoms], wanted: frozenset[Property]) -> list[Prediction]:
     found = inner.evaluate(_copies(structures), wanted)
     for prediction, structure in zip(found, structures, strict=True):
@@ -156,7 +166,7 @@ def _remembering_for_ever(inner: Potential, structures: Sequence[Atoms], wanted:
 
 
 def _by_identity() -> Adapter:
-    inner, kept, objects = sound(), dict[Any, Prediction](), []
+    inner, kept, objects = sound(), dict[Any, Prediction](), list[Atoms]()
 
     def evaluation(structures: Sequence[Atoms], wanted: frozenset[Property]) -> list[Prediction]:
         objects.extend(structures)  # so that no identity is given twice
@@ -221,25 +231,22 @@ def _transposing(inner: Potential, structures: Sequence[Atoms], wanted: frozense
     return inner.evaluate(read, wanted)
 
 
-def _shifted(by: int) -> Callable[[], Adapter]:
+def misnumbered(inner: Potential, by: int) -> Adapter:
     """Return a potential whose table of elements is read `by` places off."""
-    declared = ("Na", "Al", "K", "Ti", "Fe", "Cu", "Rb", "Zr", "Ag", "Cs", "Hf", "Au")
-    known = {chemical_symbols[atomic_numbers[s] + by] for s in declared} | set(declared)
 
-    def wrap(inner: Potential, structures: Sequence[Atoms], wanted: frozenset[Property]) -> list[Prediction]:
+    def evaluation(structures: Sequence[Atoms], wanted: frozenset[Property]) -> list[Prediction]:
         read = _copies(structures)
         for structure in read:
             structure.numbers = structure.numbers + by
         return inner.evaluate(read, wanted)
 
-    return around(wrap, lambda has: replace(has, species=declared), sorted(known, key=atomic_numbers.__getitem__))
+    return Adapter(evaluation, inner.capabilities)
 
 
 def _declared_one_too_low() -> Adapter:
     inner = sound(("Al", "Si", "Fe", "Co", "Ni", "Cu"))
     one_off = tuple(chemical_symbols[atomic_numbers[s] - 1] for s in inner.capabilities.species)
-    evaluation = inner.evaluate
-    return Adapter(evaluation, replace(inner.capabilities, species=one_off))
+    return Adapter(inner.evaluate, replace(inner.capabilities, species=one_off))
 
 
 class _Smeared:
@@ -365,7 +372,7 @@ PLANTED: dict[str, tuple[set[str], Callable[[], Any]]] = {
     "stress missing": ({"stress-missing"}, stress(lambda t, s: None)),
     "stress zero": ({"stress-zero"}, stress(lambda t, s: 0 * t)),
     "stress refused": ({"property-declared-but-refused"}, around(_refusing_stress)),
-    "energy an array": ({"energy-type"}, changed(lambda p, s: replace(p, energy=np.array([p.energy])))),
+    "energy an array": ({"energy-type"}, changed(_energy_in_an_array)),
     "energy not a number": ({"not-finite"}, changed(lambda p, s: replace(p, energy=float("nan")))),
     "energies do not add up": (
         {"energies-do-not-add-up"},
@@ -378,7 +385,7 @@ PLANTED: dict[str, tuple[set[str], Callable[[], Any]]] = {
     "calculator attached": ({"input-changed"}, around(_attaching)),
     "atoms wrapped": ({"input-changed"}, around(_wrapping)),
     "notes in info": ({"input-changed"}, around(_noting)),
-    "list emptied": ({"input-changed"}, around(lambda inner, s, w: (inner.evaluate(s, w), s.clear())[0])),
+    "list emptied": ({"input-changed"}, around(_emptying)),
     "constraints applied": ({"constraints-leak"}, around(_constrained)),
     "labels read": ({"attached-results-read"}, around(_reading_labels)),
     "cache by species": ({"cached-results"}, _remembering(lambda s: str(s.symbols))),
@@ -395,8 +402,7 @@ PLANTED: dict[str, tuple[set[str], Callable[[], Any]]] = {
     "two energies": ({"energy-depends-on-request"}, around(_two_energies)),
     "energy at zero smearing": ({"not-force-consistent"}, _extrapolated_energy),
     "cell in columns": ({"cell-transposed"}, around(_transposing)),
-    "table of elements one too high": ({"atomic-number-off-by-one"}, _shifted(1)),
-    "table of elements one too low": ({"atomic-number-off-by-one"}, _shifted(-1)),
+    "species declared one too low": ({"species-off-by-one"}, _declared_one_too_low),
     "species declared that are not known": (
         {"species-declared-but-refused"},
         around(lambda inner, s, w: inner.evaluate(s, w), lambda has: replace(has, species=(*has.species, "Hg", "Tl"))),

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from gnnp_bench.adapters.registry import load
+from gnnp_bench.adapters.registry import Loaded, load
 from gnnp_bench.doctor import Finding, examine
 from gnnp_bench.doctor.units import ENERGIES, FORCES, STRESSES, betrayed
 from gnnp_bench.potential import Potential
 from tests.analytic import CALIBRATION, HELD_OUT
-from tests.doctor.planted import PLANTED, Adapter, forces, sound
+from tests.doctor.planted import PLANTED, Adapter, forces, misnumbered, sound
 
 UNIT = {
     "energy in kcal/mol": "kcal/mol",
@@ -64,9 +64,20 @@ def test_nothing_is_named_in_calculators_of_ase(spec: str, species: list[str]) -
     assert examine(loaded.potential, loaded.reload).findings == ()
 
 
-def test_nothing_is_named_in_chgnet() -> None:
-    loaded = load("chgnet", ["Li", "O", "Al", "K", "Ti", "Fe", "Cu", "Au"])
-    assert examine(loaded.potential, loaded.reload).findings == ()
+@pytest.fixture(scope="module")
+def chgnet() -> Loaded:
+    return load("chgnet", ["Li", "O", "Na", "Al", "K", "Ca", "Sc", "Fe", "Cu", "Sr", "Ba"])
+
+
+def test_nothing_is_named_in_chgnet(chgnet: Loaded) -> None:
+    assert examine(chgnet.potential, chgnet.reload).findings == ()
+
+
+@pytest.mark.parametrize(("by", "mend"), [(1, "subtract one"), (-1, "add one")])
+def test_elements_taken_for_their_neighbours_are_recognised_by_their_size(chgnet: Loaded, by: int, mend: str) -> None:
+    (finding,) = examine(misnumbered(chgnet.potential, by)).findings
+    assert finding.name == "atomic-number-off-by-one"
+    assert finding.mend.startswith(mend)
 
 
 def test_a_potential_for_molecules_alone_is_examined_as_such() -> None:
@@ -97,11 +108,10 @@ def test_what_is_disturbed_is_left_out_and_said_so() -> None:
 
 
 def test_what_breaks_down_later_is_a_finding() -> None:
-    inner, calls = sound(), []
+    inner = sound()
 
     def evaluation(structures: Any, properties: Any) -> Any:
-        calls.append(1)
-        if len(calls) > 35:
+        if len(structures) > 10:  # more than the habits are examined with
             raise MemoryError("no more")
         return inner.evaluate(structures, properties)
 

@@ -1,0 +1,66 @@
+"""``gnnp-bench doctor`` as it is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gnnp_bench.cli import main
+from tests.commands.processes import gnnp_bench, refused
+
+MODULE = """
+from ase.calculators.emt import EMT
+
+
+class InGPa(EMT):
+    def calculate(self, *arguments):
+        print("computing")
+        super().calculate(*arguments)
+        if "stress" in self.results:
+            self.results["stress"] = self.results["stress"] * -160.21766
+
+
+def gigapascals():
+    return InGPa()
+"""
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "patients.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_findings_are_printed_in_plain_words(workplace: Path) -> None:
+    done = gnnp_bench("doctor", "patients:gigapascals", "--species", "Cu")
+    assert done.returncode == 1, done.stderr
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert lines[0] == "1. stress-sign"
+    assert "2. stress-unit" in lines
+    assert "   looks like stress in GPa" in lines
+    assert "   to mend it convert to eV/Å³: multiply by 0.0062415091" in lines
+    assert lines[-1].startswith("InGPa: 2 findings (")
+    assert "computing" not in done.stdout
+
+
+def test_nothing_found(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "ase:ase.calculators.emt:EMT", "--species", "Cu"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("EMT: nothing found (")
+    assert out.count("\n") == 1
+    assert err == ""
+
+
+def test_what_cannot_be_loaded_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "unknown potential 'emt'" in refused(capsys, "doctor", "emt")
+    assert "name them, --species Cu,Au" in refused(capsys, "doctor", "ase:ase.calculators.emt:EMT")
+    assert "--species names no element" in refused(capsys, "doctor", "chgnet", "--species", ",")
+
+
+def test_help_tells_what_it_does() -> None:
+    done = gnnp_bench("doctor", "--help")
+    assert done.returncode == 0
+    assert "Exit status: 0 nothing found, 1 something found" in " ".join(done.stdout.split())
