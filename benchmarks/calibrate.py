@@ -6,8 +6,9 @@
     python -m benchmarks.calibrate rates --seeds 100:200
 
 Each seed certifies four of the analytic potentials, the next seed the next four, and every twentieth seed one variant
-of the reference potential, untrained. `run` appends one line per certificate to its output and skips those that are there already, so it may be stopped and started at will. `factors` writes
-gnnp_bench/checks/calibration.json, `rates` writes benchmarks/results/false_alarms.json.
+of the reference potential, untrained. `run` appends one line per certificate to its output and skips those that are
+there already, so it may be stopped and started at will. `factors` writes gnnp_bench/checks/calibration.json, `rates`
+writes benchmarks/results/false_alarms.json.
 """
 
 from __future__ import annotations
