@@ -161,9 +161,9 @@ def read_structure(path: str) -> Atoms:
 
     try:
         found = ase.io.read(path)
-    except OSError as error:
-        raise BadRequest(f"cannot read {path}: {error.strerror or error}") from error
-    except Exception as error:  # the readers of ASE raise anything
+    except Exception as error:  # the readers of ASE raise anything, OSError without an error number among them
+        if isinstance(error, OSError) and error.strerror:
+            raise BadRequest(f"cannot read {path}: {error.strerror}") from error
         raise BadRequest(f"{path} is no structure that ASE can read: {type(error).__name__}: {error}") from error
     atoms = found[-1] if isinstance(found, list) else found
     if len(atoms) == 0 or not atoms.pbc.all() or atoms.cell.rank < 3:

@@ -51,7 +51,7 @@ def costly():
 
 
 def hungry():
-    return Behaving("C", lambda structure: np.ones(len(structure) * 2_000_000).sum())
+    return Behaving("C", lambda structure: np.ones(len(structure) * 200_000).sum())
 
 
 def mortal():
@@ -123,7 +123,7 @@ def test_it_stops_before_a_size_that_would_take_too_long():
 
 
 def test_it_is_killed_when_it_takes_too_much_memory():
-    (found,) = bench(["behaviours:hungry"], plan(2, 500, gigabytes=0.5), silent).potentials
+    (found,) = bench(["behaviours:hungry"], plan(2, 500, seconds=8.0, gigabytes=0.5), silent).potentials
     assert "GB" in found.stopped
     assert [timing.n_atoms for timing in found.singles("energy")] == [2]
 
