@@ -17,7 +17,7 @@ from reference_model.derivatives import predict
 from reference_model.graph import Graph, Neighbourhood, collate
 from reference_model.model import Network
 from reference_model.train.data import DataError, Sample
-from reference_model.train.loss import Scales, labels_of, loss
+from reference_model.train.loss import Scales, Weights, labels_of, loss
 from reference_model.train.recipe import Recipe, averaging_decay, batch_size, learning_rate, weights
 
 MAX_BAD_STEPS = 10
@@ -109,8 +109,9 @@ class Trainer:
         DataError
             The gradient is not finite many times in a row: the training diverged.
         """
-        per_epoch, total = self.steps_per_epoch, self.steps_per_epoch * epochs
-        self.averaged.multi_avg_fn = get_ema_multi_avg_fn(averaging_decay(total))  # type: ignore[no-untyped-call]
+        per_epoch = self.steps_per_epoch
+        decay = averaging_decay(self.epoch * per_epoch, per_epoch, epochs)
+        self.averaged.multi_avg_fn = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
         generator = np.random.default_rng(np.random.SeedSequence([self.recipe.seed, 2, self.epoch]))
         order = generator.permutation(len(self.samples))
         bad = 0
@@ -119,7 +120,7 @@ class Trainer:
             batch = [self.samples[i] for i in order[k * self._batch : (k + 1) * self._batch]]
             for group in self.optimizer.param_groups:
                 group["lr"] = learning_rate(self.recipe, step, per_epoch, epochs)
-            value = self._loss(batch, step, total, generator)
+            value = self._loss(batch, weights(self.recipe, step, per_epoch, epochs), generator)
             self.optimizer.zero_grad()
             value.backward()  # type: ignore[no-untyped-call]
             norm = nn.utils.clip_grad_norm_(_trainable(self.network), self.recipe.clip)
@@ -134,20 +135,13 @@ class Trainer:
             yield value.item()
         self.epoch += 1
 
-    def _loss(self, batch: Sequence[Sample], step: int, total: int, generator: np.random.Generator) -> torch.Tensor:
+    def _loss(self, batch: Sequence[Sample], weighting: Weights, generator: np.random.Generator) -> torch.Tensor:
         weight = next(self.network.parameters())
         hoods = [sample.neighbourhood for sample in batch]
         species = self.network.hyper.species
         graph = collate(hoods, species, weight.dtype, weight.device)
         out = predict(self.network, graph, training=True)
-        value = loss(
-            out,
-            graph,
-            labels_of(batch, weight.device),
-            self.scales,
-            weights(self.recipe, step, total),
-            self.recipe.loss,
-        )
+        value = loss(out, graph, labels_of(batch, weight.device), self.scales, weighting, self.recipe.loss)
         if not self.recipe.permutation_penalty:
             return value
         order = [like_atoms_swapped(hood.numbers, generator) for hood in hoods]

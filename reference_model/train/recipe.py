@@ -73,21 +73,24 @@ def batch_size(recipe: Recipe, atoms_per_structure: float, n_structures: int) ->
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int, epochs: int) -> float:
     """Return the learning rate of a gradient step, counted from zero.
 
-    It rises in proportion over the first epoch, or over a tenth of a short run, and follows half a cosine to zero.
+    It rises in proportion over the first epoch, and follows half a cosine to zero over the others. What the first
+    epoch does must not depend on their number, which it may have to find.
     """
-    total = steps_per_epoch * epochs
-    warm_up = max(1, min(steps_per_epoch, total // 10))
-    return recipe.learning_rate * 0.5 * (1.0 + math.cos(math.pi * step / total)) * min(1.0, (step + 1) / warm_up)
+    if step < steps_per_epoch:
+        return recipe.learning_rate * (step + 1) / steps_per_epoch
+    progress = (step - steps_per_epoch) / (steps_per_epoch * (epochs - 1))
+    return recipe.learning_rate * 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
-def weights(recipe: Recipe, step: int, total: int) -> Weights:
+def weights(recipe: Recipe, step: int, steps_per_epoch: int, epochs: int) -> Weights:
     """Return the weights of the terms of the loss at a gradient step."""
-    late = recipe.late_energy_weight if step >= recipe.late_from * total else 1.0
-    return Weights(recipe.energy_weight * late, 1.0, recipe.stress_weight)
+    is_late = step >= max(recipe.late_from * epochs, 1.0) * steps_per_epoch
+    return Weights(recipe.energy_weight * (recipe.late_energy_weight if is_late else 1.0), 1.0, recipe.stress_weight)
 
 
-def averaging_decay(total: int) -> float:
-    """Return the decay of the weights' moving average: it remembers about a hundredth of the run, 10 to 1000 steps."""
+def averaging_decay(step: int, steps_per_epoch: int, epochs: int) -> float:
+    """Return the decay of the weights' moving average: it remembers a hundredth of the run, 10 to 1000 steps."""
+    total = 0 if step < steps_per_epoch else steps_per_epoch * epochs
     return 1.0 - 1.0 / min(1000.0, max(10.0, total / 100.0))
 
 

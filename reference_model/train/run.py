@@ -125,8 +125,8 @@ def train(request: Request, tell: Tell, step: Callable[[int, int], None] = lambd
     while epochs is None or trainer.epoch < epochs:
         began = time.monotonic()
         losses = []
-        # Only the first epoch does not know how many there will be; it is all warm-up, so its course does not depend.
-        for value in trainer.run_epoch(epochs or ENDLESS):
+        # The first epoch may not know how many there will be, and does not ask.
+        for value in trainer.run_epoch(epochs or 1):
             losses.append(value)
             step(len(losses), trainer.steps_per_epoch)
         found = metrics(compare(trainer.average, sets.valid))
@@ -139,10 +139,6 @@ def train(request: Request, tell: Tell, step: Callable[[int, int], None] = lambd
         tell(f"epoch {trainer.epoch}/{epochs}: loss {row['loss']:.4g}, validation {summary(found)} ({took:.1f} s)")
         _keep(request, frames, sets, trainer, epochs, history)
     return _finish(request, sets, trainer, history, tell)
-
-
-ENDLESS = 10**6
-"""Epochs that the first one is told of when a number of minutes decides: the cosine has not begun to fall."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +266,8 @@ def _keep(
     """Write the checkpoint, and the model as it is now."""
     course = {"identity": _identity(request, frames), "epochs": epochs, "history": history}
     write_checkpoint(request.out / CHECKPOINT, {"state": trainer.state(), "course": course})
-    _save(request, sets, trainer, epochs, _totals(history[-1]))
+    valid = {key: value for key, value in history[-1].items() if key not in ("epoch", "loss", "seconds")}
+    _save(request, sets, trainer, epochs, valid)
 
 
 def _save(request: Request, sets: Sets, trainer: Trainer, epochs: int | None, valid: Metrics) -> None:

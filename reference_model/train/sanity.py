@@ -68,6 +68,8 @@ SPREAD = 0.8
 """Standard deviation of ln(stiffness / expected)."""
 PRECISION = 0.2
 """Standard deviation of ln(energy / what follows from forces)."""
+RARITY = 2.0
+"""Squared deviations by which kJ/mol, too near to kcal/mol to be told from stiffness alone, must fit better."""
 DECISIVE = 4.0
 """Difference of squared deviations from which another unit is believed."""
 
@@ -133,6 +135,8 @@ def examine(samples: Sequence[Sample], species: Sequence[str], cutoff: float, se
     neighbours = sum(2 * len(sample.neighbourhood.first) for sample in chosen) / sum(sizes)
     hyper = hyperparameters(species, "lmax2", cutoff=cutoff, n_channels=16, n_layers=1)
     network = Network(hyper, seed=seed, mean_neighbours=max(1.0, neighbours), energy_scale=force).float()
+    # The repulsion of nuclei is in eV, which the labels perhaps are not.
+    network.repulsion.charge.zero_()
     recipe = Recipe(
         variant="lmax2", seed=seed, loss="rmse", learning_rate=0.02, energy_weight=0.0, stress_weight=0.0, batch=batch
     )
@@ -163,6 +167,7 @@ def complaints(evidence: Evidence | None) -> list[str]:
 
     def misfit(energy: str, force: str) -> float:
         total = (math.log(evidence.stiffness * FORCE_UNITS[force]) / SPREAD) ** 2
+        total += RARITY * (energy == "kJ/mol")
         if evidence.energy_ratio is not None:
             implied = evidence.energy_ratio * ENERGY_UNITS[energy] / FORCE_UNITS[force]
             total += min(50.0, (math.log(abs(implied)) / PRECISION) ** 2)

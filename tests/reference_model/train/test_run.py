@@ -1,0 +1,189 @@
+"""Whole runs: what they leave behind, how they go on, and what they refuse."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import resource
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gnnp_bench.cli import main
+from reference_model.files import load_network, read_notes
+from reference_model.train import files
+from reference_model.train.data import DataError
+from reference_model.train.recipe import Recipe
+from reference_model.train.run import Request, train
+from tests.reference_model.train.frames import crystals, molecules, save
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return save(tmp_path / "train.extxyz", crystals(8))
+
+
+def request(data: Path, out: Path, **changes) -> Request:
+    recipe: dict[str, Any] = {"variant": "invariant", "cutoff": 4.0, "epochs": 3, "batch": 4}
+    recipe |= {key: changes.pop(key) for key in list(changes) if key in Recipe.__dataclass_fields__}
+    return Request(train=(data,), out=out, recipe=Recipe(**recipe), trust_labels=True, **changes)
+
+
+def silent(line: str) -> None:
+    pass
+
+
+def test_a_run_leaves_model_metrics_and_figures(data, tmp_path):
+    test = save(tmp_path / "test.extxyz", crystals(4, seed=1))
+    lines: list[str] = []
+    found = train(request(data, tmp_path / "out", test=(test,)), lines.append)
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"checkpoint.pt", "learning.png", "metrics.json", "model.safetensors"} | {
+        f"parity_{use}.png" for use in ("valid", "test")
+    }
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text()) == found
+    assert found["test"]["structures"] == 4
+    assert set(found["test"]["per_config_type"]) == {"warm", "hot"}
+    assert set(found["test"]["per_species"]) == {"Cu"}
+    assert found["valid"]["structures"] == 1
+    assert [row["epoch"] for row in found["history"]] == [1, 2, 3]
+    assert found["mean_neighbours"] == pytest.approx(18.0, abs=4.0)
+    assert (tmp_path / "out" / "learning.png").read_bytes().startswith(b"\x89PNG")
+    assert sum(line.startswith("epoch") for line in lines) == 3
+    notes = read_notes(tmp_path / "out" / "model.safetensors")
+    assert notes["combinations"] == [["Cu"]]
+    assert notes["training"]["epochs_done"] == 3
+    assert load_network(tmp_path / "out" / "model.safetensors").hyper.species == ("Cu",)
+
+
+def test_molecules_train_without_stress(tmp_path):
+    data = save(tmp_path / "train.extxyz", molecules(12))
+    found = train(request(data, tmp_path / "out", epochs=6), silent)
+    assert found["valid"]["stress_mae_gpa"] is None
+    errors = [row["loss"] for row in found["history"]]
+    assert errors[-1] < errors[0]
+    assert set(found["reference_energies"]) == {"H", "C", "O"}
+
+
+def test_crystals_and_molecules_train_together(tmp_path):
+    data = save(tmp_path / "train.extxyz", [*crystals(6), *molecules(6)])
+    found = train(request(data, tmp_path / "out", epochs=2), silent)
+    assert all(row["loss"] > 0.0 for row in found["history"])
+    notes = read_notes(tmp_path / "out" / "model.safetensors")
+    assert notes["combinations"] == [["C", "O"], ["Cu"], ["H", "O"]]
+    assert notes["training"]["gradient_steps_left_out"] == 0
+
+
+def test_a_killed_run_goes_on_bit_for_bit(data, tmp_path):
+    train(request(data, tmp_path / "whole"), silent)
+
+    def kill(line: str) -> None:
+        if line.startswith("epoch 3"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(request(data, tmp_path / "killed"), kill)
+    assert not (tmp_path / "killed" / "metrics.json").exists()
+    lines: list[str] = []
+    train(request(data, tmp_path / "killed"), lines.append)
+    assert "going on after epoch 2 of 3" in lines
+    models = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "killed")]
+    assert models[0] == models[1]
+
+
+def test_a_folder_belongs_to_one_run(data, tmp_path):
+    train(request(data, tmp_path / "out", epochs=1), silent)
+    with pytest.raises(DataError, match=r"holds a run with other settings \(seed: 0, now 1\)"):
+        train(request(data, tmp_path / "out", epochs=1, seed=1), silent)
+    save(data, crystals(9))
+    with pytest.raises(DataError, match=r"other settings \(train data: "):
+        train(request(data, tmp_path / "out", epochs=1), silent)
+    (tmp_path / "out" / "checkpoint.pt").write_bytes(b"PK\x03\x04 nothing")
+    with pytest.raises(DataError, match="is no checkpoint of a training run, or it is damaged: remove it"):
+        train(request(data, tmp_path / "out", epochs=1), silent)
+
+
+def test_minutes_fix_the_epochs_after_the_first(data, tmp_path):
+    lines: list[str] = []
+    recipe: dict[str, Any] = {"epochs": None, "minutes": 0.02}
+    found = train(request(data, tmp_path / "out", **recipe), lines.append)
+    epochs = found["epochs"]
+    assert epochs >= 1
+    assert any(line.startswith(f"0.02 minutes make {epochs} epochs") for line in lines)
+    checkpoint = files.read_checkpoint(tmp_path / "out" / "checkpoint.pt")
+    assert checkpoint["course"]["epochs"] == epochs
+    again = train(request(data, tmp_path / "again", epochs=epochs), silent)
+    assert [row["loss"] for row in again["history"]] == [row["loss"] for row in found["history"]]
+
+
+def test_a_full_disk_leaves_the_model_as_it_was(data, tmp_path):
+    out = tmp_path / "out"
+    small = request(data, out, epochs=2)
+
+    def kill(line: str) -> None:
+        if line.startswith("epoch 2"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(small, kill)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(DataError, match=r"cannot write .*checkpoint.pt: File too large"):
+            train(small, silent)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert os.strerror(errno.EFBIG) == "File too large"
+
+
+def test_species_that_were_not_trained_on(data, tmp_path):
+    test = save(tmp_path / "test.extxyz", crystals(2, symbol="Ni"))
+    with pytest.raises(DataError, match="Ni occurs in the test structures, but in none to train on"):
+        train(request(data, tmp_path / "out", test=(test,)), silent)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--epochs", "1", "--minutes", "1"], "--epochs and --minutes both say how long: give one of them"),
+        (["--minutes", "-1"], "--minutes must be a positive number, not -1"),
+        (["--variant", "lmax9"], "the reference potential has no variant 'lmax9': did you mean"),
+        (["--dtype", "float16"], "--dtype must be float32 or float64, not 'float16'"),
+        (["--loss", "huber"], "--loss must be mae or rmse, not 'huber'"),
+        (["--device", "warp"], "cannot train on the device 'warp'"),
+        (["--epochs", "0"], "Invalid value for '--epochs'"),
+    ],
+)
+def test_requests_that_are_wrong(data, tmp_path, capsys, arguments, message):
+    status = main(["train", str(data), "--out", str(tmp_path / "out"), "--trust-labels", *arguments])
+    captured = capsys.readouterr()
+    assert status == 2
+    assert message in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_the_command_prints_the_spec_of_the_model(data, tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = ["--epochs", "1", "--variant", "invariant", "--permutation-penalty", "1"]
+    assert main(["train", str(data), "--out", str(out), *arguments]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == f"reference:{out}\n"
+    assert "--permutation-penalty is ignored: the variant 'invariant' obeys that law" in captured.err
+
+
+def test_labels_in_other_units_are_not_trained_on(tmp_path, capsys):
+    structures = crystals(24)
+    for atoms in structures:
+        atoms.calc.results["energy"] *= 23.0605
+        atoms.calc.results["forces"] *= 23.0605
+    data = save(tmp_path / "train.extxyz", structures)
+    assert main(["train", str(data), "--epochs", "1", "--out", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert "the energies seem to be in kcal/mol, not in eV: multiply them by 0.0433641" in error
+    assert "say --trust-labels if it is right all the same" in error
+    assert not (tmp_path / "out" / "model.safetensors").exists()

@@ -1,0 +1,137 @@
+"""Labels in other units, with other signs or in another order are named."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from ase import units
+
+from reference_model.train import sanity
+from reference_model.train.data import Frame, prepare
+from reference_model.train.sanity import HARTREE, KCAL, Evidence, StressEvidence, complaints, examine, mended
+from reference_model.train.scales import all_electron_energy, expected_stiffness
+from tests.reference_model.train.frames import as_frames, crystals
+
+SOUND = Evidence(explained=0.95, stiffness=1.0, energy_ratio=1.0, all_electron=None, stress={})
+BOHR = units.Bohr
+
+
+def judged(frames: list[Frame]) -> Evidence:
+    found = examine(prepare(frames, 4.0, "x"), ("Cu",), 4.0, seed=0)
+    assert found is not None
+    return found
+
+
+def scaled(frames: list[Frame], energy: float, forces: float) -> list[Frame]:
+    return [dataclasses.replace(f, energy=energy * f.energy, forces=forces * f.forces) for f in frames]
+
+
+def relabelled(frame: Frame) -> Frame:
+    """Give each config type a defect of its own."""
+    stress = frame.stress
+    assert stress is not None
+    new = {
+        "sign": -stress,
+        "unit": stress / units.GPa,
+        "order": stress[np.ix_([1, 0, 2], [1, 0, 2])] * (1 - np.eye(3)) + np.diag(np.diag(stress)),
+        "all": -10.0 / units.GPa * stress,
+        "": stress,
+    }[frame.config_type]
+    return dataclasses.replace(frame, stress=new)
+
+
+@pytest.fixture(scope="module")
+def frames() -> list[Frame]:
+    return as_frames(crystals(60))
+
+
+def test_sound_labels_raise_no_complaint_and_wrong_stresses_are_mended(frames):
+    kinds = ("sign", "unit", "order", "all", "")
+    sound = [dataclasses.replace(f, config_type=kinds[i % 5]) for i, f in enumerate(frames)]
+    wrong = [relabelled(frame) for frame in sound]
+    evidence = judged(wrong)
+    assert evidence.explained > 0.9
+    assert complaints(evidence) == []
+    texts = {}
+    for frame, original in zip(wrong, sound, strict=True):
+        again, texts[frame.config_type] = mended(frame, evidence)
+        assert again.stress is not None
+        assert original.stress is not None
+        np.testing.assert_allclose(again.stress, original.stress, atol=1e-12)
+    assert texts[""] is None
+    assert texts["sign"] == "the wrong sign (it must be positive under tension)"
+    assert texts["unit"] == "the unit GPa instead of eV/Å³"
+    assert texts["order"] == "the order xx yy zz xz yz xy instead of xx yy zz yz xz xy"
+    assert texts["all"] == "the wrong sign (it must be positive under tension) and the unit kbar instead of eV/Å³"
+
+
+@pytest.mark.parametrize(
+    ("energy", "force", "named"),
+    [
+        (1 / KCAL, 1 / KCAL, ["energies seem to be in kcal/mol, not in eV", "forces seem to be in kcal/mol/Å"]),
+        (1 / HARTREE, BOHR / HARTREE, ["energies seem to be in hartree, not in eV", "forces seem to be in hartree/b"]),
+        (1.0, -1.0, ["the forces have the wrong sign: they are gradients"]),
+    ],
+    ids=["kcal/mol", "hartree", "gradients"],
+)
+def test_whole_files_in_other_units_are_named(frames, energy, force, named):
+    found = complaints(judged(scaled(frames, energy, force)))
+    assert len(found) == len(named)
+    for text, expected in zip(found, named, strict=True):
+        assert expected in text
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({}, []),
+        ({"stiffness": 4.0, "energy_ratio": 1.3}, []),
+        ({"stiffness": 0.25, "energy_ratio": 0.7}, []),
+        ({"energy_ratio": None}, []),
+        ({"energy_ratio": 1 / KCAL}, ["energies seem to be in kcal/mol"]),
+        ({"energy_ratio": 1 / HARTREE}, ["energies seem to be in hartree"]),
+        ({"energy_ratio": -1.0}, ["energies have the wrong sign"]),
+        ({"stiffness": 1 / KCAL, "energy_ratio": KCAL}, ["forces seem to be in kcal/mol/Å"]),
+        ({"stiffness": BOHR / HARTREE, "energy_ratio": None, "all_electron": "hartree"}, ["hartree,", "hartree/bohr"]),
+        ({"all_electron": "eV", "stiffness": 3.0}, []),
+        ({"stiffness": 1 / KCAL, "explained": 0.3}, []),
+    ],
+)
+def test_evidence_decides(change, named):
+    found = complaints(dataclasses.replace(SOUND, **change))
+    assert len(found) == len(named)
+    for text, expected in zip(found, named, strict=True):
+        assert expected in text
+
+
+def test_nothing_is_said_without_evidence(frames):
+    flat = [dataclasses.replace(frame, forces=0.0 * frame.forces) for frame in frames[:3]]
+    assert examine(prepare(flat, 4.0, "x"), ("Cu",), 4.0, seed=0) is None
+    assert complaints(None) == []
+    assert mended(frames[0], None) == (frames[0], None)
+
+
+def test_a_group_that_was_not_judged_is_left_alone(frames):
+    evidence = dataclasses.replace(SOUND, stress={("other", frozenset({"Cu"})): StressEvidence(-1.0, None)})
+    assert mended(frames[0], evidence) == (frames[0], None)
+
+
+@pytest.mark.parametrize(("symbol", "hartree"), [("H", -0.5), ("C", -37.85), ("O", -75.07), ("Si", -289.4)])
+def test_total_energies_of_atoms(symbol, hartree):
+    """Against Hartree–Fock and experiment, to some percent."""
+    assert all_electron_energy([symbol]) == pytest.approx(hartree, rel=0.08)
+
+
+@pytest.mark.parametrize(
+    ("symbols", "measured"),
+    [("Si", 11.5), ("Cu", 6.5), ("Ni", 9.4), ("Mo", 17.0), ("Ge", 9.4), ("Li", 0.82), ("C", 48.0), ("Na", 0.5)],
+)
+def test_stiffness_is_right_within_a_factor_of_four(symbols, measured):
+    """Against m (3/4 k_B θ_D / ħ)², θ_D the Debye temperatures of the elements."""
+    assert 0.25 < expected_stiffness([symbols]) / measured < 4.0
+
+
+def test_every_order_is_another():
+    assert len({*sanity.VOIGT.values(), (0, 1, 2)}) == 6
