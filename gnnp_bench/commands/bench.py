@@ -36,6 +36,9 @@ def bench(
     max_seconds: Annotated[
         float, typer.Option(metavar="S", help="For each potential, loading apart; larger sizes are left out.")
     ] = 60.0,
+    seconds: Annotated[
+        float | None, typer.Option(metavar="S", help="For each timing, twice; by default S of --max-seconds / 60.")
+    ] = None,
     max_memory: Annotated[
         float | None, typer.Option(metavar="GB", help="For each process; by default four fifths of what is free.")
     ] = None,
@@ -71,6 +74,7 @@ def bench(
         species=parse_species(species),
         cell=None if structure is None else read_structure(structure),
         max_seconds=_positive("--max-seconds", max_seconds),
+        seconds=None if seconds is None else _positive("--seconds", seconds),
         max_gigabytes=_free_gigabytes() if max_memory is None else _positive("--max-memory", max_memory),
         timestep_fs=_positive("--timestep", timestep),
     )

@@ -51,6 +51,8 @@ class Plan:
         As for `adapters.registry.load`.
     max_seconds : float
         For each potential, loading apart.
+    seconds : float or None
+        For each task at each size in each round; by default a sixtieth of `max_seconds`, and 1 at most.
     max_gigabytes : float
         Of memory, for each process.
     timestep_fs : float
@@ -60,8 +62,14 @@ class Plan:
     cell: Atoms | None = None
     species: tuple[str, ...] | None = None
     max_seconds: float = 60.0
+    seconds: float | None = None
     max_gigabytes: float = 8.0
     timestep_fs: float = 1.0
+
+    @property
+    def slice_seconds(self) -> float:
+        """For each task at each size in each round."""
+        return min(LONGEST_SLICE, SLICE * self.max_seconds) if self.seconds is None else self.seconds
 
 
 @dataclass(slots=True)
@@ -246,7 +254,7 @@ class _Asking:
             n_structures=n_structures,
             periodic=self.periodic,
             task=task,
-            seconds=min(LONGEST_SLICE, SLICE * self.plan.max_seconds, max(left, 1e-3)),
+            seconds=min(self.plan.slice_seconds, max(left, 1e-3)),
             warm_up=warm_up and not known,
             timestep_fs=self.plan.timestep_fs,
         )

@@ -23,7 +23,18 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_table_json_and_figure(capsys, workplace):
     ase.io.write("nickel.vasp", bulk("Ni", cubic=True))
-    arguments = ["bench", SPEC, "--structure", "nickel.vasp", "--sizes", "4,8", "--max-seconds", "6"]
+    arguments = [
+        "bench",
+        SPEC,
+        "--structure",
+        "nickel.vasp",
+        "--sizes",
+        "4,8",
+        "--max-seconds",
+        "600",
+        "--seconds",
+        "0.02",
+    ]
     arguments += ["--error", f"{SPEC}=20", "--json", "b.json", "--plot", "b.png"]
     assert main(arguments) == 0
     out, err = capsys.readouterr()
@@ -54,7 +65,7 @@ def test_a_potential_that_fails_at_every_size_is_status_3(capsys, workplace):
         "    def evaluate(self, structures, properties):\n"
         "        raise RuntimeError('no such luck')\n"
     )
-    assert main(["bench", "failing:Failing", "--sizes", "2", "--max-seconds", "1"]) == 3
+    assert main(["bench", "failing:Failing", "--sizes", "2", "--seconds", "0.02"]) == 3
     assert "RuntimeError: no such luck" in capsys.readouterr().out
 
 
@@ -70,6 +81,7 @@ def test_a_potential_that_fails_at_every_size_is_status_3(capsys, workplace):
         (["x", "--sizes", "2000000"], "--sizes must be numbers"),
         (["x", "--max-seconds", "0"], "--max-seconds must be a positive number, not 0"),
         (["x", "--max-memory", "-1"], "--max-memory must be a positive number, not -1"),
+        (["x", "--seconds", "0"], "--seconds must be a positive number, not 0"),
         (["x", "--timestep", "nan"], "--timestep must be a positive number, not nan"),
         (["x", "--species", "Qq"], "'Qq' is no chemical symbol"),
         (["x", "--error", "x"], "--error must read SPEC=X"),
