@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from gnnp_bench.certificate.provenance import THREAD_VARIABLES
 from gnnp_bench.perf import gate_worker
@@ -50,12 +50,22 @@ class Order:
     accepted: tuple[str, ...] = ()
 
 
+Reported: TypeAlias = dict[str, list[dict[str, Any]]]
+"""By benchmark, what one process after another said about it."""
+
+
 @dataclass(slots=True)
 class _Record:
     """What processes of both revisions reported, by benchmark, in their order."""
 
-    base: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    head: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    base: Reported = field(default_factory=dict)
+    head: Reported = field(default_factory=dict)
+
+    def add(self, base: Reported, head: Reported) -> None:
+        """Append what a quartet reported."""
+        for into, reported in ((self.base, base), (self.head, head)):
+            for name, values in reported.items():
+                into.setdefault(name, []).extend(values)
 
     def runs(self, name: str) -> Runs:
         return Runs(tuple(self.base[name]), tuple(self.head[name]))
@@ -87,14 +97,14 @@ def gate(base: Revision, head: Revision, order: Order, tell: Callable[[str], Non
     """
     begin = time.monotonic()
     first = _Record()
-    _quartet(base, head, order, order.names, first)
+    first.add(*run_quartet(base, head, order, order.names))
     lasted = time.monotonic() - begin
     wanted = order.quartets or max(
         FEWEST_QUARTETS, min(MOST_QUARTETS, int(SHARE_OF_FIRST * 60.0 * order.minutes / lasted))
     )
     tell(f"{wanted} times A B B A, {lasted:.0f} s each ...")
     for number in range(1, wanted):
-        _quartet(base, head, order, order.names, first)
+        first.add(*run_quartet(base, head, order, order.names))
         if number % 5 == 0:
             tell(f"{number + 1} of {wanted} done")
     found = judged({name: first.runs(name) for name in order.names}, order.accepted)
@@ -103,18 +113,25 @@ def gate(base: Revision, head: Revision, order: Order, tell: Callable[[str], Non
         tell(f"once more, because they look worse: {', '.join(suspects)} ...")
         second = _Record()
         for _ in range(wanted):
-            _quartet(base, head, order, suspects, second)
+            second.add(*run_quartet(base, head, order, suspects))
         again = {one.name: one for one in judged({name: second.runs(name) for name in suspects})}
         found = [one.confirmed(again.get(one.name)) for one in found]
     return found
 
 
-def _quartet(base: Revision, head: Revision, order: Order, names: Sequence[str], record: _Record) -> None:
-    """Run four processes, A B B A, one after the other."""
-    for revision in (base, head, head, base):
-        into = record.base if revision is base else record.head
-        for value in _process(revision, order.harness, order.seconds, names):
-            into.setdefault(value["name"], []).append(value)
+def run_quartet(base: Revision, head: Revision, order: Order, names: Sequence[str]) -> tuple[Reported, Reported]:
+    """Run four fresh processes, A B B A, one after the other; return what those of each revision reported.
+
+    Raises
+    ------
+    CannotMeasure
+        A process could not run the harness at all.
+    """
+    reported: tuple[Reported, Reported] = ({}, {})
+    for side in (0, 1, 1, 0):
+        for value in _process((base, head)[side], order.harness, order.seconds, names):
+            reported[side].setdefault(value["name"], []).append(value)
+    return reported
 
 
 def _process(revision: Revision, harness: Path, seconds: float, names: Sequence[str]) -> list[dict[str, Any]]:
