@@ -5,8 +5,8 @@
     python -m benchmarks.gate_evidence live [--gates 10] [--file F]        # whole gates, A/A and A/B
 
 `record` appends a quartet of processes of this very revision at a time to a file of JSON lines, so that it may be
-stopped at any moment. `report` draws gates from the quartets of one condition, the second round from other quartets than the
-first, and multiplies the times of one side to plant a change.
+stopped at any moment. `report` draws gates from the quartets of one condition, the second round from other quartets
+than the first, and multiplies the times of one side to plant a change.
 """
 
 from __future__ import annotations

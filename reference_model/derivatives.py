@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
+from reference_model.chunks import energies_and_gradient
 from reference_model.graph import Graph
 from reference_model.model import Network
 
@@ -49,14 +50,18 @@ def predict(
     training : bool
         Keep what is needed to differentiate the outputs with respect to the network's parameters.
     chunk : int, optional
-        Atoms at a time; see `Network.forward`.
+        Evaluate a larger batch that many atoms at a time; see `chunks`. Not in training.
     direct : float, optional
         For a network with direct heads: weight ε of what they say in −∇E + ε F. None takes the heads alone.
     """
-    vectors = graph.vectors.detach().requires_grad_()
+    vectors = graph.vectors.detach()
     with torch.enable_grad():
-        atomic = network(dataclasses.replace(graph, vectors=vectors), chunk=chunk)
-        (gradient,) = torch.autograd.grad(atomic.energies.sum(), vectors, create_graph=training)
+        if chunk is None or len(graph.species) <= chunk:
+            vectors.requires_grad_()
+            atomic = network(dataclasses.replace(graph, vectors=vectors))
+            (gradient,) = torch.autograd.grad(atomic.energies.sum(), vectors, create_graph=training)
+        else:
+            atomic, gradient = energies_and_gradient(network, dataclasses.replace(graph, vectors=vectors), chunk)
         forces, virials = forces_and_virials(vectors, gradient, graph.reverse)
         if atomic.forces is not None and atomic.virials is not None:
             share = 0.0 if direct is None else 1.0

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.functional import silu
 
-from reference_model.angular import coupling, degree_slice
+from reference_model.angular import coupling
 from reference_model.layer import Features, Vectors
 from reference_model.products import Couple
 from reference_model.readout import drawn
@@ -41,7 +41,7 @@ class DirectHead(nn.Module):
         active = silu(features.scalars)
         gate = 1.0 + active
         forces = (self.vectors(features.density) * (gate * self.force)).sum(-1).T
-        quadrupoles = features.density[degree_slice(2)] + self.couple(features.density)
+        quadrupoles = features.density[2] + self.couple(features.density)
         shear = torch.einsum("mn,mab->nab", (quadrupoles * (gate * self.shear)).sum(-1), self.to_matrix)
         identity = torch.eye(3, dtype=gate.dtype, device=gate.device)
         return forces, shear + (active @ self.pressure)[:, None, None] * identity

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -22,12 +23,12 @@ class Features(NamedTuple):
     ----------
     scalars : (N, K) tensor
         Invariant, latent features.
-    density : (S, N, K) tensor
-        What is seen of the neighbours, S = (l_max + 1)² components.
+    density : tuple of (2l + 1, N, K) tensors
+        What is seen of the neighbours, one tensor for each degree l.
     """
 
     scalars: torch.Tensor
-    density: torch.Tensor
+    density: tuple[torch.Tensor, ...]
 
 
 class Layer(nn.Module):
@@ -86,10 +87,12 @@ class Layer(nn.Module):
             Scalars of the layer before.
         """
         moments = aggregate(basis, sources)
-        scalar_moments = moments[..., : self.n_sources].flatten(2).transpose(0, 1)
-        density = torch.bmm(scalar_moments, self.mixing[self.degree])
+        of_scalars, of_vectors = torch.split(moments, [self.n_sources, 3 * self.n_vectors], dim=-1)
+        mixed = torch.bmm(of_scalars.flatten(2).transpose(0, 1), self.mixing[self.degree])
         if self.n_vectors:
-            density = density + self.vector_coupling(moments[..., self.n_sources :])
+            mixed = mixed + self.vector_coupling(of_vectors)
+        # Split once: the derivative of a split is one concatenation, that of slices a sum of tensors of zeros.
+        density = torch.split(mixed, [2 * degree + 1 for degree in range(len(self.mixing))])
         found = self.invariants(density).transpose(0, 1).flatten(1)
         if hasattr(self, "gain"):
             found = found * self.gain[species]
@@ -143,9 +146,9 @@ class Vectors(nn.Module):
         self.couplings = nn.ModuleList(Couple(degree, degree + 1, 1) for degree in range(hyper.l_max))
         self.mixing = drawn(generator, 1 + hyper.l_max, hyper.n_channels, n_out, fan_in=2 * hyper.n_channels)
 
-    def forward(self, density: torch.Tensor) -> torch.Tensor:
-        """Return (3, N, n_out) vectors of an (S, N, K) density."""
-        vectors = density[degree_slice(1)] @ self.mixing[0]
+    def forward(self, density: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Return (3, N, n_out) vectors of a density."""
+        vectors = density[1] @ self.mixing[0]
         for couple, weights in zip(self.couplings, self.mixing[1:], strict=True):
             vectors = vectors + couple(density) @ weights
         return vectors

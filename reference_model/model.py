@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
-from torch.utils.checkpoint import checkpoint
 
 from reference_model.aggregation import EdgeBasis
 from reference_model.angular import Harmonics
 from reference_model.direct import DirectHead
 from reference_model.graph import Graph
-from reference_model.layer import Features, Layer, Messages
+from reference_model.layer import Layer, Messages
 from reference_model.radial import AdaptiveCutoff, bessel, envelope
 from reference_model.readout import Readout, drawn
 from reference_model.repulsion import Repulsion
@@ -36,6 +35,25 @@ class Atomic(NamedTuple):
 
     energies: torch.Tensor
     features: torch.Tensor
+    forces: torch.Tensor | None = None
+    virials: torch.Tensor | None = None
+
+
+class Round(NamedTuple):
+    """What N atoms know after one layer.
+
+    Attributes
+    ----------
+    scalars : (N, K) tensor
+    energies : (N,) tensor of float64, eV
+        What this layer adds.
+    messages : (N, q) tensor, or None after the last layer
+    forces, virials : as in `Atomic`
+    """
+
+    scalars: torch.Tensor
+    energies: torch.Tensor
+    messages: torch.Tensor | None = None
     forces: torch.Tensor | None = None
     virials: torch.Tensor | None = None
 
@@ -112,59 +130,56 @@ class Network(nn.Module):
             setattr(self, name, getattr(self, name).to(torch.float64))
         return self
 
-    def forward(self, graph: Graph, *, chunk: int | None = None) -> Atomic:
-        """Return what the network says about each atom of a batch.
+    def forward(self, graph: Graph) -> Atomic:
+        """Return what the network says about each atom of a batch; `graph.vectors` in the dtype of the parameters."""
+        energies = self.pair_energies(graph.vectors, graph.species, self.partners(graph), graph.n_close)
+        if not self.hyper.n_layers:
+            return Atomic(energies, graph.vectors.new_zeros(len(energies), 0))
+        basis, sources = self.basis(graph.vectors), self.sent(None, graph)
+        rounds: list[Round] = []
+        for t in range(self.hyper.n_layers):
+            if rounds:
+                sources = self.sent(rounds[-1].messages, graph)
+            rounds.append(self.round(t, basis, sources, graph.species, rounds[-1].scalars if rounds else None))
+            energies = energies + rounds[-1].energies
+        latent = torch.cat([one.scalars for one in rounds], dim=1)
+        return Atomic(energies, latent, rounds[-1].forces, rounds[-1].virials)
+
+    def round(
+        self, t: int, basis: EdgeBasis, sources: torch.Tensor, species: torch.Tensor, before: torch.Tensor | None
+    ) -> Round:
+        """Return what N atoms know after layer t.
 
         Parameters
         ----------
-        graph : Graph
-            `vectors` in the dtype of the parameters.
-        chunk : int, optional
-            Evaluate that many atoms at a time and, where derivatives follow, once more for them: memory for edges then
-            does not grow with the batch. Energies and derivatives are the same.
+        t : int
+        basis : EdgeBasis
+        sources : (N, M, q) tensor
+            What every neighbour has sent.
+        species : (N,) tensor of int64
+        before : (N, K) tensor or None
+            Scalars after the layer before.
         """
-        species, n_atoms = graph.species, len(graph.species)
-        pieces = [slice(0, n_atoms)] if chunk is None else [slice(a, a + chunk) for a in range(0, n_atoms, chunk)]
-        run = _plain if chunk is None or n_atoms <= chunk else _recomputed
-        energies = self._pair_energies(graph).double() + self.reference_energies[species]
-        if not self.hyper.n_layers:
-            return Atomic(energies, energies.new_zeros(n_atoms, 0).to(graph.vectors))
-        layers = self._pass_messages(graph, pieces, run)
-        for readout, features in zip(self.readouts, layers, strict=True):
-            energies = energies + self.energy_scale * readout(features.scalars, species).double()
-        latent = torch.cat([features.scalars for features in layers], dim=1)
+        features = self.layers[t](basis, sources, species, before)
+        energies = self.energy_scale * self.readouts[t](features.scalars, species).double()
+        if t + 1 < self.hyper.n_layers:
+            return Round(features.scalars, energies, self.messages[t](features))
         if not self.hyper.direct:
-            return Atomic(energies, latent)
-        forces, virials = self.direct(layers[-1])
-        return Atomic(energies, latent, self.energy_scale * forces.double(), self.energy_scale * virials.double())
+            return Round(features.scalars, energies)
+        forces, virials = (self.energy_scale * found.double() for found in self.direct(features))
+        return Round(features.scalars, energies, None, forces, virials)
 
-    def _pass_messages(self, graph: Graph, pieces: list[slice], run: Callable[..., Any]) -> list[Features]:
-        """Return the features of every layer."""
-        # Where a piece is evaluated twice anyway, its edges are not kept from one layer to the next.
-        bases: list[EdgeBasis | None] = [None] * len(pieces) if run is _recomputed else [self._basis(graph.vectors)]
-        sources = self.embedding[graph.species][graph.neighbours]
-        found: list[Features] = []
-        for t, layer in enumerate(self.layers):
-            if found:
-                sources = gather(self.messages[t - 1](found[-1]), graph.neighbours, graph.reverse)
-            if self.hyper.ordered:
-                sources = sources * (1.0 + self.order_gain * _order(graph.neighbours).to(sources))
-            parts = [
-                run(
-                    self._layer,
-                    layer,
-                    graph.vectors[:, piece],
-                    basis,
-                    sources[piece],
-                    graph.species[piece],
-                    found[-1].scalars[piece] if found else None,
-                )
-                for piece, basis in zip(pieces, bases, strict=True)
-            ]
-            found.append(_joined(parts))
-        return found
+    def sent(self, messages: torch.Tensor | None, graph: Graph) -> torch.Tensor:
+        """Return (N, M, q): what every neighbour has sent, of the (N, q) messages of all atoms or, first, of none."""
+        if messages is None:
+            sources = self.embedding[graph.species][graph.neighbours]
+        else:
+            sources = gather(messages, graph.neighbours, graph.reverse)
+        if self.hyper.ordered:
+            sources = sources * (1.0 + self.order_gain * _order(graph.neighbours).to(sources))
+        return sources
 
-    def _basis(self, vectors: torch.Tensor) -> EdgeBasis:
+    def basis(self, vectors: torch.Tensor) -> EdgeBasis:
         """Return what the edges of N atoms contribute, of their (3, N, M) vectors."""
         hyper = self.hyper
         r = _lengths(vectors)
@@ -174,29 +189,40 @@ class Network(nn.Module):
         angular = self.harmonics(vectors / r)
         return EdgeBasis(angular.transpose(0, 1).contiguous(), radial.transpose(0, 1).contiguous())
 
-    def _layer(
-        self,
-        layer: Layer,
-        vectors: torch.Tensor,
-        basis: EdgeBasis | None,
-        sources: torch.Tensor,
-        species: torch.Tensor,
-        before: torch.Tensor | None,
-    ) -> Features:
-        found: Features = layer(self._basis(vectors) if basis is None else basis, sources, species, before)
-        return found
+    def partners(self, graph: Graph) -> torch.Tensor:
+        """Return the species in the slots that `pair_energies` looks at: (N, n_close), or all where pairs are all."""
+        n_slots = graph.n_close if self.hyper.n_layers else graph.neighbours.shape[1]
+        return graph.species[graph.neighbours[:, :n_slots]]
 
-    def _pair_energies(self, graph: Graph) -> torch.Tensor:
-        """Return what depends on pairs alone, for each atom: the repulsion, and all of a network without layers."""
-        hyper, species = self.hyper, graph.species
-        n_slots = graph.neighbours.shape[1] if hyper.n_layers == 0 else graph.n_close
-        r = _lengths(graph.vectors[..., :n_slots])
-        pairs = species[:, None] * len(hyper.species) + species[graph.neighbours[:, :n_slots]]
-        energies: torch.Tensor = self.repulsion(r[:, : graph.n_close], pairs[:, : graph.n_close])
+    def pair_energies(
+        self, vectors: torch.Tensor, species: torch.Tensor, partners: torch.Tensor, n_close: int
+    ) -> torch.Tensor:
+        """Return what depends on atoms alone and on pairs: references, repulsion, all of a network without layers.
+
+        Parameters
+        ----------
+        vectors : (3, N, M) tensor, Å
+        species : (N,) tensor of int64
+        partners : (N, n_slots) tensor of int64
+            Species in the first slots.
+        n_close : int
+            Slots in which nuclei may repel each other.
+
+        Returns
+        -------
+        (N,) tensor of float64, eV
+        """
+        hyper, n_slots = self.hyper, partners.shape[1]
+        energies: torch.Tensor = self.reference_energies[species]
+        if n_slots == 0:
+            return energies
+        r = _lengths(vectors[..., :n_slots])
+        pairs = species[:, None] * len(hyper.species) + partners
+        energies = energies + self.repulsion(r[:, :n_close], pairs[:, :n_close]).double()
         if hyper.n_layers == 0:
             scale = (self.energy_scale * torch.rsqrt(self.mean_neighbours)).to(r)
             radial = bessel(r, hyper.cutoff, hyper.n_radial) * (envelope(r / hyper.cutoff) * scale)
-            energies = energies + torch.einsum("bnm,nmb->n", radial, self.pair.flatten(0, 1)[pairs])
+            energies = energies + torch.einsum("bnm,nmb->n", radial, self.pair.flatten(0, 1)[pairs]).double()
         return energies
 
 
@@ -239,17 +265,3 @@ def _order(neighbours: torch.Tensor) -> torch.Tensor:
     """Return (N, M, 1): +1 where the neighbour's index is the higher, −1 where the lower, 0 for images."""
     rows = torch.arange(len(neighbours), device=neighbours.device)
     return torch.sign(neighbours - rows[:, None])[..., None]
-
-
-def _plain(function: Any, *arguments: Any) -> Any:
-    return function(*arguments)
-
-
-def _recomputed(function: Any, *arguments: Any) -> Any:
-    return checkpoint(function, *arguments, use_reentrant=False)
-
-
-def _joined(parts: list[Features]) -> Features:
-    if len(parts) == 1:
-        return parts[0]
-    return Features(torch.cat([part.scalars for part in parts]), torch.cat([part.density for part in parts], dim=1))

@@ -1,4 +1,4 @@
-"""The reference potential as gnnp_bench certifies it: `reference:untrained[-variant]` and `reference:PATH`."""
+"""The reference potential as gnnp_bench certifies it, trained or not; `create` knows its spec strings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,9 +22,10 @@ from gnnp_bench.potential import (
     Unsupported,
 )
 from reference_model.derivatives import Outputs, predict
-from reference_model.files import digest, load_network
+from reference_model.files import digest, load_network, read_notes
 from reference_model.graph import Neighbourhood, collate, find_neighbours
 from reference_model.model import Network
+from reference_model.shipped import find, shipped
 from reference_model.untrained import SPECIES, untrained
 from reference_model.variants import DEFAULT, VARIANTS, hyperparameters
 
@@ -108,8 +109,11 @@ def from_network(
     dtype: str = "float32",
     device: str = "cpu",
     epsilon: float | None = None,
+    combinations: tuple[frozenset[str], ...] = (),
 ) -> ReferencePotential:
     """Wrap a network, which is converted to the precision and moved to the device.
+
+    `combinations` are the sets of species that it was trained on together, where known.
 
     Raises
     ------
@@ -133,6 +137,7 @@ def from_network(
         name=name,
         capabilities=Capabilities(
             species=hyper.species,
+            combinations=combinations,
             cutoff=hyper.cutoff,
             receptive_field=max(1, hyper.n_layers) * hyper.cutoff,
             dtype="float64" if dtype == "float64" else "float32",
@@ -153,7 +158,7 @@ def from_network(
 
 
 def create(argument: str | None, options: Mapping[str, str], species: tuple[str, ...] | None) -> ReferencePotential:
-    """Build the potential of `reference:untrained[-variant]` or `reference:PATH`.
+    """Build the potential of `reference[:name]`, `reference:PATH` or `reference:untrained[-variant]`.
 
     Options are dtype (float32, float64), device (a name that torch knows), seed (of random weights), and epsilon (the
     share of direct forces that is added to −∇E).
@@ -167,20 +172,18 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
         raise PotentialError(f"reference has no option {strange[0]!r}; choose from {', '.join(OPTIONS)}")
     dtype, device = options.get("dtype", "float32"), options.get("device", "cpu")
     epsilon = _number(options, "epsilon", float) if "epsilon" in options else None
-    if argument is not None and is_path(argument):
+    combinations: tuple[frozenset[str], ...] = ()
+    if (found := find(argument)) is not None:
+        label, path = found
         if "seed" in options:
             raise PotentialError("seed draws random weights: it means nothing beside a file of trained ones")
-        network, name = load_network(argument), f"reference-{Path(argument).stem}"
+        network, name = load_network(path), "reference" if argument is None else f"reference-{label}"
+        combinations = _combinations(read_notes(path), network.hyper.species)
     else:
         variant = _variant(argument)
         seed = int(_number(options, "seed", int)) if "seed" in options else 0
         network, name = untrained(hyperparameters(species or SPECIES, variant), seed), f"reference-untrained-{variant}"
-    return from_network(network, name, dtype=dtype, device=device, epsilon=epsilon)
-
-
-def is_path(argument: str) -> bool:
-    """Return whether the argument of a spec string means a file."""
-    return "/" in argument or argument.endswith(".safetensors") or Path(argument).is_file()
+    return from_network(network, name, dtype=dtype, device=device, epsilon=epsilon, combinations=combinations)
 
 
 def batches(neighbourhoods: Sequence[Neighbourhood]) -> Iterator[list[int]]:
@@ -251,12 +254,20 @@ def _others(device: torch.device) -> tuple[str, ...]:
     return tuple(kind for kind in available if kind != device.type)
 
 
+def _combinations(notes: Mapping[str, Any], species: Sequence[str]) -> tuple[frozenset[str], ...]:
+    """Return the sets of species that a network's notes say it was trained on together; none if they say nothing."""
+    found = notes.get("combinations", [])
+    if not isinstance(found, list) or not all(isinstance(one, list) and set(one) <= set(species) for one in found):
+        raise PotentialError("the notes of the network name combinations of species that it does not have")
+    return tuple(frozenset(one) for one in found)
+
+
 def _variant(argument: str | None) -> str:
     if argument is None or not (argument == "untrained" or argument.startswith("untrained-")):
         shown = "nothing" if argument is None else repr(argument)
         raise PotentialError(
-            f"reference needs reference:untrained, reference:untrained-VARIANT (VARIANT one of {', '.join(VARIANTS)})"
-            f" or the path of a .safetensors file, not {shown}"
+            f"reference needs a trained network ({', '.join(shipped()) or 'none is shipped'}), the path of one, or"
+            f" reference:untrained-VARIANT (VARIANT one of {', '.join(VARIANTS)}), not {shown}"
         )
     return argument.partition("-")[2] or DEFAULT
 

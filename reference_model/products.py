@@ -8,12 +8,13 @@ At l_max 2, five cubic invariants remain of eight, and three of them are product
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
-from reference_model.angular import coupling, degree_slice
+from reference_model.angular import coupling
 
 
 def triples(l_max: int) -> tuple[tuple[int, int, int], ...]:
@@ -47,18 +48,15 @@ class Invariants(nn.Module):
 
     def __init__(self, l_max: int) -> None:
         super().__init__()
-        self.l_max = l_max
         self.targets = [degree for _, _, degree in triples(l_max)]
         self.couplings = nn.ModuleList(Couple(*triple) for triple in triples(l_max))
 
-    def forward(self, density: torch.Tensor) -> torch.Tensor:
-        """Return (n_invariants, ...) of an (S, ...) density A_lm, S = (l_max + 1)²."""
-        first = density[:1]
-        squares = density * density
-        degrees = range(self.l_max + 1)
-        norms = torch.stack([squares[degree_slice(degree)].mean(0) for degree in degrees])
+    def forward(self, density: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Return (n_invariants, ...) of a density A, one (2l + 1, ...) tensor for each degree."""
+        first = density[0]
+        norms = torch.stack([(features * features).mean(0) for features in density])
         cubic = [
-            (couple(density) * density[degree_slice(degree)]).sum(0)[None]
+            (couple(density) * density[degree]).sum(0, keepdim=True)
             for couple, degree in zip(self.couplings, self.targets, strict=True)
         ]
         return torch.cat([first, norms, first * norms, *cubic])
@@ -83,11 +81,12 @@ class Couple(nn.Module):
         else:
             self.register_buffer("table", table.flatten(1), persistent=False)
 
-    def forward(self, density: torch.Tensor) -> torch.Tensor:
-        """Return (2 l₃ + 1, ...) features of an (S, ...) density."""
-        first, second = density[degree_slice(self.l1)].flatten(1), density[degree_slice(self.l2)].flatten(1)
+    def forward(self, density: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Return (2 l₃ + 1, ...) features of a density, one (2l + 1, ...) tensor for each degree."""
+        shape = density[0].shape[1:]
+        first, second = density[self.l1].flatten(1), density[self.l2].flatten(1)
         products = symmetric_square(first) if self.l1 == self.l2 else (first[:, None] * second).flatten(0, 1)
-        return (self.table @ products).reshape(-1, *density.shape[1:])
+        return (self.table @ products).reshape(-1, *shape)
 
 
 def symmetric_square(features: torch.Tensor) -> torch.Tensor:

@@ -65,7 +65,7 @@ def test_a_file_is_a_potential(tmp_path):
         ("reference:untrained?epsilon=0.1", "epsilon mixes direct forces"),
         ("reference:untrained-direct?epsilon=nan", "epsilon must be a number"),
         ("reference:untrained?precision=high", "no option 'precision'"),
-        ("reference:./nowhere.safetensors", "there is no file ./nowhere.safetensors"),
+        ("reference:./nowhere.safetensors", "there is no file nowhere.safetensors"),
         ("reference:./weights.safetensors?seed=1", "seed draws random weights"),
     ],
 )

@@ -1,0 +1,1 @@
+"""Morse pairs as a potential for gnnp-bench: a template of an adapter package."""
