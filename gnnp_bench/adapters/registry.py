@@ -5,7 +5,7 @@ A spec is `name[:argument][?key=value&key=value]` with a name registered under t
 calculator or a `Potential`. A registered name wins over a module of the same name.
 
 An entry point names a `factory(argument: str | None, options: Mapping[str, str], species: tuple[str, ...] | None)`
-that returns a `Potential` and raises `PotentialError` for what the user can mend.
+that returns a `Potential` and raises `PotentialError` for what the user can mend: docs/adapters.md.
 """
 
 from __future__ import annotations
@@ -258,6 +258,11 @@ class _Restricted:
     @property
     def identity(self) -> Identity | None:
         return getattr(self.potential, "identity", None)
+
+    def on(self, device: str) -> _Restricted:
+        there: Potential = self.potential.on(device)  # type: ignore[attr-defined]  # who declares others has it
+        has = self.capabilities
+        return _Restricted(there, replace(there.capabilities, species=has.species, combinations=has.combinations))
 
     def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
         return self.potential.evaluate(structures, properties)

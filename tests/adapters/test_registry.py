@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ calculator = LennardJones()
 """
 
 POTENTIALS = """
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 import numpy as np
 from gnnp_bench import Capabilities, Identity, Prediction
 
@@ -68,6 +69,9 @@ class Einstein:
 
     def evaluate(self, structures, properties):
         return [Prediction(0.5 * self.k * float(np.sum(s.positions**2)), -self.k * s.positions) for s in structures]
+
+    def on(self, device):
+        return Einstein(10 * self.k, capabilities=replace(self.capabilities, device=device))
 
 def make(k=1.0):
     return Einstein(k)
@@ -190,6 +194,16 @@ def test_potential_of_ones_own(potentials: str) -> None:
     (prediction,) = loaded.potential.evaluate([structure], ENERGY_FORCES)
     assert type(loaded.potential).__name__ == "Einstein"
     assert prediction.energy == pytest.approx(np.sum(structure.positions**2))
+
+
+def test_restricted_potential_is_had_on_other_devices(potentials: str) -> None:
+    part = load(f"{potentials}:make", ("Cu", "Si")).potential
+    there = part.on("elsewhere")  # type: ignore[attr-defined]
+    assert isinstance(there, Potential)
+    assert there.capabilities == replace(part.capabilities, device="elsewhere")
+    structure = bulk("Cu", cubic=True)
+    (here,), (elsewhere,) = (p.evaluate([structure], ENERGY) for p in (part, there))
+    assert elsewhere.energy == 10 * here.energy
 
 
 def test_restriction_changes_the_species_and_nothing_else(potentials: str) -> None:
