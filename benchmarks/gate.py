@@ -85,3 +85,8 @@ def bench_check() -> Benchmark:
     """Judge one law, on a pool of structures, for a closed formula."""
     kernel = kernels.make_certificate("pair", "float64", ("symmetry/rotation",))
     return kernel, lambda found: {"counters": {"evaluations": found.evaluations}}
+
+
+def bench_pool() -> Benchmark:
+    """Draw the 24 structures of a certificate at `standard`."""
+    return kernels.make_pool(), lambda found: {"counters": {"atoms": sum(len(atoms) for atoms in found)}}

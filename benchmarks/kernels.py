@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.build import bulk
 
 POTENTIALS = (
     "pair",
@@ -31,6 +30,8 @@ PROPERTIES: Mapping[str, frozenset[str]] = {
     "forces": frozenset({"energy", "forces"}),
     "stress": frozenset({"energy", "forces", "stress"}),
 }
+DIAMOND = np.array([[0, 0, 0], [1, 1, 1], [0, 2, 2], [1, 3, 3], [2, 0, 2], [3, 1, 3], [2, 2, 0], [3, 3, 1]]) / 4
+"""Fractions of the cubic cell. `ase.build` would do, and take longer to import than most kernels to run."""
 CUTOFF = 5.0
 Kernel = Callable[[], Any]
 
@@ -40,7 +41,7 @@ def structure(n_atoms: int, seed: int = 0) -> Atoms:
     times = round((n_atoms / 8) ** (1 / 3))
     if 8 * times**3 != n_atoms:
         raise ValueError(f"8, 64, 216, 512, … atoms make a cube, {n_atoms} do not")
-    atoms: Atoms = bulk("Si", cubic=True).repeat(times)
+    atoms: Atoms = Atoms("Si8", scaled_positions=DIAMOND, cell=[5.43] * 3, pbc=True).repeat(times)
     atoms.positions += np.random.default_rng(seed).normal(scale=0.05, size=(n_atoms, 3))
     return atoms
 
@@ -126,7 +127,15 @@ def make_products(l_max: int = 2, n_atoms: int = 64, n_channels: int = 64) -> Ke
     invariants = Invariants(l_max).float()
     generator = torch.Generator().manual_seed(0)
     density = torch.randn((l_max + 1) ** 2, n_atoms, n_channels, generator=generator).requires_grad_()
-    return lambda: torch.autograd.grad(invariants(density).sum(), density)[0]
+
+    def by_degree() -> Any:
+        return torch.split(density, [2 * degree + 1 for degree in range(l_max + 1)])
+
+    try:
+        invariants(by_degree())
+    except (AttributeError, TypeError):  # an older revision takes all degrees in one tensor
+        return lambda: torch.autograd.grad(invariants(density).sum(), density)[0]
+    return lambda: torch.autograd.grad(invariants(by_degree()).sum(), density)[0]
 
 
 def make_noise_floor(name: str, dtype: str) -> Kernel:
@@ -143,6 +152,16 @@ def make_noise_floor(name: str, dtype: str) -> Kernel:
         return done.value  # type: ignore[union-attr]
 
     return kernel
+
+
+def make_pool(size: int = 24) -> Kernel:
+    """Draw the structures of a certificate, as many as at `standard`."""
+    try:
+        from gnnp_bench.engine.pool import draw_structures
+    except ImportError as error:
+        raise NotImplementedError("this revision draws no structures like this") from error
+    capabilities = potential("pair", "float64").capabilities
+    return lambda: draw_structures(capabilities, size, 0)
 
 
 def make_certificate(name: str, dtype: str, only: tuple[str, ...] = ()) -> Kernel:

@@ -55,6 +55,11 @@ def test_batch(benchmark, name, batch):
     assert len(_run(benchmark, kernels.make_batch, name, 8, "float32", batch)) == batch
 
 
+@pytest.mark.benchmark(group="pool")
+def test_pool(benchmark):
+    assert len(_run(benchmark, kernels.make_pool)) == 24
+
+
 @pytest.mark.benchmark(group="noise floor")
 def test_noise_floor(benchmark):
     assert _run(benchmark, kernels.make_noise_floor, "pair", "float64").forces < 1e-12

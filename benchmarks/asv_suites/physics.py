@@ -1,4 +1,4 @@
-"""asv: accuracy, physics and counts, tracked like speed: they are the same on every machine, or nearly so."""
+"""Accuracy, physics and counts, tracked like speed: they are the same on every machine, or nearly so."""
 
 from __future__ import annotations
 
@@ -43,6 +43,9 @@ class Counts:
     param_names = ("potential",)
     timeout = 120.0
 
+    def setup(self, potential: str) -> None:
+        kernels.potential(potential, "float32")
+
     def track_flops(self, potential: str) -> int:
         return kernels.flops(kernels.make_evaluation(potential, 64, "float32", "stress"))
 
@@ -55,6 +58,8 @@ def track_edges() -> int:
 
 
 track_edges.unit = "edges of 64 atoms"  # type: ignore[attr-defined]
+# asv leaves out what raises NotImplementedError here, and calls it failed where a benchmark itself does.
+track_edges.setup = lambda: kernels.make_neighbours(64)  # type: ignore[attr-defined]
 
 
 class Certificates:
@@ -67,7 +72,11 @@ class Certificates:
     def setup_cache(self) -> dict[str, dict[str, Any]]:
         found = {}
         for potential in self.params[0]:
-            certificate = kernels.make_certificate(potential, "float64")()
+            try:
+                kernel = kernels.make_certificate(potential, "float64")
+            except NotImplementedError:
+                continue
+            certificate = kernel()
             margins = [c.measured / c.bound for c in certificate.checks if c.measured is not None and c.bound]
             found[potential] = {
                 "evaluations": certificate.evaluations,
@@ -77,6 +86,10 @@ class Certificates:
                 "largest margin": max(margins),
             }
         return found
+
+    def setup(self, found: dict[str, dict[str, Any]], potential: str) -> None:
+        if potential not in found:
+            raise NotImplementedError(f"this revision cannot certify {potential}")
 
     def track_evaluations(self, found: dict[str, dict[str, Any]], potential: str) -> int:
         return int(found[potential]["evaluations"])

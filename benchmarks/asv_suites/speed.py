@@ -1,4 +1,4 @@
-"""asv: time and memory over potentials, sizes and precisions. `asv.conf.json` says how they are run."""
+"""Time and memory over potentials, sizes and precisions."""
 
 from __future__ import annotations
 
@@ -66,13 +66,14 @@ class Neighbours(_Suite):
 class Parts(_Suite):
     """What the reference potential and a certificate are made of."""
 
-    params = (("radial basis", "products", "noise floor", "one check"),)
+    params = (("radial basis", "products", "pool", "noise floor", "one check"),)
     param_names = ("part",)
 
     def setup(self, part: str) -> None:
         make: dict[str, Any] = {
             "radial basis": kernels.make_radial_basis,
             "products": kernels.make_products,
+            "pool": kernels.make_pool,
             "noise floor": lambda: kernels.make_noise_floor("pair", "float64"),
             "one check": lambda: kernels.make_certificate("pair", "float64", ("symmetry/rotation",)),
         }
