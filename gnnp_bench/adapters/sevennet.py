@@ -16,7 +16,6 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -39,26 +38,14 @@ from gnnp_bench.potential import (
 with warnings.catch_warnings():
     # e3nn compiles by torch.jit, which torch calls deprecated at every import.
     warnings.filterwarnings("ignore", r"`torch\.jit\.", DeprecationWarning)
-    import sevenn
-    from sevenn import _const, _keys
+    from sevenn import _keys
     from sevenn.atom_graph_data import AtomGraphData
-    from sevenn.checkpoint import SevenNetCheckpoint
     from sevenn.nn.sequential import AtomGraphSequential
     from sevenn.train.dataload import unlabeled_atoms_to_graph
     from torch_geometric.data.batch import Batch
 
-NAMES = {
-    "7net-0": "SEVENNET_0_11Jul2024",
-    "7net-0_22May2024": "SEVENNET_0_22May2024",
-    "7net-l3i5": "SEVENNET_l3i5",
-    "7net-mf-0": "SEVENNET_MF_0",
-    "7net-mf-ompa": "SEVENNET_MF_ompa",
-    "7net-omat": "SEVENNET_omat",
-    "7net-omni": "SEVENNET_omni",
-    "7net-omni-i8": "SEVENNET_omni_i8",
-    "7net-omni-i12": "SEVENNET_omni_i12",
-}
-"""Names of pretrained weights, and of the constants in which the package keeps the paths of their files."""
+    from gnnp_bench.adapters._lean_products import make_lean
+    from gnnp_bench.adapters._sevennet_weights import choices, find, opened
 
 OPTIONS = ("device", "modal")
 
@@ -152,13 +139,13 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
     """
     if strange := sorted(set(options) - set(OPTIONS)):
         raise PotentialError(
-            f"sevennet has no option {strange[0]!r}{suggestion(strange[0], OPTIONS)}; {_choices(OPTIONS)}"
+            f"sevennet has no option {strange[0]!r}{suggestion(strange[0], OPTIONS)}; {choices(OPTIONS)}"
         )
-    name, path = _find(argument or next(iter(NAMES)))
+    name, path = find(argument)
     device = options.get("device", "cpu")
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.filterwarnings("ignore", r"`torch\.jit\.", DeprecationWarning)
-        checkpoint = _opened(path)
+        checkpoint = opened(path)
         model = checkpoint.build_model()
     modal = _modal(name, model, options.get("modal"))
     try:
@@ -167,6 +154,7 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
         raise PotentialError(f"sevennet cannot use the device {device!r}: {one_line(error)}") from error
     model.eval().requires_grad_(False)  # of the weights: derivatives by the edges alone are asked for
     model.set_is_batch_data(True)
+    make_lean(model)
     return SevennetPotential(
         model=model,
         energy_model=_without_derivatives(model),
@@ -182,51 +170,6 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
     )
 
 
-def _find(wanted: str) -> tuple[str, Path]:
-    """Return the name of weights and the file that holds them.
-
-    Raises
-    ------
-    PotentialError
-        There is no such name, or its file is not on this machine.
-    """
-    if Path(wanted).is_file():
-        return Path(wanted).stem, Path(wanted)
-    by_name = {name.lower(): name for name in NAMES} | {"7net-0_11jul2024": "7net-0"}
-    name = by_name.get(wanted.lower().replace("sevennet-", "7net-", 1))
-    shipped = _choices([known for known in NAMES if _files(known)])
-    if name is None:
-        raise PotentialError(
-            f"sevennet knows no weights {wanted!r}{suggestion(wanted, NAMES)}; {shipped}, or give a checkpoint's path"
-        )
-    if not (files := _files(name)):
-        raise PotentialError(
-            f"the weights {name} do not come with sevenn {sevenn.__version__} and nothing is downloaded here;"
-            f" {shipped}, or give a checkpoint's path"
-        )
-    return name, files[0]
-
-
-def _files(name: str) -> list[Path]:
-    """Return where the weights lie: in the package, or where it keeps what it has downloaded before."""
-    shipped = getattr(_const, NAMES[name], None)
-    if shipped is None:
-        return []
-    kept = shipped.replace(_const._prefix, str(Path("~/.cache/sevennet").expanduser()))
-    return [Path(path) for path in (shipped, kept) if Path(path).is_file()]
-
-
-def _opened(path: Path) -> SevenNetCheckpoint:
-    checkpoint = SevenNetCheckpoint(str(path))
-    try:
-        known = bool(checkpoint.config)
-    except Exception as error:  # anything can be wrong with a file
-        raise PotentialError(f"{path} is no checkpoint of SevenNet: {one_line(error)}") from error
-    if not known:
-        raise PotentialError(f"{path} is no checkpoint of SevenNet: it holds no configuration")
-    return checkpoint
-
-
 def _modal(name: str, model: AtomGraphSequential, wanted: str | None) -> str | None:
     """Return the level of theory to answer for, as the network calls it."""
     modals = list(model.modal_map or ())
@@ -239,7 +182,7 @@ def _modal(name: str, model: AtomGraphSequential, wanted: str | None) -> str | N
         raise PotentialError(f"{name} learned several levels of theory: name a modal of {', '.join(modals)}, {example}")
     if wanted not in modals:
         raise PotentialError(
-            f"{name} has no modal {wanted!r}{suggestion(wanted, modals)}; {_choices(modals)}, {example}"
+            f"{name} has no modal {wanted!r}{suggestion(wanted, modals)}; {choices(modals)}, {example}"
         )
     return wanted
 
@@ -306,7 +249,3 @@ def _require_volume(structure: Atoms) -> None:
 
 def _array(tensor: torch.Tensor) -> FloatArray:
     return tensor.detach().cpu().numpy().astype(np.float64)
-
-
-def _choices(values: Sequence[str]) -> str:
-    return f"choose from {', '.join(values)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from ase import Atoms
 from ase.build import bulk, fcc111, molecule
 
 from gnnp_bench.adapters.registry import load
-from gnnp_bench.adapters.sevennet import MAX_BATCH_EDGES, NAMES, SevennetPotential, create
+from gnnp_bench.adapters.sevennet import MAX_BATCH_EDGES, SevennetPotential, create
 from gnnp_bench.potential import (
     ALL_PROPERTIES,
     ENERGY,
@@ -32,8 +33,11 @@ from gnnp_bench.potential import (
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", r"`torch\.jit\.", DeprecationWarning)
     import sevenn
+    from e3nn.o3 import TensorProduct
     from sevenn import util
     from sevenn.calculator import SevenNetCalculator
+
+    from gnnp_bench.adapters._sevennet_weights import NAMES, find, opened
 
 SHIPPED: dict[str, dict[str, str]] = {
     "7net-0": {},
@@ -247,6 +251,40 @@ def test_derivatives_by_the_weights_are_not_prepared(potential: SevennetPotentia
         assert saved == []
         list(potential._predictions(graphs, ENERGY_FORCES))
         assert sum(saved) > 0
+
+
+def products(model: torch.nn.Module) -> dict[str, TensorProduct]:
+    """Return those that have an output: the last layer gates nothing."""
+    named = ((name, module) for name, module in model.named_modules() if isinstance(module, TensorProduct))
+    return {name: module for name, module in named if module.irreps_out.dim}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_products_give_what_those_of_the_package_give_bit_by_bit(name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"`torch\.jit\.", DeprecationWarning)
+        as_shipped = products(opened(find(name)[1]).build_model())
+    ours = products(create(name, SHIPPED[name], None).model)
+    assert as_shipped.keys() == ours.keys()
+    for key, product in ours.items():
+        torch.manual_seed(0)
+        weights = [product.weight_numel] if product.weight_numel else []
+        widths = [product.irreps_in1.dim, product.irreps_in2.dim, *weights]
+        inputs = [torch.randn((7, width), requires_grad=True) for width in widths]
+        answers = []
+        for module in (product, as_shipped[key]):
+            out = module(*inputs)
+            answers.append([out, *torch.autograd.grad(out.square().sum(), inputs)])
+        assert all(torch.equal(one, other) for one, other in zip(*answers, strict=True))
+        assert answers[0][0].abs().max() > 0
+
+
+def test_products_compute_nothing_in_vain(potential: SevennetPotential) -> None:
+    codes = [p._compiled_main_left_right.code for key, p in products(potential.model).items() if "convolution" in key]
+    assert len(codes) == 5
+    for code in codes:
+        assert not re.findall(r"(\bw?einsum\w*) = .*;  \1 = None", code)  # made and dropped in one line
+        assert "slice(None, None, None), slice(" not in code  # weights cut one by one
 
 
 def test_unknown_elements_are_refused(potential: SevennetPotential) -> None:
