@@ -9,6 +9,7 @@ from ase import Atoms
 
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, ENERGY_FORCES
 from reference_model.potential import ReferencePotential, create
+from reference_model.radial import TYPICAL_DENSITY, AdaptiveCutoff
 from reference_model.variants import VARIANTS
 from tests.reference_model.answers import Answer, answers
 from tests.reference_model.structures import (
@@ -250,3 +251,37 @@ def test_the_cutoff_of_a_crowded_atom_is_shorter_and_changes_smoothly():
     for order in range(1, 4):
         derivative = torch.diff(cutoffs, n=order) / h**order
         assert float(torch.diff(derivative).abs().max()) < 0.02 * float(derivative.abs().max()) + 1e-3
+
+
+@pytest.mark.parametrize("offset", [-20.0, 0.0, 2.0, 20.0])
+@pytest.mark.parametrize("slope", [-8.0, 0.5, 30.0])
+def test_whatever_is_trained_a_cutoff_falls_with_density_and_no_faster_than_its_bound(offset, slope):
+    cutoff = AdaptiveCutoff(3.5, 5.0)
+    with torch.no_grad():
+        cutoff.offset.fill_(offset)
+        cutoff.slope.fill_(slope)
+    # One neighbour at r = 0.01 Å counts 1 in ρ, so rows of k of them have ρ = k.
+    r = torch.full((60, 60), 1e3, dtype=torch.float64)
+    for k in range(60):
+        r[k, :k] = 0.01
+    found = cutoff(r).detach()
+    assert float(found.min()) >= 3.5
+    assert float(found.max()) <= 5.0
+    steps = torch.diff(found)
+    steepest = torch.nn.functional.softplus(torch.tensor(slope, dtype=torch.float64)) / TYPICAL_DENSITY * 1.5 / 4
+    assert (steps <= 0.0).all()
+    assert (steps >= -1.001 * steepest).all()
+    if slope > 0.0 and abs(offset) < 20.0:
+        assert float(steps.min()) < -1e-3
+
+
+def test_a_neighbour_beyond_the_cutoff_of_an_atom_gives_it_nothing():
+    network = create("untrained-adaptive", {"dtype": "float64"}, ("Na",)).network
+    crowd = torch.randn(3, 1, 40, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    vectors = 3.0 * crowd / crowd.norm(dim=0)
+    vectors[:, 0, 0] *= 4.9 / 3.0
+    reach = float(network.adaptive(vectors.norm(dim=0)).detach())
+    assert 3.5 <= reach < 4.9
+    radial = network.basis(vectors).radial
+    assert float(radial[0, :, 0].abs().max()) == 0.0
+    assert float(radial[0, :, 1:].abs().min()) > 0.0

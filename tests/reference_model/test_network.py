@@ -12,6 +12,7 @@ from torch._subclasses import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 
 from gnnp_bench.potential import PotentialError
+from reference_model.chunks import energies_and_gradient
 from reference_model.derivatives import compiled, forces_and_virials, predict
 from reference_model.files import KEY, digest, load_network, read_notes, save_network
 from reference_model.graph import Graph, collate, find_neighbours
@@ -101,6 +102,31 @@ def test_the_network_stays_on_its_device_and_never_waits_for_it(variant, device)
             assert forces.shape == (len(batch.species), 3)
 
 
+class InPieces(torch.nn.Module):
+    """A network evaluated a few atoms at a time."""
+
+    def __init__(self, made: Network) -> None:
+        super().__init__()
+        self.made = made
+
+    def forward(self, batch: Graph) -> tuple[torch.Tensor, torch.Tensor]:
+        atomic, gradient = energies_and_gradient(self.made, batch, 5)
+        return atomic.energies, gradient
+
+
+@pytest.mark.parametrize("variant", ["lmax2", "equivariant", "adaptive", "twobody", "direct"])
+def test_pieces_of_a_large_system_are_never_waited_for(variant):
+    real, batch = InPieces(network(variant).float().requires_grad_(False)), graph(torch.float32)
+    names = ("vectors", "neighbours", "reverse", "species", "owner", "volumes")
+    with FakeTensorMode():
+        state = {name: torch.empty(t.shape, dtype=t.dtype) for name, t in tensors_of(real).items()}
+        originals = {name: getattr(batch, name) for name in names}
+        made = {name: torch.empty(t.shape, dtype=t.dtype) for name, t in originals.items()}
+        fake = Graph(**made, sizes=batch.sizes, n_close=batch.n_close)
+        energies, gradient = torch.func.functional_call(real, state, (fake,))
+        assert (energies.shape, gradient.shape) == ((len(batch.species),), batch.vectors.shape)
+
+
 def test_mixed_devices_and_a_look_at_a_value_would_be_seen():
     with FakeTensorMode():
         far = torch.ones(3, device="cuda")
@@ -110,7 +136,7 @@ def test_mixed_devices_and_a_look_at_a_value_would_be_seen():
             far + torch.ones(3)
 
 
-def tensors_of(module: Network) -> dict[str, torch.Tensor]:
+def tensors_of(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     return dict(module.named_parameters()) | dict(module.named_buffers())
 
 
