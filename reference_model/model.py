@@ -13,7 +13,7 @@ from reference_model.angular import Harmonics
 from reference_model.direct import DirectHead
 from reference_model.graph import Graph
 from reference_model.layer import Layer, Messages
-from reference_model.radial import AdaptiveCutoff, bessel, envelope
+from reference_model.radial import AdaptiveCutoff, bessel, envelope, smoothness_prior
 from reference_model.readout import Readout, drawn
 from reference_model.repulsion import Repulsion
 from reference_model.variants import Hyperparameters
@@ -79,6 +79,7 @@ class Network(nn.Module):
     mean_neighbours: torch.Tensor
     energy_scale: torch.Tensor
     reference_energies: torch.Tensor
+    radial_weights: torch.Tensor
 
     def __init__(
         self,
@@ -97,6 +98,7 @@ class Network(nn.Module):
         for name, value in (("mean_neighbours", mean_neighbours), ("energy_scale", energy_scale)):
             self.register_buffer(name, torch.tensor(float(value), dtype=torch.float64))
         self.register_buffer("reference_energies", torch.tensor(references, dtype=torch.float64))
+        self.register_buffer("radial_weights", smoothness_prior(hyper.n_radial), persistent=False)
         self.repulsion = Repulsion(hyper.species)
         if hyper.adaptive_from is not None:
             self.adaptive = AdaptiveCutoff(hyper.adaptive_from, hyper.cutoff)
@@ -185,7 +187,7 @@ class Network(nn.Module):
         r = _lengths(vectors)
         reach = self.adaptive(r)[:, None] if hyper.adaptive_from is not None else hyper.cutoff
         scale = torch.rsqrt(self.mean_neighbours).to(vectors)
-        radial = bessel(r, hyper.cutoff, hyper.n_radial) * (envelope(r / reach) * scale)
+        radial = bessel(r, hyper.cutoff, hyper.n_radial) * (self.radial_weights * (envelope(r / reach) * scale))
         angular = self.harmonics(vectors / r)
         return EdgeBasis(angular.transpose(0, 1).contiguous(), radial.transpose(0, 1).contiguous())
 
@@ -221,7 +223,9 @@ class Network(nn.Module):
         energies = energies + self.repulsion(r[:, :n_close], pairs[:, :n_close]).double()
         if hyper.n_layers == 0:
             scale = (self.energy_scale * torch.rsqrt(self.mean_neighbours)).to(r)
-            radial = bessel(r, hyper.cutoff, hyper.n_radial) * (envelope(r / hyper.cutoff) * scale)
+            radial = (
+                bessel(r, hyper.cutoff, hyper.n_radial) * self.radial_weights * (envelope(r / hyper.cutoff) * scale)
+            )
             energies = energies + torch.einsum("bnm,nmb->n", radial, self.pair.flatten(0, 1)[pairs]).double()
         return energies
 

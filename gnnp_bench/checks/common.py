@@ -53,6 +53,25 @@ def converged(error: float, noise: float, significance: float) -> bool:
     return error <= max(0.1 * noise, 1e-3 * significance)
 
 
+def stands_out(residual: float, error: float, noise: float) -> bool:
+    """Return whether neither rounding nor the estimated error explains a residual.
+
+    Then it is measured once more with twice the points: sums with n and 2n points may agree by accident on a rough
+    integrand and both be wrong; what is really missed is still missed.
+    """
+    return abs(residual) > 10.0 * (error + noise)
+
+
+def conclusive(error: float, significance: float) -> bool:
+    """Return whether an error that did not become small leaves no doubt about what matters: tenfold it is less.
+
+    Forces whose slope jumps, as where a cutoff has one continuous derivative, settle so slowly that no affordable
+    number of points takes the error below a thousandth of the significance. They are judged all the same, with the
+    bound that the error makes.
+    """
+    return 10.0 * error <= significance
+
+
 def grown(noise: Noise, structure: Atoms, transformed: Atoms) -> Noise:
     """Return ν of a structure for another description of it.
 

@@ -33,7 +33,7 @@ def jump_error(values: FloatArray, spacings: FloatArray) -> FloatArray:
     return error
 
 
-def remaining_error(changes: Sequence[float], noise: float) -> float:
+def remaining_error(changes: Sequence[float], noise: float, witness: float = 0.0) -> float:
     """Return the estimated error of the last estimate.
 
     If each change is at most q times the one before, what is left is at most |last change| q/(1 - q): the tail of a
@@ -45,10 +45,12 @@ def remaining_error(changes: Sequence[float], noise: float) -> float:
         Differences of successive estimates, each made with twice the points of the one before.
     noise : float
         Standard deviation of the noise on a change.
+    witness : float, optional
+        By how much estimates with fewer points, that are not among those that the changes tell of, differ.
     """
     last = max(0.0, abs(changes[-1]) - ALLOWANCE * noise)
     if len(changes) < 2 or last == 0.0:
-        return last
+        return max(last, SUDDEN * witness)
     # Half or more of the change before is no convergence to speak of: then the last change is the estimate.
     ratio = min(0.5, max(FASTEST, abs(changes[-1]) / abs(changes[-2]))) if changes[-2] else 0.5
-    return max(last * ratio / (1.0 - ratio), SUDDEN * abs(changes[-2]))
+    return max(last * ratio / (1.0 - ratio), SUDDEN * max(abs(changes[-2]), witness))

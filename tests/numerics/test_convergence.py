@@ -36,3 +36,8 @@ def test_changes_that_do_not_shrink_are_no_convergence() -> None:
 def test_noise_is_not_an_error_of_quadrature() -> None:
     assert remaining_error([1e-3, ALLOWANCE * 1e-4], 1e-4) == 0.0
     assert remaining_error([1e-3, 2.0 * ALLOWANCE * 1e-4], 1e-4) > 0.0
+
+
+def test_a_single_agreement_within_the_noise_is_not_believed_against_witnesses() -> None:
+    assert remaining_error([0.0], 1e-6, witness=1e-3) == pytest.approx(2e-6)
+    assert remaining_error([1e-3, 0.0], 1e-6, witness=1e-2) == pytest.approx(2e-5)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gnnp_bench.numerics.loops import angles, ellipse, jumps_around, path_lengths
+from gnnp_bench.numerics.loops import angles, ellipse, interleaved_spread, jumps_around, path_lengths
 
 
 def test_doubling_adds_the_odd_nodes() -> None:
@@ -43,5 +43,33 @@ def test_a_jump_wherever_it_is_is_covered(n_nodes: int, where: float) -> None:
     t = np.concatenate([coarse, fine])
     values = np.cos(t) + 3.0 * ((t > where) & (t < where + 2.0))
     error = abs(2.0 * np.pi * values.mean() - 6.0)
-    assert error <= 2.0 * jumps_around(values, t)  # there are two jumps
-    assert jumps_around(values, t) <= 0.5 * (3.0 + 2.0 * np.pi / n_nodes) * 2.0 * np.pi / n_nodes
+    assert error <= 2.0 * float(jumps_around(values, t)) + 1e-12  # there are two jumps
+    assert float(jumps_around(values, t)) <= 0.5 * 3.01 * 2.0 * np.pi / n_nodes
+
+
+def test_one_jump_is_wrong_by_a_sixth_of_the_spread_at_most() -> None:
+    """A saw tooth: it rises by 1 over the loop and falls back at once."""
+    for n_nodes in (8, 32, 128):
+        t = angles(n_nodes)
+        for where in np.linspace(0.0, 2.0 * np.pi, 37, endpoint=False):
+            values = ((t - where) % (2.0 * np.pi)) / (2.0 * np.pi)
+            error = abs(2.0 * np.pi * values.mean() - np.pi)
+            assert error <= float(interleaved_spread(values, t)) / 6.0 + 1e-12
+
+
+def test_a_kink_is_covered_and_not_taken_for_a_jump() -> None:
+    """A cutoff with one continuous derivative: the power rises with a kink and falls with one."""
+    for n_nodes in (32, 128):
+        t = angles(n_nodes)
+        for where in np.linspace(0.0, 0.7, 12):
+            values = np.sin(t) + np.maximum(0.0, 1.0 - np.abs(t - where - 2.0))
+            error = abs(2.0 * np.pi * values.mean() - 1.0)
+            assert error <= 2.0 * float(jumps_around(values, t)) + 1e-12
+            assert float(jumps_around(values, t)) <= (2.0 * np.pi / n_nodes) ** 2
+
+
+def test_smooth_loops_have_no_spread_and_no_jumps() -> None:
+    t = angles(64)
+    assert float(jumps_around(np.exp(np.sin(t)), t)) < 1e-4
+    assert float(interleaved_spread(np.exp(np.sin(t)), t)) < 1e-9
+    assert interleaved_spread(np.stack([np.sin(t), np.cos(t)]), t).shape == (2,)

@@ -20,9 +20,9 @@ from gnnp_bench.check import (
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import TWO_ATOMS, converged, displaced, moves
-from gnnp_bench.numerics.convergence import remaining_error
-from gnnp_bench.numerics.loops import angles, ellipse, jumps_around
+from gnnp_bench.checks.common import TWO_ATOMS, conclusive, converged, displaced, moves, stands_out
+from gnnp_bench.numerics.convergence import ALLOWANCE, remaining_error
+from gnnp_bench.numerics.loops import angles, ellipse, interleaved_spread, jumps_around
 from gnnp_bench.potential import ENERGY_FORCES, FloatArray, Prediction
 from gnnp_bench.structures.simpler import simpler_structures
 
@@ -62,6 +62,7 @@ def _measure(case: Case) -> Measurement:
     forces, velocities = yield from _along(structure, planes, t)
     asymmetries = _asymmetries(forces, velocities, area)
     changes: list[float] = []
+    settled = False
     while True:
         added = angles(2 * len(t), odd_only=True)
         more_forces, more_velocities = yield from _along(structure, planes, added)
@@ -74,14 +75,18 @@ def _measure(case: Case) -> Measurement:
         if size * RADIUS <= 10.0 * case.nu.forces:
             return vacuous("the forces do not change with the positions")
         changes.append(_rms(asymmetries - previous))
-        error = remaining_error(changes, noise) * 0.5 / size
+        powers = (forces * velocities).sum(axis=(2, 3))
+        spread = _rms(interleaved_spread(powers, t)) / area
+        # A quarter of the nodes: twice the noise.
+        error = remaining_error(changes, noise, max(0.0, spread - 2.0 * ALLOWANCE * noise)) * 0.5 / size
         explained = 0.5 * noise / size
-        settled = converged(error, explained, ASYMMETRY_S)
-        if settled or len(t) >= MOST_NODES:
+        before, settled = settled, converged(error, explained, ASYMMETRY_S)
+        confirmed = before or not stands_out(0.5 * _rms(asymmetries) / size, error, explained)
+        if (settled and confirmed) or len(t) >= MOST_NODES:
             break
     if not settled:
-        around = jumps_around((forces * velocities).sum(axis=(2, 3)), t) / area
-        error = max(error, 0.5 * _rms(around) / size)
+        error = max(error, 0.5 * max(spread / 6.0, _rms(jumps_around(powers, t)) / area) / size)
+        settled = conclusive(error, ASYMMETRY_S)
     component = Component(
         "λ", 0.5 * _rms(asymmetries) / size, ASYMMETRY_S, "1", noise=explained, error=error, converged=settled
     )

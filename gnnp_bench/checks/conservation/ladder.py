@@ -9,7 +9,7 @@ import numpy as np
 from ase import Atoms
 
 from gnnp_bench.check import Request
-from gnnp_bench.checks.common import converged
+from gnnp_bench.checks.common import conclusive, converged
 from gnnp_bench.numerics.convergence import ALLOWANCE
 from gnnp_bench.numerics.differences import Derivative, romberg
 from gnnp_bench.potential import FloatArray, Prediction, Property
@@ -57,7 +57,7 @@ def energy_derivative(
     -------
     derivative : Derivative
     settled : bool
-        Its error is small enough (`common.converged`).
+        Its error is small enough (`common.converged`, `common.conclusive`).
     """
     steps: FloatArray = largest_step * 0.5 ** np.arange(float(MOST_LEVELS))
     differences: list[float] = []
@@ -74,7 +74,7 @@ def energy_derivative(
         settled = converged(derivative.error, explained, significance)
         if settled:
             break
-    return derivative, settled
+    return derivative, settled or conclusive(derivative.error, significance)
 
 
 def _passed_over(slopes: FloatArray, here: float, noise: float, weights: FloatArray) -> float:

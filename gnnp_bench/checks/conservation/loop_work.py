@@ -8,9 +8,9 @@ from typing import TypeAlias
 import numpy as np
 
 from gnnp_bench.check import Component, Request, Residual, vacuous
-from gnnp_bench.checks.common import converged
-from gnnp_bench.numerics.convergence import remaining_error
-from gnnp_bench.numerics.loops import angles, jumps_around
+from gnnp_bench.checks.common import conclusive, converged, stands_out
+from gnnp_bench.numerics.convergence import ALLOWANCE, remaining_error
+from gnnp_bench.numerics.loops import angles, interleaved_spread, jumps_around
 from gnnp_bench.potential import FloatArray, Prediction
 
 LOOP_S = 1e-4
@@ -40,6 +40,7 @@ def loop_work(
     powers, variances = yield from powers_at(t)
     work = 2.0 * np.pi * float(powers.mean())
     changes: list[float] = []
+    settled = False
     while True:
         added = angles(2 * len(t), odd_only=True)
         more_powers, more_variances = yield from powers_at(added)
@@ -49,14 +50,18 @@ def loop_work(
         noise = 2.0 * np.pi * float(np.sqrt(variances.mean() / len(t)))
         # The old nodes are half of the new: the change has the same standard deviation as the new sum.
         changes.append(work - previous)
-        error = remaining_error(changes, noise)
+        spread = float(interleaved_spread(powers, t))
+        # A quarter of the nodes: twice the noise.
+        error = remaining_error(changes, noise, max(0.0, spread - 2.0 * ALLOWANCE * noise))
         # Two coarse estimates may agree by accident; noise is the one reason to believe a single change.
         believed = len(changes) > 1 or error == 0.0
-        settled = believed and converged(error, noise, LOOP_S * length)
-        if settled or len(t) >= MOST_NODES:
+        before, settled = settled, believed and converged(error, noise, LOOP_S * length)
+        confirmed = before or not stands_out(work, error, noise)
+        if (settled and confirmed) or len(t) >= MOST_NODES:
             break
     if not settled:
-        error = max(error, float(jumps_around(powers, t)))
+        error = max(error, spread / 6.0, float(jumps_around(powers, t)))
+        settled = conclusive(error, LOOP_S * length)
     if 2.0 * np.pi * np.abs(powers).mean() <= 10.0 * noise:
         return vacuous("nothing does work anywhere on the loop")
     component = Component(

@@ -14,6 +14,10 @@ from gnnp_bench.structures.serialise import from_json, to_json
 from gnnp_bench.structures.simpler import simpler_structures
 
 MOST_COMPANIONS = 4
+CROWD = 20
+"""Companions, now and then: an index or a buffer may be right for a few structures and wrong for many."""
+CROWDED = 0.25
+"""Share of cases with a crowd; of those without, as many keep company with a displaced copy of the structure itself."""
 NUDGE = 0.05
 """Å, by which a copy of the structure itself is displaced when it keeps itself company."""
 
@@ -24,7 +28,10 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     others = [s for s in view.samples if s.index != sample.index and s.structure.pbc.all() == kinds]
     count = min(len(others), int(rng.integers(1, MOST_COMPANIONS + 1)))
     chosen = [others[int(i)].structure for i in rng.choice(len(others), size=count, replace=False)] if count else []
-    if not chosen or rng.random() < 0.25:
+    kind = rng.random()
+    if chosen and kind < CROWDED:
+        chosen = [chosen[k % len(chosen)] for k in range(CROWD)]
+    elif not chosen or kind < 2.0 * CROWDED:
         # The same species and cell, so that only the numbers in the batch tell them apart.
         chosen.append(displaced(sample.structure, NUDGE * rng.normal(size=sample.structure.positions.shape)))
     place = int(rng.integers(len(chosen) + 1))
@@ -42,8 +49,10 @@ def _simpler(case: Case) -> Iterator[Case]:
     if len(company) > 1:
         for index, companion in enumerate(company):
             yield with_parameters(case, company=[companion], place=int(place > index))
+        for fewer in (len(company) // 2, len(company) - 1):
+            yield with_parameters(case, company=company[:fewer], place=min(place, fewer))
     itself = (on_structure(case, structure) for structure in simpler_structures(case.structure))
-    yield from in_turn(itself, *(_simpler_company(case, index) for index in range(len(company))))
+    yield from in_turn(itself, *(_simpler_company(case, index) for index in range(min(len(company), MOST_COMPANIONS))))
 
 
 def _simpler_company(case: Case, index: int) -> Iterator[Case]:
@@ -77,5 +86,6 @@ BATCH = Check(
     near=_near,
     simpler=_simpler,
     measure=_measure,
-    cost=3,
+    weight=1.5,
+    cost=6,
 )

@@ -12,7 +12,7 @@ from gnnp_bench.checks.common import LADDER, difference, on_simpler_structures
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY
 from gnnp_bench.structures.transform import strain
 
-CHANGES = ("positions", "cell", "species", "nothing")
+CHANGES = ("positions", "cell", "species", "order of species", "periodicity", "nothing")
 NUDGE = 0.02
 """Å, and strain"""
 
@@ -22,7 +22,9 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     change = view.next_of(CHANGES)
     if change == "cell" and not sample.structure.pbc.any():
         change = "positions"
-    if change == "species" and len(set(sample.structure.numbers)) < 2:
+    if "species" in change and len(set(sample.structure.numbers)) < 2:
+        change = "positions"
+    if change == "periodicity" and not (sample.structure.pbc.any() and "isolated" in view.capabilities.periodicity):
         change = "positions"
     return sample.case({"change": change, "again": bool(rng.integers(2)), "seed": int(rng.integers(2**31))})
 
@@ -30,7 +32,9 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
 def _simpler(case: Case) -> Iterator[Case]:
     for simpler in on_simpler_structures(case):
         kind = case.parameters["change"]
-        if kind == "species" and len(set(simpler.structure.numbers)) < 2:
+        if "species" in kind and len(set(simpler.structure.numbers)) < 2:
+            continue
+        if kind == "periodicity" and not simpler.structure.pbc.any():
             continue
         yield simpler
     if case.parameters["change"] != "nothing":
@@ -48,6 +52,7 @@ def _measure(case: Case) -> Measurement:
     object_.numbers[:] = subject.numbers
     object_.positions[:] = subject.positions
     object_.cell[:] = subject.cell.array
+    object_.pbc[:] = subject.pbc
     (after_history,) = yield Request([object_], ALL_PROPERTIES, together=True)
     (fresh,) = yield Request([subject], ALL_PROPERTIES, fresh=True)
     return Residual(difference(fresh, after_history, case.nu, len(subject)))
@@ -64,6 +69,11 @@ def _changed(structure: Atoms, change: str, seed: int) -> Atoms:
         numbers = changed.numbers.copy()
         numbers[0] = numbers[np.flatnonzero(numbers != numbers[0])[0]]
         changed.numbers = numbers
+    elif change == "order of species":  # the composition stays as it is
+        other = int(np.flatnonzero(changed.numbers != changed.numbers[0])[0])
+        changed.numbers[[0, other]] = changed.numbers[[other, 0]]
+    elif change == "periodicity":
+        changed.pbc = False
     elif change != "nothing":
         raise ValueError(f"change must be one of {', '.join(CHANGES)}, got {change!r}")
     return changed

@@ -42,6 +42,11 @@ def _near_contact(rng: np.random.Generator, capabilities: Capabilities, pbc: tup
     return Recipe("cluster", "dimer", species, pbc=pbc, vacuum=vacuum, scale=0.5, contact=0.45)
 
 
+def _straight(rng: np.random.Generator, capabilities: Capabilities, pbc: tuple[bool, bool, bool]) -> Recipe:
+    vacuum = BOX if any(pbc) else 0.0
+    return Recipe("cluster", "line", (_one(rng, capabilities),), pbc=pbc, vacuum=vacuum)
+
+
 def _very_skewed(rng: np.random.Generator, capabilities: Capabilities, pbc: tuple[bool, bool, bool]) -> Recipe:
     skew = ((1, 0, 0), (4, 1, 0), (-3, 5, 1))
     species, seed = (_one(rng, capabilities),), _seed(rng)
@@ -61,6 +66,7 @@ KINDS: Mapping[str, Callable[[np.random.Generator, Capabilities, tuple[bool, boo
     "one atom": _one_atom,
     "many atoms": _many_atoms,
     "near contact": _near_contact,
+    "atoms in line": _straight,
     "very skewed": _very_skewed,
     "vacuum": _vacuum,
 }
@@ -98,7 +104,7 @@ def _measure(case: Case) -> Measurement:
 
 FINITE_OUTPUT = Check(
     id="robustness/finite-output",
-    law="E, F and σ are finite: all species mixed, one atom, many atoms, near contact, very skewed, in vacuum",
+    law="E, F and σ are finite: all species mixed, one atom, many atoms, near contact, in line, very skewed, in vacuum",
     category="mandatory",
     needs=ENERGY,
     source="the contract of evaluate; docs/design.md, section 3",

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 from ase import Atoms
-from ase.constraints import FixAtoms
+from ase.constraints import FixAtoms, FixCartesian
 
 from gnnp_bench.check import Case, Check, Measurement, PoolView, Request, Residual, base_prediction, with_parameters
 from gnnp_bench.checks.common import LADDER, difference, on_simpler_structures
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY
 
-ATTRIBUTES = ("masses", "momenta", "tags", "constraints", "info")
+ATTRIBUTES = ("masses", "momenta", "tags", "constraints", "cell displacement", "info")
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
@@ -51,7 +51,12 @@ def _dressed(structure: Atoms, attributes: list[str], seed: int) -> Atoms:
         dressed.set_tags(rng.integers(1, 9, size=n_atoms))
     if "constraints" in attributes:
         fixed = rng.permutation(n_atoms)[: max(1, n_atoms // 2)]
-        dressed.set_constraint(FixAtoms(fixed.tolist()))
+        # Codes that know one constraint may forget another.
+        free = [atom for atom in range(n_atoms) if atom not in fixed]
+        constraints = [FixAtoms(fixed.tolist())]
+        dressed.set_constraint([*constraints, FixCartesian(free, (True, False, True))] if free else constraints)
+    if "cell displacement" in attributes:
+        dressed.set_celldisp(rng.normal(size=3))
     if "info" in attributes:
         dressed.info["comment"] = "irrelevant"
     return dressed
@@ -59,7 +64,7 @@ def _dressed(structure: Atoms, attributes: list[str], seed: int) -> Atoms:
 
 IRRELEVANT_ATTRIBUTES = Check(
     id="robustness/irrelevant-attributes",
-    law="E, F and σ do not depend on masses, momenta, tags, constraints and notes",
+    law="E, F and σ do not depend on masses, momenta, tags, constraints, cell displacement and notes",
     category="mandatory",
     needs=ENERGY,
     source="Born–Oppenheimer approximation: the energy is a function of the nuclei's charges and positions",
