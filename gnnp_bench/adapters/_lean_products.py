@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 from itertools import pairwise
+from typing import Any
 
 import torch
 from e3nn.o3 import TensorProduct
@@ -47,7 +48,8 @@ def columns(node: Node) -> tuple[int, int] | None:
     """Return begin and end of the columns that a node takes, where it is x[:, begin:end]."""
     if node.op != "call_function" or node.target is not operator.getitem:
         return None
-    match node.args[1]:
+    index: Any = node.args[1]
+    match index:
         case (slice(start=None, stop=None, step=None), slice(start=int(begin), stop=int(end), step=None)):
             return begin, end
     return None
