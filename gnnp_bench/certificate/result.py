@@ -106,6 +106,7 @@ class PotentialRecord:
     device: str
     species: tuple[str, ...]
     parameters: int | None
+    combinations: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

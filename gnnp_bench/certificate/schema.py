@@ -45,6 +45,8 @@ FIELDS: dict[str, dict[str, str]] = {
         "device": "Device on which it ran.",
         "species": "Chemical symbols from which structures were drawn.",
         "parameters": "Number of its trained parameters, where known.",
+        "combinations": "Sets of species that it was trained on together; others are extrapolation and were not drawn. "
+        "Empty: not stated, and any were drawn.",
     },
     "NoiseRecord": {
         "energy": "Energy, eV/atom.",

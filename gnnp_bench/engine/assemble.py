@@ -64,6 +64,7 @@ def subject_of(potential: Potential, spec: str) -> Subject:
         device=capabilities.device,
         species=capabilities.species,
         parameters=identity.parameters,
+        combinations=tuple(sorted(tuple(s for s in capabilities.species if s in c) for c in capabilities.combinations)),
     )
     return Subject(record=record, capabilities=capabilities, packages=identity.packages)
 

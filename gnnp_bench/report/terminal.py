@@ -26,6 +26,7 @@ from gnnp_bench.report.text import (
     plural,
     quantity,
     species_line,
+    trained_on,
     wrapped,
 )
 from gnnp_bench.report.words import sentence, subject
@@ -50,6 +51,8 @@ def header(console: Console, certificate: Certificate) -> None:
         "run": f"budget {certificate.budget}, profile {certificate.profile}, seed {certificate.seed}, "
         f"{plural(certificate.structures, 'structure')}",
     }
+    if potential.combinations:
+        lines["trained on"] = trained_on(potential.combinations)
     for label, value in lines.items():
         labelled(console, label, value)
 

@@ -112,6 +112,22 @@ def species_line(species: Sequence[str]) -> str:
     return f"{len(species)} elements: {' '.join(some)} and {len(species) - len(some)} more"
 
 
+def trained_on(combinations: Sequence[Sequence[str]]) -> str:
+    """Return which species a potential has seen together, and what that means for all other mixtures.
+
+    Examples
+    --------
+    >>> trained_on([("Cu",), ("Si",)])
+    'Cu; Si: mixtures of these are extrapolation, and are not judged'
+    """
+    sets = [" ".join(one) for one in combinations]
+    if len(sets) > FIRST_SPECIES:
+        sets = [*sets[:FIRST_SPECIES], f"{len(sets) - FIRST_SPECIES} more sets"]
+    alone = all(len(one) == 1 for one in combinations)
+    others = "mixtures of these are extrapolation, and are" if alone else "any other mixture is extrapolation, and is"
+    return f"{'; '.join(sets)}: {others} not judged"
+
+
 def compact(value: Any) -> str:
     """Return a JSON value in one line: four significant digits, long lists cut down to their length."""
     if isinstance(value, float):
