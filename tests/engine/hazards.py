@@ -93,6 +93,18 @@ def loads_once() -> Hazard:
     return segfault()
 
 
+def wants_threads() -> Hazard:
+    """Ask for three threads when loaded, as some packages do, and keep a record of those computed with."""
+    import torch
+
+    def note() -> None:
+        with open(os.environ["THREADS"], "a") as record:
+            record.write(f"{os.getpid()} {torch.get_num_threads()}\n")
+
+    torch.set_num_threads(3)
+    return Hazard(note, anything)
+
+
 def with_company() -> Hazard:
     """Start a program that outlives this process unless it is stopped, and keep a record of both."""
     program = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])

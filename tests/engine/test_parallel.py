@@ -84,6 +84,14 @@ def test_steps_come_as_checks_finish_and_certificates_keep_the_order_of_the_regi
     assert taken[-1].certificate.potential_s > 0.0
 
 
+def test_each_process_computes_on_one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = tmp_path / "threads"
+    monkeypatch.setenv("THREADS", str(record))
+    assert together("tests.engine.hazards:wants_threads", only=TWO).complete
+    seen = {tuple(line.split()) for line in record.read_text().splitlines()}
+    assert {threads for _, threads in seen} == {"1"}
+
+
 @pytest.mark.parametrize(
     ("deed", "reason"),
     [
