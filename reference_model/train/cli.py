@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gnnp_bench.commands.exits import BadRequest
+from gnnp_bench.commands.exits import PARTIAL, BadRequest
 from gnnp_bench.potential import PotentialError
 
 
@@ -37,7 +39,7 @@ def train(
 ) -> int:
     """Train a reference potential on quantum data; interrupted, the same command goes on.
 
-    Exit status: 0 done; 2 the request was wrong, or the data cannot be used.
+    Exit status: 0 done; 2 the request was wrong, or the data cannot be used; 3 interrupted.
     """
     # What is plainly wrong is refused before torch is imported.
     if epochs is not None and minutes is not None:
@@ -55,8 +57,8 @@ def train(
     import torch
 
     from reference_model.train.recipe import Recipe
-    from reference_model.train.run import Request
     from reference_model.train.run import train as run
+    from reference_model.train.sets import Request
     from reference_model.variants import hyperparameters
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
@@ -86,9 +88,12 @@ def train(
             recipe=recipe,
             trust_labels=trust_labels,
         )
-        run(request, _say, _show if sys.stderr.isatty() else _ignore)
+        run(request, _say, _shown() if sys.stderr.isatty() else _ignore)
     except PotentialError as error:
         raise BadRequest(str(error)) from error
+    except KeyboardInterrupt:
+        _say("interrupted: the same command goes on after the last whole epoch")
+        return PARTIAL
     print(f"reference:{out}")
     return 0
 
@@ -97,9 +102,24 @@ def _say(line: str) -> None:
     print(f"\r\x1b[K{line}" if sys.stderr.isatty() else line, file=sys.stderr, flush=True)
 
 
-def _show(done: int, total: int) -> None:
-    print(f"\r\x1b[K  step {done} of {total}", end="", file=sys.stderr, flush=True)
+def _shown(clock: Callable[[], float] = time.monotonic) -> Callable[[int, int, int, int | None], None]:
+    """Return what shows each gradient step on one line of a terminal, and how long the rest will take."""
+    began = clock()
+    first: int | None = None
+
+    def show(done: int, steps: int, epoch: int, epochs: int | None) -> None:
+        nonlocal first
+        total = (epoch - 1) * steps + done
+        first = total - 1 if first is None else first
+        left = ""
+        if epochs is not None and total - first > 1:
+            seconds = (clock() - began) / (total - first) * (epochs * steps - total)
+            left = f", {seconds / 60.0:.0f} min left" if seconds >= 90.0 else f", {seconds:.0f} s left"
+        of = "" if epochs is None else f" of {epochs}"
+        print(f"\r\x1b[K  epoch {epoch}{of}, step {done} of {steps}{left}", end="", file=sys.stderr, flush=True)
+
+    return show
 
 
-def _ignore(done: int, total: int) -> None:
+def _ignore(done: int, steps: int, epoch: int, epochs: int | None) -> None:
     pass

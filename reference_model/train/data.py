@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ FORCES_KEYS = ("REF_forces", "ref_forces", "dft_forces", "DFT_forces", "forces",
 STRESS_KEYS = ("REF_stress", "ref_stress", "dft_stress", "DFT_stress", "stress")
 VIRIAL_KEYS = ("REF_virial", "REF_virials", "ref_virial", "dft_virial", "virial", "virials")
 """Where labels stand in files that keep them out of ASE's reach, so that no calculator takes them for its own."""
+
+
+Group = tuple[str, frozenset[str]]
+"""What structures share that were labelled alike: config type and species."""
 
 
 class DataError(PotentialError):
@@ -41,6 +46,8 @@ class Frame:
         Tension-positive; None where there is no label, or no volume.
     config_type : str
         The group that it belongs to in reports; "" where the file names none.
+    source : str
+        Where it stands: the file, and its place in it, counted from zero.
     """
 
     structure: Atoms
@@ -48,6 +55,7 @@ class Frame:
     forces: FloatArray
     stress: FloatArray | None
     config_type: str
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +69,9 @@ class Sample:
 def read_frames(path: str | Path) -> tuple[list[Frame], list[str]]:
     """Read labelled structures from any file that ASE can read.
 
-    The energy is the free energy where every frame has one, for that is what forces are the derivative of. Labels may
-    also stand under names such as REF_energy, REF_forces, REF_stress or virial.
+    Labels under names such as REF_energy, REF_forces, REF_stress come first, for what stands beside them is of some
+    other calculator. Otherwise the energy is the free energy where every frame has one, for that is what forces are
+    the derivative of.
 
     Returns
     -------
@@ -82,10 +91,10 @@ def read_frames(path: str | Path) -> tuple[list[Frame], list[str]]:
     frames: list[Frame] = []
     for index, atoms in enumerate(raw):
         where = f"{path}: frame {index} ({atoms.get_chemical_formula()})"
-        energy = _label(atoms, ("free_energy",) if free else ("energy",), ENERGY_KEYS, atoms.info)
+        energy = _label(atoms, "free_energy" if free else "energy", ENERGY_KEYS, atoms.info)
         if energy is None:
             raise DataError(f"{where} has no energy; name it 'energy' (eV) in the file")
-        forces = _label(atoms, ("forces",), FORCES_KEYS, atoms.arrays)
+        forces = _label(atoms, "forces", FORCES_KEYS, atoms.arrays)
         if forces is None and len(atoms) == 1:
             forces = np.zeros((1, 3))
         if forces is None:
@@ -102,7 +111,8 @@ def read_frames(path: str | Path) -> tuple[list[Frame], list[str]]:
             unstressed.append(index)
             stress = None
         bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell.array, pbc=atoms.pbc)
-        frames.append(Frame(bare, energy.item(), forces, stress, str(atoms.info.get("config_type", ""))))
+        config_type = str(atoms.info.get("config_type", ""))
+        frames.append(Frame(bare, energy.item(), forces, stress, config_type, f"{path}: frame {index}"))
     if not frames:
         raise DataError(f"{path}: all {len(raw)} frames hold labels or positions that are not finite")
     remarks = []
@@ -130,7 +140,7 @@ def split(frames: Sequence[Frame], share: float, seed: int) -> tuple[list[Frame]
 
 
 def prepare(frames: Iterable[Frame], cutoff: float, source: str) -> list[Sample]:
-    """Find the neighbours of each frame.
+    """Find the neighbours of each frame. `source` is what messages call frames that do not know where they stand.
 
     Raises
     ------
@@ -143,7 +153,8 @@ def prepare(frames: Iterable[Frame], cutoff: float, source: str) -> list[Sample]
             samples.append(Sample(frame, find_neighbours(frame.structure, cutoff)))
         except Exception as error:
             formula = frame.structure.get_chemical_formula()
-            raise DataError(f"{source}: the {index + 1}th frame used ({formula}) is unusable: {error}") from error
+            where = frame.source or f"{source}: frame {index}"
+            raise DataError(f"{where} ({formula}) is unusable: {error}") from error
     return samples
 
 
@@ -173,6 +184,27 @@ def digest(frames: Iterable[Frame]) -> str:
     return total.hexdigest()
 
 
+def group(frame: Frame) -> Group:
+    """Return what structures share that were labelled alike: config type and species."""
+    return frame.config_type, frozenset(frame.structure.get_chemical_symbols())
+
+
+def drawn_in_turn(samples: Sequence[Sample], atoms: int, each: int, seed: int) -> list[Sample]:
+    """Return structures drawn at random from every group in turn, until there are so many atoms or so many of each."""
+    order = np.random.default_rng(np.random.SeedSequence([seed, 3])).permutation(len(samples))
+    members: dict[Group, list[Sample]] = {}
+    for index in order:
+        members.setdefault(group(samples[index].frame), []).append(samples[index])
+    turns = itertools.chain.from_iterable(itertools.zip_longest(*(these[:each] for these in members.values())))
+    chosen: list[Sample] = []
+    n_atoms = 0
+    for sample in turns:
+        if sample is not None and (not chosen or n_atoms + len(sample.frame.structure) <= atoms):
+            chosen.append(sample)
+            n_atoms += len(sample.frame.structure)
+    return chosen
+
+
 def rms_force(frames: Iterable[Frame]) -> float:
     """Return the root mean square of all force components, eV/Å."""
     return float(np.sqrt(np.mean(np.concatenate([frame.forces.ravel() for frame in frames]) ** 2)))
@@ -180,7 +212,7 @@ def rms_force(frames: Iterable[Frame]) -> float:
 
 def _read(path: str | Path) -> list[Atoms]:
     if not Path(path).is_file():
-        raise DataError(f"there is no file {path}")
+        raise DataError(f"{path} is a folder, not a file" if Path(path).is_dir() else f"there is no file {path}")
     try:
         frames = list(iread(path, ":"))
     except Exception as error:  # ASE's readers fail in any way
@@ -198,20 +230,22 @@ def _results(atoms: Atoms) -> Mapping[str, Any]:
     return {} if atoms.calc is None else atoms.calc.results
 
 
-def _label(atoms: Atoms, names: Iterable[str], keys: Iterable[str], store: Mapping[str, Any]) -> Any:
-    for name in names:
-        if _results(atoms).get(name) is not None:
-            return _results(atoms)[name]
-    return next((store[key] for key in keys if key in store), None)
+def _label(atoms: Atoms, name: str | None, keys: Iterable[str], store: Mapping[str, Any]) -> Any:
+    """Return what stands under a key that names a reference, else what ASE reads as a result, else under another."""
+    present = [key for key in keys if key in store]
+    explicit = next((key for key in present if key.lower().startswith(("ref_", "dft_"))), None)
+    if explicit is None and name is not None and _results(atoms).get(name) is not None:
+        return _results(atoms)[name]
+    return store[explicit or present[0]] if present else None
 
 
 def _stress(atoms: Atoms, where: str) -> FloatArray | None:
     """Return the stress as a symmetric matrix; a virial, compression-positive, is divided by −V."""
     if not atoms.pbc.all() or not abs(atoms.cell.volume) > 0.0:
         return None
-    label, factor = _label(atoms, ("stress",), STRESS_KEYS, atoms.info), 1.0
+    label, factor = _label(atoms, "stress", STRESS_KEYS, atoms.info), 1.0
     if label is None:
-        label, factor = _label(atoms, (), VIRIAL_KEYS, atoms.info), -1.0 / abs(atoms.cell.volume)
+        label, factor = _label(atoms, None, VIRIAL_KEYS, atoms.info), -1.0 / abs(atoms.cell.volume)
     if label is None:
         return None
     array = factor * np.asarray(label, float)
@@ -224,7 +258,3 @@ def _stress(atoms: Atoms, where: str) -> FloatArray | None:
 def _counted(indices: Sequence[int]) -> str:
     shown = ", ".join(str(index) for index in indices[:10]) + (", …" if len(indices) > 10 else "")
     return f"{len(indices)} frame{'s' if len(indices) > 1 else ''} ({shown})"
-
-
-Progress = Callable[[str], None]
-"""What is told of a run while it goes on, a line at a time."""

@@ -9,58 +9,106 @@ from typing import Any
 
 import numpy as np
 from ase import units
+from numpy.typing import NDArray
 
 from gnnp_bench.potential import FloatArray
 from reference_model.train.files import write_whole
 from reference_model.train.metrics import Comparison
 
+CURVES = (("energy", "mev_per_atom", "meV/atom"), ("forces", "mev_per_ang", "meV/Å"), ("stress", "gpa", "GPa"))
+"""What validation errors are of, their unit in `metrics`, and as it is written in figures."""
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c6d31", "#999999")
+"""Told apart by the colour-blind (M. Okabe and K. Ito); the last one is for all further groups."""
+
 
 def draw_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Draw loss and validation errors against epochs as PNG."""
-    figure, axes = _axes(2)
+    from matplotlib.ticker import MaxNLocator
+
+    shown = [curve for curve in CURVES if history[0].get(f"{curve[0]}_mae_{curve[1]}") is not None]
+    figure, axes = _axes(1 + len(shown))
     epochs = [row["epoch"] for row in history]
-    axes[0].plot(epochs, [row["loss"] for row in history])
-    axes[0].set_ylabel("training loss")
-    for key, label in (
-        ("energy_mae_mev_per_atom", "energy, meV/atom"),
-        ("forces_mae_mev_per_ang", "forces, meV/Å"),
-        ("stress_mae_gpa", "stress, GPa"),
-    ):
-        if history[0].get(key) is not None:
-            axes[1].plot(epochs, [row[key] for row in history], label=label)
-    axes[1].set_ylabel("validation error (MAE)")
-    axes[1].legend()
+    # A single epoch is a point.
+    style: dict[str, Any] = {"marker": "." if len(history) < 30 else None}
+    axes[0].plot(epochs, [row["loss"] for row in history], color="black", **style)
+    axes[0].set_title("training loss")
+    for axis, (name, unit, written) in zip(axes[1:], shown, strict=True):
+        for kind, line, colour in (("mae", "-", COLOURS[0]), ("rmse", "--", COLOURS[1])):
+            values = [row[f"{name}_{kind}_{unit}"] for row in history]
+            axis.plot(epochs, values, line, color=colour, label=f"{kind.upper()} {values[-1]:.3g}", **style)
+        axis.set_title(f"validation: {name}, {written}")
+        axis.legend(title="after the last epoch", frameon=False, fontsize="small", title_fontsize="small")
     for axis in axes:
         axis.set_xlabel("epoch")
-        axis.set_yscale("log")
+        axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        _logarithmic(axis)
+        axis.grid(which="both", linewidth=0.4, alpha=0.4)
     _save(figure, path)
 
 
 def draw_parity(found: Comparison, path: Path) -> None:
     """Draw predictions against labels as PNG: energies, forces, and stresses where there are any."""
-    stresses = found.stresses.reshape(2, -1) / units.GPa
-    stresses = stresses[:, np.isfinite(stresses).all(axis=0)]
-    panels: list[tuple[str, FloatArray]] = [
-        ("energy without references, eV/atom", found.energies),
-        ("forces, eV/Å", found.forces.reshape(2, -1)),
+    groups, names = _groups(found.config_types)
+    panels: list[tuple[str, str, float, FloatArray, NDArray[np.int64]]] = [
+        ("energy above isolated atoms", "eV/atom", 1.0, found.energies, groups),
+        ("forces", "eV/Å", 1.0, found.forces.reshape(2, -1), np.repeat(groups[found.owners], 3)),
     ]
-    if stresses.size:
-        panels.append(("stress, GPa", stresses))
+    labelled = np.isfinite(found.stresses).all(axis=(0, 2, 3))
+    if labelled.any():
+        stresses = found.stresses[:, labelled].reshape(2, -1)
+        panels.append(("stress", "GPa", units.GPa, stresses, np.repeat(groups[labelled], 9)))
     figure, axes = _axes(len(panels))
-    for axis, (label, (known, predicted)) in zip(axes, panels, strict=True):
-        axis.plot(known, predicted, ".", markersize=2, rasterized=True)
-        ends = [float(known.min()), float(known.max())]
-        axis.plot(ends, ends, color="black", linewidth=0.5)
-        axis.set_xlabel(f"labelled {label}")
-        axis.set_ylabel("predicted")
+    for axis, (title, unit, size, both, owners) in zip(axes, panels, strict=True):
+        known, predicted = both / size
+        for index, name in enumerate(names):
+            mine = owners == index
+            axis.plot(known[mine], predicted[mine], ".", color=COLOURS[index], markersize=3, alpha=0.6, label=name)
+        low, high = float(min(known.min(), predicted.min())), float(max(known.max(), predicted.max()))
+        margin = 0.04 * (high - low) or 1.0
+        ends = [low - margin, high + margin]
+        axis.plot(ends, ends, color="black", linewidth=0.6, zorder=0)
+        axis.set(xlim=ends, ylim=ends, aspect="equal", title=title)
+        axis.locator_params(nbins=5)
+        axis.set_xlabel(f"label, {unit}")
+        axis.set_ylabel(f"prediction, {unit}")
+        difference = predicted - known
+        mae, rmse = np.abs(difference).mean(), np.sqrt((difference**2).mean())
+        factor, small = (1e3, f"m{unit}") if unit != "GPa" else (1.0, unit)
+        errors = f"MAE {factor * mae:.3g} {small}\nRMSE {factor * rmse:.3g} {small}"
+        axis.text(0.04, 0.96, errors, transform=axis.transAxes, va="top")
+    if names != [""]:
+        axes[0].legend(loc="lower right", fontsize="small", markerscale=3, handletextpad=0.1, frameon=False)
     _save(figure, path)
+
+
+def _groups(config_types: NDArray[np.str_]) -> tuple[NDArray[np.int64], list[str]]:
+    """Return the index of each structure's group, and the groups' names: the most frequent ones, and the rest."""
+    kinds, counts = np.unique(config_types, return_counts=True)
+    frequent = [str(kind) for kind in kinds[np.argsort(-counts, kind="stable")]]
+    if len(frequent) > len(COLOURS):
+        frequent = [*frequent[: len(COLOURS) - 1], "others"]
+    places = {kind: index for index, kind in enumerate(frequent)}
+    groups = np.array([places.get(str(kind), len(frequent) - 1) for kind in config_types], dtype=np.int64)
+    return groups, [name or ("(none)" if len(frequent) > 1 else "") for name in frequent]
+
+
+def _logarithmic(axis: Any) -> None:
+    """Make the vertical axis logarithmic, with plain numbers even where it spans less than a decade."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_yscale("log")
+    low, high = axis.get_ylim()
+    few = [1.0, 2.0, 5.0] if high > 4.0 * low else [0.5 * k for k in range(2, 20)]
+    axis.yaxis.set_major_locator(LogLocator(subs=few if high < 200.0 * low else [1.0]))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _axes(n: int) -> tuple[Any, Any]:
     # Without pyplot, which would choose a display and keep every figure.
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.0 * n, 3.6), layout="constrained")
+    figure = Figure(figsize=(4.0 * n, 3.8), layout="constrained")
     return figure, np.atleast_1d(figure.subplots(1, n))
 
 

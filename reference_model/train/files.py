@@ -43,6 +43,14 @@ def write_whole(path: Path, content: bytes) -> None:
         raise DataError(f"cannot write {path}: {error.strerror or error}") from error
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a process that was killed while it wrote has left."""
+    for name in (MODEL, CHECKPOINT, METRICS):
+        for path in folder.glob(f".{name}.*"):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON."""
     write_whole(path, json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n")

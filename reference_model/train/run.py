@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -15,68 +13,34 @@ import torch
 from gnnp_bench.potential import PotentialError
 from reference_model.files import save_network
 from reference_model.model import Network
-from reference_model.train import sanity
-from reference_model.train.data import (
-    DataError,
-    Frame,
-    Sample,
-    combinations_of,
-    digest,
-    prepare,
-    read_frames,
-    rms_force,
-    species_of,
-    split,
-)
+from reference_model.train.data import DataError, Sample, combinations_of, digest, rms_force, species_of
 from reference_model.train.figures import draw_curves, draw_parity
-from reference_model.train.files import CHECKPOINT, METRICS, MODEL, read_checkpoint, write_checkpoint, write_json
+from reference_model.train.files import (
+    CHECKPOINT,
+    METRICS,
+    MODEL,
+    read_checkpoint,
+    remove_leftovers,
+    write_checkpoint,
+    write_json,
+)
 from reference_model.train.loop import Trainer
 from reference_model.train.loss import Scales
 from reference_model.train.metrics import Metrics, compare, metrics, summary
-from reference_model.train.recipe import SHARE_HELD_OUT, STEPS, Recipe, epochs_for
+from reference_model.train.recipe import FEWEST_EPOCHS, STEPS, Recipe, epochs_for
 from reference_model.train.references import reference_energies
-from reference_model.variants import hyperparameters
+from reference_model.train.sets import Frames, Request, Sets, Tell, prepared, read, refuse_unknown
+from reference_model.variants import Hyperparameters, hyperparameters
 
-Tell = Callable[[str], None]
-"""Takes one line about the run, now and then."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What is to be trained on, and where the outcome goes.
-
-    Attributes
-    ----------
-    train : tuple of Path
-        Files of labelled structures, put together.
-    valid, test : tuple of Path
-        The same; without `valid`, a share of the training structures is held out.
-    out : Path
-        A folder, made if need be.
-    recipe : Recipe
-    trust_labels : bool
-        Do not examine units, signs and orders.
-    """
-
-    train: tuple[Path, ...]
-    valid: tuple[Path, ...] = ()
-    test: tuple[Path, ...] = ()
-    out: Path
-    recipe: Recipe
-    trust_labels: bool = False
+Step = Callable[[int, int, int, int | None], None]
+"""Takes gradient steps done in this epoch, how many it has, its number from 1, and the number of epochs if known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sets:
-    """Labelled structures with their neighbours, by use, and what was noticed about them."""
-
-    train: list[Sample]
-    valid: list[Sample]
-    test: list[Sample]
-    remarks: list[str]
+def _ignore(done: int, steps: int, epoch: int, epochs: int | None) -> None:
+    pass
 
 
-def train(request: Request, tell: Tell, step: Callable[[int, int], None] = lambda done, total: None) -> Metrics:
+def train(request: Request, tell: Tell, step: Step = _ignore) -> Metrics:
     """Train a network, or go on with a run that was interrupted.
 
     Parameters
@@ -85,7 +49,7 @@ def train(request: Request, tell: Tell, step: Callable[[int, int], None] = lambd
     tell : callable
         Told of what goes on, a line at a time.
     step : callable, optional
-        Told of gradient steps done in this epoch, and how many it has.
+        Told of every gradient step.
 
     Returns
     -------
@@ -97,20 +61,26 @@ def train(request: Request, tell: Tell, step: Callable[[int, int], None] = lambd
     DataError
         Data cannot be used, labels are in other units, files cannot be written, or the folder holds another run.
     PotentialError
-        The variant is unknown.
+        The variant is unknown, or the device is not available.
     """
     started = time.monotonic()
     recipe = request.recipe
-    frames = _read(request)
+    device = _device(recipe)
+    frames = read(request)
     species = species_of(frames.train)
     hyper = hyperparameters(species, recipe.variant, cutoff=recipe.cutoff)
-    _refuse_unknown(frames, species)
+    refuse_unknown(frames, species)
     checkpoint = _checkpoint(request, frames)
-    sets = _prepared(request, frames, species, checkpoint)
+    sets = prepared(request, frames, species, tell)
     for remark in sets.remarks:
         tell(remark)
 
-    trainer = _trainer(sets.train, hyper, recipe)
+    references, known = reference_energies(sets.train, species)
+    tell(
+        "energies of isolated atoms, eV: "
+        + ", ".join(f"{s} {references[s]:.3f} ({'found' if s in known else 'fitted'})" for s in species)
+    )
+    trainer = new_trainer(sets.train, hyper, recipe, references, device)
     epochs = _epochs(recipe, trainer)
     history: list[dict[str, Any]] = []
     if checkpoint is not None:
@@ -128,7 +98,7 @@ def train(request: Request, tell: Tell, step: Callable[[int, int], None] = lambd
         # The first epoch may not know how many there will be, and does not ask.
         for value in trainer.run_epoch(epochs or 1):
             losses.append(value)
-            step(len(losses), trainer.steps_per_epoch)
+            step(len(losses), trainer.steps_per_epoch, trainer.epoch + 1, epochs)
         found = metrics(compare(trainer.average, sets.valid))
         took = time.monotonic() - began
         if epochs is None and recipe.minutes is not None:
@@ -141,44 +111,13 @@ def train(request: Request, tell: Tell, step: Callable[[int, int], None] = lambd
     return _finish(request, sets, trainer, history, tell)
 
 
-@dataclass(frozen=True, slots=True)
-class _Frames:
-    train: list[Frame]
-    valid: list[Frame]
-    test: list[Frame]
-    remarks: list[str]
-
-
-def _read(request: Request) -> _Frames:
-    remarks: list[str] = []
-
-    def read(paths: Sequence[Path]) -> list[Frame]:
-        frames = []
-        for path in paths:
-            found, noticed = read_frames(path)
-            frames += found
-            remarks.extend(noticed)
-        return frames
-
-    chosen, valid, test = read(request.train), read(request.valid), read(request.test)
-    if not valid:
-        chosen, valid = split(chosen, SHARE_HELD_OUT, request.recipe.seed)
-    return _Frames(chosen, valid, test, remarks)
-
-
-def _refuse_unknown(frames: _Frames, species: Sequence[str]) -> None:
-    for use, those in (("validation", frames.valid), ("test", frames.test)):
-        strange = sorted(set(species_of(those)) - set(species))
-        if strange:
-            raise DataError(f"{strange[0]} occurs in the {use} structures, but in none to train on")
-
-
-def _checkpoint(request: Request, frames: _Frames) -> dict[str, Any] | None:
+def _checkpoint(request: Request, frames: Frames) -> dict[str, Any] | None:
     """Return the state to go on from, or None; make the folder."""
     try:
         request.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"cannot make the folder {request.out}: {error.strerror}") from error
+    remove_leftovers(request.out)
     path = request.out / CHECKPOINT
     if not path.exists():
         if (request.out / MODEL).exists():
@@ -195,51 +134,32 @@ def _checkpoint(request: Request, frames: _Frames) -> dict[str, Any] | None:
     return checkpoint
 
 
-def _identity(request: Request, frames: _Frames) -> dict[str, Any]:
+def _identity(request: Request, frames: Frames) -> dict[str, Any]:
     data = {f"{use} data": digest(getattr(frames, use)) for use in ("train", "valid")}
     return asdict(request.recipe) | {"trust_labels": request.trust_labels} | data
 
 
-def _prepared(request: Request, frames: _Frames, species: Sequence[str], checkpoint: dict[str, Any] | None) -> Sets:
-    """Find neighbours, examine labels, and mend stresses that are wrong beyond doubt."""
-    cutoff = request.recipe.cutoff
-    remarks = list(frames.remarks)
-    uses = {use: prepare(getattr(frames, use), cutoff, f"{use} structures") for use in ("train", "valid", "test")}
-    evidence = None
-    if not request.trust_labels:
-        evidence = sanity.examine(uses["train"], species, cutoff, request.recipe.seed)
-        if wrong := sanity.complaints(evidence):
-            raise DataError(f"{'; '.join(wrong)}. Mend the file, or say --trust-labels if it is right all the same")
-        if evidence is None or evidence.explained < sanity.EXPLAINED:
-            remarks.append("units and signs of the labels could not be examined: forces say too little")
-    wrong_stresses: dict[str, int] = {}
-    for samples in uses.values():
-        for index, sample in enumerate(samples):
-            frame, wrong_stress = sanity.mended(sample.frame, evidence)
-            if wrong_stress is not None:
-                kind = f" of config type {frame.config_type!r}" if frame.config_type else ""
-                key = f"{kind} ({', '.join(sorted(set(frame.structure.get_chemical_symbols())))}) have {wrong_stress}"
-                wrong_stresses[key] = wrong_stresses.get(key, 0) + 1
-                samples[index] = dataclasses.replace(sample, frame=frame)
-    remarks += [
-        f"warning: the stresses of {n} structures{text}; they are mended before use"
-        for text, n in wrong_stresses.items()
-    ]
-    return Sets(uses["train"], uses["valid"], uses["test"], remarks)
+def _device(recipe: Recipe) -> torch.device:
+    try:
+        return torch.empty(0, device=recipe.device).device
+    except (RuntimeError, AssertionError) as error:
+        reason = " ".join(str(error).split()).partition(". ")[0]
+        raise PotentialError(f"cannot train on the device {recipe.device!r}: {reason}") from error
 
 
-def _trainer(samples: Sequence[Sample], hyper: Any, recipe: Recipe) -> Trainer:
+def new_trainer(
+    samples: Sequence[Sample],
+    hyper: Hyperparameters,
+    recipe: Recipe,
+    references: Mapping[str, float],
+    device: torch.device,
+) -> Trainer:
+    """Return a network with weights drawn from the seed, its statistics taken from the structures, ready to train."""
     frames = [sample.frame for sample in samples]
     n_atoms = sum(len(frame.structure) for frame in frames)
     neighbours = sum(2 * len(sample.neighbourhood.first) for sample in samples) / n_atoms
     force = rms_force(frames) or 1.0
     dense = [s.neighbourhood.volume / len(s.frame.structure) for s in samples if s.frame.stress is not None]
-    references, _ = reference_energies(samples, hyper.species)
-    try:
-        device = torch.empty(0, device=recipe.device).device
-    except (RuntimeError, AssertionError) as error:
-        reason = " ".join(str(error).split()).partition(". ")[0]
-        raise PotentialError(f"cannot train on the device {recipe.device!r}: {reason}") from error
     network = Network(
         hyper,
         seed=recipe.seed,
@@ -253,7 +173,7 @@ def _trainer(samples: Sequence[Sample], hyper: Any, recipe: Recipe) -> Trainer:
 def _epochs(recipe: Recipe, trainer: Trainer) -> int | None:
     if recipe.epochs is not None:
         return recipe.epochs
-    return None if recipe.minutes is not None else max(10, -(-STEPS // trainer.steps_per_epoch))
+    return None if recipe.minutes is not None else max(FEWEST_EPOCHS, -(-STEPS // trainer.steps_per_epoch))
 
 
 def _totals(found: Metrics) -> Metrics:
@@ -261,7 +181,7 @@ def _totals(found: Metrics) -> Metrics:
 
 
 def _keep(
-    request: Request, frames: _Frames, sets: Sets, trainer: Trainer, epochs: int | None, history: list[dict[str, Any]]
+    request: Request, frames: Frames, sets: Sets, trainer: Trainer, epochs: int | None, history: list[dict[str, Any]]
 ) -> None:
     """Write the checkpoint, and the model as it is now."""
     course = {"identity": _identity(request, frames), "epochs": epochs, "history": history}

@@ -15,42 +15,26 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from ase import units
 from ase.stress import voigt_6_to_full_3x3_stress
 
 from gnnp_bench.potential import FloatArray
 from reference_model.derivatives import predict
 from reference_model.graph import collate, find_neighbours
 from reference_model.model import Network
-from reference_model.train.data import Frame, Sample, rms_force
+from reference_model.train.data import Frame, Group, Sample, drawn_in_turn, group, rms_force
 from reference_model.train.loop import Trainer
 from reference_model.train.loss import Scales
 from reference_model.train.metrics import Comparison, compare
 from reference_model.train.recipe import Recipe
-from reference_model.train.scales import all_electron_energy, expected_stiffness
+from reference_model.train.scales import (
+    ENERGY_UNITS,
+    FORCE_UNITS,
+    STRESS_UNITS,
+    VOIGT,
+    all_electron_unit,
+    expected_stiffness,
+)
 from reference_model.variants import hyperparameters
-
-Group = tuple[str, frozenset[str]]
-
-KCAL, KJ, HARTREE = units.kcal / units.mol, units.kJ / units.mol, units.Hartree
-ENERGY_UNITS = {"eV": 1.0, "kcal/mol": KCAL, "kJ/mol": KJ, "hartree": HARTREE}
-FORCE_UNITS = {
-    "eV/Å": 1.0,
-    "kcal/mol/Å": KCAL,
-    "kJ/mol/Å": KJ,
-    "hartree/Å": HARTREE,
-    "hartree/bohr": HARTREE / units.Bohr,
-}
-STRESS_UNITS = {"eV/Å³": 1.0, "GPa": units.GPa, "kbar": 0.1 * units.GPa}
-"""Unit -> its size in eV, eV/Å, eV/Å³."""
-VOIGT = {
-    "xx yy zz xy yz zx (VASP's)": (2, 0, 1),
-    "xx yy zz xy xz yz": (2, 1, 0),
-    "xx yy zz xz yz xy": (1, 0, 2),
-    "xx yy zz yz xy xz": (0, 2, 1),
-    "xx yy zz xz xy yz": (1, 2, 0),
-}
-"""Order in which labels may stand -> where among the last three ASE's yz, xz and xy are then found."""
 
 ATOMS, ATOMS_PER_STEP, STEPS, STEPS_PER_SPECIES = 3000, 100, 100, 100
 """How much the small network is fitted to, and how long."""
@@ -126,7 +110,7 @@ def examine(samples: Sequence[Sample], species: Sequence[str], cutoff: float, se
     cutoff : float, Å
     seed : int
     """
-    chosen = _some(samples, ATOMS, len(samples), seed)
+    chosen = drawn_in_turn(samples, ATOMS, len(samples), seed)
     force = rms_force(sample.frame for sample in chosen)
     if force < 1e-3:
         return None
@@ -146,14 +130,14 @@ def examine(samples: Sequence[Sample], species: Sequence[str], cutoff: float, se
         for _ in trainer.run_epoch(epochs):
             pass
     judge = trainer.average
-    judged = _some(samples, JUDGED_ATOMS, JUDGED_EACH, seed)
+    judged = drawn_in_turn(samples, JUDGED_ATOMS, JUDGED_EACH, seed)
     found = compare(judge, judged)
     residual = found.forces[1] - found.forces[0]
     return Evidence(
         explained=1.0 - float((residual**2).mean() / (found.forces[0] ** 2).mean()),
         stiffness=_stiffness(judge, chosen, seed) / expected_stiffness(found.species.tolist()),
         energy_ratio=_energy_ratio(found, judged),
-        all_electron=_all_electron(judged),
+        all_electron=all_electron_unit(sample.frame for sample in judged),
         stress=_stresses(found, judged),
     )
 
@@ -182,10 +166,17 @@ def complaints(evidence: Evidence | None) -> list[str]:
     found = []
     if evidence.energy_ratio is not None and evidence.energy_ratio < 0.0:
         found.append("the energies have the wrong sign: they rise where forces say that they fall")
+    # Stiffness alone does not tell these two apart.
+    joules = (energy, force) == ("kcal/mol", "kcal/mol/Å") and (
+        misfit("kJ/mol", "kJ/mol/Å") - RARITY - misfit(energy, force) < DECISIVE
+    )
+    other = f" (if they are in kJ/mol, by {ENERGY_UNITS['kJ/mol']:.6g})" if joules else ""
     if energy != "eV":
-        found.append(f"the energies seem to be in {energy}, not in eV: multiply them by {ENERGY_UNITS[energy]:.6g}")
+        factor = f"{ENERGY_UNITS[energy]:.6g}{other}"
+        found.append(f"the energies seem to be in {energy}, not in eV: multiply them by {factor}")
     if force != "eV/Å":
-        found.append(f"the forces seem to be in {force}, not in eV/Å: multiply them by {FORCE_UNITS[force]:.6g}")
+        factor = f"{FORCE_UNITS[force]:.6g}{other}"
+        found.append(f"the forces seem to be in {force}, not in eV/Å: multiply them by {factor}")
     return found
 
 
@@ -214,27 +205,6 @@ def mended(frame: Frame, evidence: Evidence | None) -> tuple[Frame, str | None]:
         yz, xz, xy = _shear(stress)[list(VOIGT[found.order])]
         stress = voigt_6_to_full_3x3_stress([*np.diagonal(stress), yz, xz, xy])
     return (dataclasses.replace(frame, stress=stress), " and ".join(wrong)) if wrong else (frame, None)
-
-
-def group(frame: Frame) -> Group:
-    """Return what structures share that were labelled alike: config type and species."""
-    return frame.config_type, frozenset(frame.structure.get_chemical_symbols())
-
-
-def _some(samples: Sequence[Sample], atoms: int, each: int, seed: int) -> list[Sample]:
-    """Return structures drawn at random from every group in turn, until there are so many atoms or so many of each."""
-    order = np.random.default_rng(np.random.SeedSequence([seed, 3])).permutation(len(samples))
-    members: dict[Group, list[Sample]] = {}
-    for index in order:
-        members.setdefault(group(samples[index].frame), []).append(samples[index])
-    turns = itertools.chain.from_iterable(itertools.zip_longest(*(these[:each] for these in members.values())))
-    chosen: list[Sample] = []
-    n_atoms = 0
-    for sample in turns:
-        if sample is not None and (not chosen or n_atoms + len(sample.frame.structure) <= atoms):
-            chosen.append(sample)
-            n_atoms += len(sample.frame.structure)
-    return chosen
 
 
 def _stiffness(network: Network, samples: Sequence[Sample], seed: int) -> float:
@@ -316,10 +286,3 @@ def _ratio(label: FloatArray, predicted: FloatArray) -> float | None:
 def _correlation(a: FloatArray, b: FloatArray) -> float:
     size = float(np.sqrt((a**2).sum() * (b**2).sum()))
     return float((a * b).sum()) / size if size > 0.0 else 0.0
-
-
-def _all_electron(samples: Sequence[Sample]) -> str | None:
-    labelled = sum(sample.frame.energy for sample in samples)
-    symbols = [symbol for sample in samples for symbol in sample.frame.structure.get_chemical_symbols()]
-    expected = all_electron_energy(symbols) * HARTREE
-    return next((name for name, unit in ENERGY_UNITS.items() if abs(labelled * unit / expected - 1.0) < 0.04), None)

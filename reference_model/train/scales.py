@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 import numpy as np
+from ase import units
 from ase.data import atomic_numbers, covalent_radii
 
 from gnnp_bench.potential import FloatArray
+from reference_model.train.data import Frame
 
+KCAL, KJ, HARTREE = units.kcal / units.mol, units.kJ / units.mol, units.Hartree
+ENERGY_UNITS = {"eV": 1.0, "kcal/mol": KCAL, "kJ/mol": KJ, "hartree": HARTREE}
+FORCE_UNITS = {
+    "eV/Å": 1.0,
+    "kcal/mol/Å": KCAL,
+    "kJ/mol/Å": KJ,
+    "hartree/Å": HARTREE,
+    "hartree/bohr": HARTREE / units.Bohr,
+}
+STRESS_UNITS = {"eV/Å³": 1.0, "GPa": units.GPa, "kbar": 0.1 * units.GPa}
+"""Unit -> its size in eV, eV/Å, eV/Å³."""
+VOIGT = {
+    "xx yy zz xy yz zx (VASP's)": (2, 0, 1),
+    "xx yy zz xy xz yz": (2, 1, 0),
+    "xx yy zz xz yz xy": (1, 0, 2),
+    "xx yy zz yz xy xz": (0, 2, 1),
+    "xx yy zz xz xy yz": (1, 2, 0),
+}
+"""Order in which labels may stand -> where among the last three ASE's yz, xz and xy are then found."""
 KITTEL = (
     "H:2.24 He:0.01 Li:1.63 Be:3.32 B:5.77 C:7.37 N:4.92 O:2.60 F:0.84 Ne:0.02 Na:1.11 Mg:1.51 Al:3.39 Si:4.63"
     " P:3.43 S:2.85 Cl:1.40 Ar:0.08 K:0.93 Ca:1.84 Sc:3.90 Ti:4.85 V:5.31 Cr:4.10 Mn:2.92 Fe:4.28 Co:4.39 Ni:4.44"
@@ -41,6 +62,14 @@ def all_electron_energy(symbols: Sequence[str]) -> float:
     """
     z: FloatArray = np.array([atomic_numbers[symbol] for symbol in symbols], float)
     return float((-0.768745 * z ** (7 / 3) + 0.5 * z**2 - 0.269900 * z ** (5 / 3)).sum())
+
+
+def all_electron_unit(frames: Iterable[Frame]) -> str | None:
+    """Return the key of `ENERGY_UNITS` in which the energies are those of all electrons, or None."""
+    chosen = list(frames)
+    labelled = sum(frame.energy for frame in chosen)
+    expected = HARTREE * all_electron_energy([s for f in chosen for s in f.structure.get_chemical_symbols()])
+    return next((name for name, unit in ENERGY_UNITS.items() if abs(labelled * unit / expected - 1.0) < 0.04), None)
 
 
 @cache

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import write
 
 from reference_model.train.data import DataError, combinations_of, digest, prepare, read_frames, species_of, split
 from tests.reference_model.train.frames import as_frames, crystals, molecules, save
@@ -31,6 +32,18 @@ def test_molecules_have_no_stress(tmp_path: Path):
     assert [frame.stress for frame in frames] == [None, None]
 
 
+@pytest.mark.parametrize("name", ["a.traj", "a.db", "a.json", "a.extxyz.gz"])
+def test_any_format_of_ase_will_do(tmp_path: Path, name: str):
+    structures = [*crystals(2), *molecules(1)]
+    write(tmp_path / name, structures)
+    frames, remarks = read_frames(tmp_path / name)
+    assert remarks == []
+    for frame, atoms in zip(frames, structures, strict=True):
+        assert frame.energy == pytest.approx(atoms.get_potential_energy(), abs=1e-6)
+        np.testing.assert_allclose(frame.forces, atoms.get_forces(), atol=1e-7)
+        assert (frame.stress is None) == (not atoms.pbc.all())
+
+
 def test_free_energy_is_what_forces_are_the_derivative_of(tmp_path: Path):
     atoms = crystals(1)[0]
     atoms.calc = SinglePointCalculator(atoms, energy=1.0, free_energy=2.0, forces=atoms.get_forces())
@@ -47,6 +60,19 @@ def test_labels_under_other_names_and_virials(tmp_path: Path):
     assert frame.energy == pytest.approx(energy, abs=1e-6)
     assert frame.stress is not None
     np.testing.assert_allclose(frame.stress, stress, atol=1e-7)
+
+
+def test_a_named_reference_comes_before_what_a_calculator_left(tmp_path: Path):
+    """A file that some other potential was run over holds its energies as well."""
+    atoms = crystals(1)[0]
+    atoms.info["REF_energy"] = -5.0
+    atoms.info["REF_stress"] = np.arange(6.0)
+    atoms.arrays["REF_forces"] = np.full((4, 3), 0.25)
+    (frame,), _ = read_frames(save(tmp_path / "a.extxyz", [atoms]))
+    assert frame.energy == -5.0
+    assert (frame.forces == 0.25).all()
+    assert frame.stress is not None
+    assert frame.stress[0].tolist() == [0.0, 5.0, 4.0]
 
 
 def test_labels_that_are_not_finite_are_counted_named_and_skipped(tmp_path: Path):
@@ -95,6 +121,8 @@ def test_files_that_hold_nothing(tmp_path: Path):
         read_frames(text)
     with pytest.raises(DataError, match="there is no file"):
         read_frames(tmp_path / "missing.extxyz")
+    with pytest.raises(DataError, match="is a folder, not a file"):
+        read_frames(tmp_path)
     bad = crystals(1)
     bad[0].calc.results["energy"] = np.nan
     with pytest.raises(DataError, match="all 1 frames hold labels or positions that are not finite"):
@@ -116,11 +144,17 @@ def test_one_frame_is_not_enough():
         split(as_frames(crystals(1)), 0.05, 0)
 
 
-def test_atoms_in_one_place_are_named():
-    (frame,) = as_frames(crystals(1))
-    frame.structure.positions[1] = frame.structure.positions[0]
-    with pytest.raises(DataError, match=r"train structures: the 1th frame used \(Cu4\) is unusable: two atoms"):
-        prepare([frame], 5.0, "train structures")
+def test_atoms_in_one_place_are_named(tmp_path: Path):
+    structures = crystals(3)
+    structures[0].calc.results["energy"] = np.nan  # skipped, and counted all the same
+    structures[2].positions[1] = structures[2].positions[0]
+    path = save(tmp_path / "a.extxyz", structures)
+    with pytest.raises(DataError, match=rf"{path}: frame 2 \(Cu4\) is unusable: two atoms"):
+        prepare(read_frames(path)[0], 5.0, "train structures")
+    nameless = as_frames(crystals(2))
+    nameless[1].structure.positions[1] = nameless[1].structure.positions[0]
+    with pytest.raises(DataError, match=r"train structures: frame 1 \(Cu4\) is unusable: two atoms"):
+        prepare(nameless, 5.0, "train structures")
 
 
 def test_species_and_what_occurs_together():

@@ -6,18 +6,25 @@ import errno
 import json
 import os
 import resource
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ase import Atoms
 
 from gnnp_bench.cli import main
+from gnnp_bench.potential import PotentialError, Unsupported
 from reference_model.files import load_network, read_notes
-from reference_model.train import files
+from reference_model.potential import create
+from reference_model.train import cli, files
 from reference_model.train.data import DataError
 from reference_model.train.recipe import Recipe
-from reference_model.train.run import Request, train
-from tests.reference_model.train.frames import crystals, molecules, save
+from reference_model.train.run import train
+from reference_model.train.sets import Request
+from tests.reference_model.train.frames import crystals, labelled, molecules, save
 
 
 @pytest.fixture
@@ -67,9 +74,17 @@ def test_molecules_train_without_stress(tmp_path):
     assert set(found["reference_energies"]) == {"H", "C", "O"}
 
 
-def test_crystals_and_molecules_train_together(tmp_path):
-    data = save(tmp_path / "train.extxyz", [*crystals(6), *molecules(6)])
-    found = train(request(data, tmp_path / "out", epochs=2), silent)
+def test_crystals_molecules_and_atoms_train_together(tmp_path):
+    atoms = [labelled(Atoms(symbol)) for symbol in ("H", "Cu")]
+    data = save(tmp_path / "train.extxyz", [*crystals(6), *molecules(6), *atoms])
+    lines: list[str] = []
+    found = train(request(data, tmp_path / "out", epochs=2), lines.append)
+    told = next(line for line in lines if line.startswith("energies of isolated atoms"))
+    assert [f"{symbol} {energy:.3f}" for symbol, energy in found["reference_energies"].items()] == [
+        part.rpartition(" (")[0] for part in told.partition(": ")[2].split(", ")
+    ]
+    for symbol, way in {"H": "found", "C": "fitted", "O": "fitted", "Cu": "found"}.items():
+        assert f"{symbol} {found['reference_energies'][symbol]:.3f} ({way})" in told
     assert all(row["loss"] > 0.0 for row in found["history"])
     notes = read_notes(tmp_path / "out" / "model.safetensors")
     assert notes["combinations"] == [["C", "O"], ["Cu"], ["H", "O"]]
@@ -93,6 +108,76 @@ def test_a_killed_run_goes_on_bit_for_bit(data, tmp_path):
     assert models[0] == models[1]
 
 
+def test_a_process_killed_within_an_epoch_goes_on_bit_for_bit(data, tmp_path):
+    """By the system, without a chance to tidy up; the temporary file that it might have left goes as well."""
+
+    def command(out: Path) -> list[str]:
+        options = ["--variant", "invariant", "--cutoff", "4", "--epochs", "6", "--batch", "2", "--trust-labels"]
+        return ["train", str(data), "--out", str(out), *options]
+
+    assert main(command(tmp_path / "whole")) == 0
+    killed = tmp_path / "killed"
+    line = [sys.executable, "-m", "gnnp_bench.cli", *command(killed)]
+    with subprocess.Popen(
+        line, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    ) as process:
+        assert process.stderr is not None
+        assert any(text.startswith("epoch 3/6") for text in process.stderr)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    done = files.read_checkpoint(killed / "checkpoint.pt")["state"]["epoch"]
+    assert 2 <= done < 6
+    load_network(killed / "model.safetensors")
+    (killed / ".model.safetensors.abc").write_bytes(b"half")
+    assert main(command(killed)) == 0
+    models = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "killed")]
+    assert models[0] == models[1]
+    assert not list(killed.glob(".*"))
+
+
+def test_ctrl_c_is_told_how_to_go_on(data, tmp_path, capsys, monkeypatch):
+    def press(done: int, steps: int, epoch: int, epochs: int | None) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_ignore", press)
+    assert main(["train", str(data), "--out", str(tmp_path / "out"), "--trust-labels"]) == 3
+    captured = capsys.readouterr()
+    assert "interrupted: the same command goes on after the last whole epoch" in captured.err
+    assert captured.out == ""
+
+
+def test_steps_are_shown_with_the_time_that_is_left(capsys):
+    show = cli._shown(iter([0.0, 20.0, 30.0]).__next__)
+    for step in ((1, 5, 1, None), (2, 5, 1, 10), (3, 5, 1, 1)):
+        show(*step)
+    shown = [text.removeprefix("\x1b[K  ") for text in capsys.readouterr().err.split("\r")[1:]]
+    assert shown == [
+        "epoch 1, step 1 of 5",
+        "epoch 1 of 10, step 2 of 5, 8 min left",
+        "epoch 1 of 1, step 3 of 5, 20 s left",
+    ]
+
+
+def test_the_folder_cannot_be_a_file(data, tmp_path, capsys):
+    (tmp_path / "out").write_text("mine")
+    assert main(["train", str(data), "--out", str(tmp_path / "out")]) == 2
+    assert f"cannot make the folder {tmp_path / 'out'}: File exists" in capsys.readouterr().err
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_other_species_are_refused_by_the_trained_network(data, tmp_path):
+    out = tmp_path / "out"
+    train(request(data, out, epochs=1), silent)
+    potential = create(str(out), {}, None)
+    assert potential.capabilities.combinations == (frozenset({"Cu"}),)
+    with pytest.raises(Unsupported, match="Z = 79 is not among the species Cu"):
+        potential.evaluate(crystals(1, symbol="Au"), frozenset({"forces"}))
+    weights = (out / "model.safetensors").read_bytes()
+    (out / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+    with pytest.raises(PotentialError, match="is no safetensors file, or it is damaged"):
+        create(str(out), {}, None)
+
+
 def test_a_folder_belongs_to_one_run(data, tmp_path):
     train(request(data, tmp_path / "out", epochs=1), silent)
     with pytest.raises(DataError, match=r"holds a run with other settings \(seed: 0, now 1\)"):
@@ -107,11 +192,11 @@ def test_a_folder_belongs_to_one_run(data, tmp_path):
 
 def test_minutes_fix_the_epochs_after_the_first(data, tmp_path):
     lines: list[str] = []
-    recipe: dict[str, Any] = {"epochs": None, "minutes": 0.02}
+    recipe: dict[str, Any] = {"epochs": None, "minutes": 0.01}
     found = train(request(data, tmp_path / "out", **recipe), lines.append)
     epochs = found["epochs"]
     assert epochs >= 1
-    assert any(line.startswith(f"0.02 minutes make {epochs} epochs") for line in lines)
+    assert any(line.startswith(f"0.01 minutes make {epochs} epochs") for line in lines)
     checkpoint = files.read_checkpoint(tmp_path / "out" / "checkpoint.pt")
     assert checkpoint["course"]["epochs"] == epochs
     again = train(request(data, tmp_path / "again", epochs=epochs), silent)
@@ -169,7 +254,7 @@ def test_requests_that_are_wrong(data, tmp_path, capsys, arguments, message):
 
 def test_the_command_prints_the_spec_of_the_model(data, tmp_path, capsys):
     out = tmp_path / "out"
-    arguments = ["--epochs", "1", "--variant", "invariant", "--permutation-penalty", "1"]
+    arguments = ["--epochs", "1", "--variant", "invariant", "--permutation-penalty", "1", "--trust-labels"]
     assert main(["train", str(data), "--out", str(out), *arguments]) == 0
     captured = capsys.readouterr()
     assert captured.out == f"reference:{out}\n"

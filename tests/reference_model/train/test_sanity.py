@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from ase import units
 
-from reference_model.train import sanity
 from reference_model.train.data import Frame, prepare
-from reference_model.train.sanity import HARTREE, KCAL, Evidence, StressEvidence, complaints, examine, mended
-from reference_model.train.scales import all_electron_energy, expected_stiffness
+from reference_model.train.sanity import Evidence, StressEvidence, complaints, examine, mended
+from reference_model.train.scales import HARTREE, KCAL, KJ, VOIGT, all_electron_energy, expected_stiffness
 from tests.reference_model.train.frames import as_frames, crystals
 
 SOUND = Evidence(explained=0.95, stiffness=1.0, energy_ratio=1.0, all_electron=None, stress={})
@@ -70,11 +69,10 @@ def test_sound_labels_raise_no_complaint_and_wrong_stresses_are_mended(frames):
 @pytest.mark.parametrize(
     ("energy", "force", "named"),
     [
-        (1 / KCAL, 1 / KCAL, ["energies seem to be in kcal/mol, not in eV", "forces seem to be in kcal/mol/Å"]),
         (1 / HARTREE, BOHR / HARTREE, ["energies seem to be in hartree, not in eV", "forces seem to be in hartree/b"]),
         (1.0, -1.0, ["the forces have the wrong sign: they are gradients"]),
     ],
-    ids=["kcal/mol", "hartree", "gradients"],
+    ids=["hartree", "gradients"],
 )
 def test_whole_files_in_other_units_are_named(frames, energy, force, named):
     found = complaints(judged(scaled(frames, energy, force)))
@@ -106,6 +104,17 @@ def test_evidence_decides(change, named):
         assert expected in text
 
 
+def test_kilojoules_are_not_ruled_out_by_stiffness_alone():
+    """Matter of typical stiffness in kJ/mol is named as such only where total energies tell; the factor is there."""
+    loose = complaints(dataclasses.replace(SOUND, stiffness=0.5 / KJ))
+    assert [text.partition(": ")[2] for text in loose] == [
+        "multiply them by 0.0433641 (if they are in kJ/mol, by 0.0103643)"
+    ] * 2
+    told = complaints(dataclasses.replace(SOUND, stiffness=0.5 / KJ, all_electron="kJ/mol"))
+    assert "seem to be in kJ/mol, not in eV: multiply them by 0.0103643" in told[0]
+    assert "if they are" not in complaints(dataclasses.replace(SOUND, stiffness=0.3 / KCAL))[0]
+
+
 def test_nothing_is_said_without_evidence(frames):
     flat = [dataclasses.replace(frame, forces=0.0 * frame.forces) for frame in frames[:3]]
     assert examine(prepare(flat, 4.0, "x"), ("Cu",), 4.0, seed=0) is None
@@ -134,4 +143,4 @@ def test_stiffness_is_right_within_a_factor_of_four(symbols, measured):
 
 
 def test_every_order_is_another():
-    assert len({*sanity.VOIGT.values(), (0, 1, 2)}) == 6
+    assert len({*VOIGT.values(), (0, 1, 2)}) == 6

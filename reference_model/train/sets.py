@@ -1,0 +1,127 @@
+"""The structures of a run: read, held out, examined, mended."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reference_model.train import sanity
+from reference_model.train.data import DataError, Frame, Sample, prepare, read_frames, species_of, split
+from reference_model.train.recipe import SHARE_HELD_OUT, Recipe
+
+Tell = Callable[[str], None]
+"""Takes one line about the run, now and then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is to be trained on, and where the outcome goes.
+
+    Attributes
+    ----------
+    train : tuple of Path
+        Files of labelled structures, put together.
+    valid, test : tuple of Path
+        The same; without `valid`, a share of the training structures is held out.
+    out : Path
+        A folder, made if need be.
+    recipe : Recipe
+    trust_labels : bool
+        Do not examine units, signs and orders.
+    """
+
+    train: tuple[Path, ...]
+    valid: tuple[Path, ...] = ()
+    test: tuple[Path, ...] = ()
+    out: Path
+    recipe: Recipe
+    trust_labels: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sets:
+    """Labelled structures with their neighbours, by use, and what was noticed about them."""
+
+    train: list[Sample]
+    valid: list[Sample]
+    test: list[Sample]
+    remarks: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Labelled structures by use, and what was noticed about them."""
+
+    train: list[Frame]
+    valid: list[Frame]
+    test: list[Frame]
+    remarks: list[str]
+
+
+def read(request: Request) -> Frames:
+    """Read all files, and hold structures out for validation where no file is given for that.
+
+    Raises
+    ------
+    DataError
+        A file cannot be used, or there is nothing to hold out.
+    """
+    remarks: list[str] = []
+
+    def these(paths: Sequence[Path]) -> list[Frame]:
+        frames = []
+        for path in paths:
+            found, noticed = read_frames(path)
+            frames += found
+            remarks.extend(noticed)
+        return frames
+
+    chosen, valid, test = these(request.train), these(request.valid), these(request.test)
+    if not valid:
+        chosen, valid = split(chosen, SHARE_HELD_OUT, request.recipe.seed)
+    return Frames(chosen, valid, test, remarks)
+
+
+def refuse_unknown(frames: Frames, species: Sequence[str]) -> None:
+    """Raise `DataError` where an element is tested that is not trained on."""
+    for use, those in (("validation", frames.valid), ("test", frames.test)):
+        strange = sorted(set(species_of(those)) - set(species))
+        if strange:
+            raise DataError(f"{strange[0]} occurs in the {use} structures, but in none to train on")
+
+
+def prepared(request: Request, frames: Frames, species: Sequence[str], tell: Tell) -> Sets:
+    """Find neighbours, examine labels, and mend stresses that are wrong beyond doubt.
+
+    Raises
+    ------
+    DataError
+        A structure is unusable, or energies or forces are in another unit or have the wrong sign.
+    """
+    cutoff = request.recipe.cutoff
+    remarks = list(frames.remarks)
+    uses = {use: prepare(getattr(frames, use), cutoff, f"{use} structures") for use in ("train", "valid", "test")}
+    evidence = None
+    if not request.trust_labels:
+        tell("examining units and signs of the labels: a small network is fitted to some of the forces")
+        evidence = sanity.examine(uses["train"], species, cutoff, request.recipe.seed)
+        if wrong := sanity.complaints(evidence):
+            raise DataError(f"{'; '.join(wrong)}. Mend the file, or say --trust-labels if it is right all the same")
+        if evidence is None or evidence.explained < sanity.EXPLAINED:
+            remarks.append("units and signs of the labels could not be examined: forces say too little")
+    wrong_stresses: dict[str, int] = {}
+    for samples in uses.values():
+        for index, sample in enumerate(samples):
+            frame, wrong_stress = sanity.mended(sample.frame, evidence)
+            if wrong_stress is not None:
+                kind = f" of config type {frame.config_type!r}" if frame.config_type else ""
+                key = f"{kind} ({', '.join(sorted(set(frame.structure.get_chemical_symbols())))}) have {wrong_stress}"
+                wrong_stresses[key] = wrong_stresses.get(key, 0) + 1
+                samples[index] = dataclasses.replace(sample, frame=frame)
+    remarks += [
+        f"warning: the stresses of {n} structures{text}; they are mended before use"
+        for text, n in wrong_stresses.items()
+    ]
+    return Sets(uses["train"], uses["valid"], uses["test"], remarks)
