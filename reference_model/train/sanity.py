@@ -53,7 +53,8 @@ SPREAD = 0.8
 PRECISION = 0.2
 """Standard deviation of ln(energy / what follows from forces)."""
 RARITY = 2.0
-"""Squared deviations by which kJ/mol, too near to kcal/mol to be told from stiffness alone, must fit better."""
+"""Squared deviations by which kJ/mol, too near to kcal/mol to be told from stiffness alone, must fit better; and
+hartree/Å, which no program writes, and which soft model potentials would be taken for."""
 DECISIVE = 4.0
 """Difference of squared deviations from which another unit is believed."""
 
@@ -151,7 +152,7 @@ def complaints(evidence: Evidence | None) -> list[str]:
 
     def misfit(energy: str, force: str) -> float:
         total = (math.log(evidence.stiffness * FORCE_UNITS[force]) / SPREAD) ** 2
-        total += RARITY * (energy == "kJ/mol")
+        total += RARITY * ((energy == "kJ/mol") + (force == "hartree/Å"))
         if evidence.energy_ratio is not None:
             implied = evidence.energy_ratio * ENERGY_UNITS[energy] / FORCE_UNITS[force]
             total += min(50.0, (math.log(abs(implied)) / PRECISION) ** 2)

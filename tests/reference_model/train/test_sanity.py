@@ -94,6 +94,9 @@ def test_whole_files_in_other_units_are_named(frames, energy, force, named):
         ({"stiffness": 1 / KCAL, "energy_ratio": KCAL}, ["forces seem to be in kcal/mol/Å"]),
         ({"stiffness": BOHR / HARTREE, "energy_ratio": None, "all_electron": "hartree"}, ["hartree,", "hartree/bohr"]),
         ({"all_electron": "eV", "stiffness": 3.0}, []),
+        ({"stiffness": 0.5 / HARTREE, "energy_ratio": 1.0}, ["hartree,", "hartree/Å"]),
+        # What effective medium theory makes of single molecules.
+        ({"stiffness": 0.114, "energy_ratio": None}, []),
         ({"stiffness": 1 / KCAL, "explained": 0.3}, []),
     ],
 )
@@ -112,7 +115,7 @@ def test_kilojoules_are_not_ruled_out_by_stiffness_alone():
     ] * 2
     told = complaints(dataclasses.replace(SOUND, stiffness=0.5 / KJ, all_electron="kJ/mol"))
     assert "seem to be in kJ/mol, not in eV: multiply them by 0.0103643" in told[0]
-    assert "if they are" not in complaints(dataclasses.replace(SOUND, stiffness=0.3 / KCAL))[0]
+    assert "if they are" not in complaints(dataclasses.replace(SOUND, stiffness=0.4 / KCAL))[0]
 
 
 def test_nothing_is_said_without_evidence(frames):
