@@ -1,12 +1,13 @@
 """How far the gate can be trusted, from recorded pairs of fresh processes. Goes on where it stopped.
 
     python -m benchmarks.gate_evidence record [--pairs 300] [--file F]     # alone, and beside a busy core
-    python -m benchmarks.gate_evidence report [--file F]                   # false alarms, power
     python -m benchmarks.gate_evidence live [--gates 10] [--file F]        # whole gates, A/A and A/B
+    python -m benchmarks.gate_evidence report [--file F] [--json F]        # false alarms, power
 
 `record` appends a quartet of processes of this very revision at a time to a file of JSON lines, so that it may be
 stopped at any moment. `report` draws gates from the quartets of one condition, the second round from other quartets
-than the first, and multiplies the times of one side to plant a change.
+than the first, multiplies the times of one side to plant a change, and has them judged by the code of the gate. It
+writes benchmarks/results/gate_evidence.json.
 """
 
 from __future__ import annotations
@@ -14,29 +15,48 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
+import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.special import betaincinv
 
+from benchmarks.reference_speed import machine
+from gnnp_bench.perf.gate_judge import BenchmarkResult, Runs, exit_status, judged
 from gnnp_bench.perf.gate_revisions import Revision
 from gnnp_bench.perf.gate_run import Order, gate, run_quartet
-from gnnp_bench.perf.gate_statistics import Comparison, compare, holm
 
 ROOT = Path(__file__).parents[1]
-FILE = Path(__file__).with_name("gate_evidence.jsonl")
+FILE = ROOT / "benchmarks/results/gate_evidence.jsonl"
+SUMMARY = ROOT / "benchmarks/results/gate_evidence.json"
 CONDITIONS = ("alone", "beside a busy core")
-NAMES = ("neighbours", "noise_floor", "check")
-"""Benchmarks that need no network: a process takes a second."""
+NAMES = ("noise_floor", "check", "pool")
+"""Benchmarks that need no torch: a process takes little more than a second."""
+IN_A_ROW = 5
+"""Quartets under one condition before it is the other's turn."""
 QUARTETS = 8
 """Of one gate's round."""
 RESAMPLES = 2000
 CHANGES = (0.0, 0.05, 0.10)
+GOALS = {0.0: ("at most", 0.01), 0.05: ("at least", 0.80), 0.10: ("at least", 0.99)}
+"""Share of gates that may or must call the head worse, by planted change."""
+LIVE = {"A/A": 0.0, "A/B +10 %": 0.10}
+EMPTY: Mapping[str, Any] = {"results": {}, "counters": {}, "errors": {}}
+BUSY = """
+import numpy as np
+a = np.ones((300, 300))
+print(flush=True)
+while True:
+    a = a @ a / 300
+"""
 SLOWER = """
 import sys
 import time
@@ -46,8 +66,8 @@ from benchmarks import gate as sound
 FACTOR = {factor}
 
 
-def bench_neighbours():
-    kernel, describe = sound.bench_neighbours()
+def bench_noise_floor():
+    kernel, describe = sound.bench_noise_floor()
     share = FACTOR if any(path.endswith("/head") for path in sys.path) else 0.0
 
     def work():
@@ -60,6 +80,7 @@ def bench_neighbours():
 
     return work, describe
 """
+Line: TypeAlias = dict[str, Any]
 
 
 def here(name: str) -> Revision:
@@ -69,20 +90,22 @@ def here(name: str) -> Revision:
 
 @contextlib.contextmanager
 def condition(name: str) -> Iterator[None]:
-    """Keep the other core busy, or leave it alone."""
+    """Keep one core busy, or leave the machine alone."""
     if name == CONDITIONS[0]:
         yield
         return
-    busy = "import numpy as np\na = np.ones((300, 300))\nwhile True: a = a @ a / 300"
-    with subprocess.Popen([sys.executable, "-c", busy]) as process:
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    with subprocess.Popen([sys.executable, "-c", BUSY], env=one_thread, stdout=subprocess.PIPE) as process:
         try:
+            assert process.stdout is not None
+            process.stdout.readline()  # it has begun
             yield
         finally:
             process.kill()
 
 
-def read(file: Path) -> list[dict[str, Any]]:
-    """Return the recorded quartets; a last line that was cut off is left out."""
+def read(file: Path) -> list[Line]:
+    """Return the recorded lines; a last one that was cut off is left out."""
     lines = file.read_text().splitlines() if file.exists() else []
     found = []
     for line in lines:
@@ -91,53 +114,140 @@ def read(file: Path) -> list[dict[str, Any]]:
     return found
 
 
+def append(file: Path, line: Line) -> None:
+    with file.open("a") as stream:
+        stream.write(json.dumps(line) + "\n")
+
+
 def record(file: Path, pairs: int) -> None:
     """Append quartets until there are enough pairs of each condition, both in turn."""
     order = Order(harness=ROOT / "benchmarks/gate.py", names=NAMES)
     while True:
-        counts = {name: 2 * sum(one["condition"] == name for one in read(file)) for name in CONDITIONS}
+        counts = Counter({name: 2 * sum(one.get("condition") == name for one in read(file)) for name in CONDITIONS})
         name = min(CONDITIONS, key=lambda one: counts[one])
-        if counts[name] >= pairs:
+        missing = -(-(pairs - counts[name]) // 2)
+        if missing <= 0:
             return
+        at = machine()
         with condition(name):
-            base, head = run_quartet(here("A"), here("B"), order, NAMES)
-        times = {n: {"base": [v["cpu_s"] for v in base[n]], "head": [v["cpu_s"] for v in head[n]]} for n in NAMES}
-        with file.open("a") as stream:
-            stream.write(json.dumps({"condition": name, "cpu_s": times}) + "\n")
-        print(f"{name}: {counts[name] + 2} of {pairs} pairs", flush=True)
+            for _ in range(min(IN_A_ROW, missing)):
+                sides = run_quartet(here("A"), here("B"), order, NAMES)
+                told = {n: {s: _brief(side[n]) for s, side in zip(("base", "head"), sides, strict=True)} for n in NAMES}
+                append(file, {"condition": name, "machine": at, "benchmarks": told})
+                counts[name] += 2
+        print(f"{name}: {counts[name]} of {pairs} pairs", flush=True)
 
 
-def judged(quartets: Sequence[dict[str, Any]], change: float) -> dict[str, Comparison]:
-    """Return what one round of a gate says, the head of the first benchmark slower by `change`."""
-    found = {}
-    for name in NAMES:
-        base = [value for one in quartets for value in one["cpu_s"][name]["base"]]
-        factor = 1.0 + change if name == NAMES[0] else 1.0
-        head = [factor * value for one in quartets for value in one["cpu_s"][name]["head"]]
-        found[name] = compare(base, head)
-    return holm(found)
+def _brief(processes: Sequence[Mapping[str, Any]]) -> list[Line]:
+    """Return what is judged of each process, five digits of it."""
+    keys = ("cpu_s", "wall_s", "peak_bytes")
+    return [{key: one[key] if key == "peak_bytes" else float(f"{one[key]:.5g}") for key in keys} for one in processes]
 
 
-def report(file: Path) -> None:
-    """Print how often gates drawn from the record flag a change, for each condition."""
-    recorded = read(file)
-    for name in CONDITIONS:
-        quartets = [one for one in recorded if one["condition"] == name]
-        if len(quartets) < 2 * QUARTETS:
-            print(f"{name}: {2 * len(quartets)} pairs are too few, a gate needs {4 * QUARTETS}")
-            continue
-        for change in CHANGES:
-            rng = np.random.default_rng(0)
-            flagged = 0
-            for _ in range(RESAMPLES):
-                drawn = [quartets[i] for i in rng.permutation(len(quartets))[: 2 * QUARTETS]]
-                first, second = (judged(part, change) for part in (drawn[:QUARTETS], drawn[QUARTETS:]))
-                wanted = NAMES[:1] if change else NAMES
-                flagged += any(first[one].flagged and second[one].flagged for one in wanted)
-            low, high = interval(flagged, RESAMPLES)
-            what = "equal revisions flagged" if not change else f"+{100 * change:.0f} % caught"
-            share = 100 * flagged / RESAMPLES
-            print(f"{name}, {2 * len(quartets)} pairs: {what} {share:.1f} % [{100 * low:.1f}, {100 * high:.1f}]")
+def as_gate(draw: Sequence[Line], names: Sequence[str], planted: str, change: float) -> list[BenchmarkResult]:
+    """Return what one round of a gate says of some benchmarks, the head slower by `change` in the one planted."""
+    runs = {}
+    for name in names:
+        factor = 1.0 + change if name == planted else 1.0
+        base = tuple({**EMPTY, **one} for line in draw for one in line["benchmarks"][name]["base"])
+        head = tuple(
+            {**EMPTY, **one, "cpu_s": factor * one["cpu_s"]}
+            for line in draw
+            for one in line["benchmarks"][name]["head"]
+        )
+        runs[name] = Runs(base, head)
+    return judged(runs)
+
+
+def resampled(quartets: Sequence[Line], change: float, resamples: int) -> dict[str, Any]:
+    """Return how often gates that are drawn from quartets without replacement exit with 1 and with 3.
+
+    Where a change is planted, it is in one of the benchmarks in turn; only a gate that calls the time of this one worse
+    has caught it.
+    """
+    rng = np.random.default_rng(0)
+    worse = dict.fromkeys(NAMES, 0)
+    trials = dict.fromkeys(NAMES, 0)
+    statuses: Counter[int] = Counter()
+    for number in range(resamples):
+        planted = NAMES[number % len(NAMES)]
+        drawn = [quartets[i] for i in rng.permutation(len(quartets))[: 2 * QUARTETS]]
+        found = as_gate(drawn[:QUARTETS], NAMES, planted, change)
+        suspects = [one.name for one in found if one.noisy_worse]
+        again = {one.name: one for one in as_gate(drawn[QUARTETS:], suspects, planted, change)}
+        found = [one.confirmed(again.get(one.name)) for one in found]
+        statuses[exit_status(found)] += 1
+        trials[planted] += 1
+        caught = any(one.worse for one in found) if not change else "time" in found[NAMES.index(planted)].worse
+        worse[planted] += caught
+    total = sum(worse.values())
+    bound, goal = GOALS[change]
+    return {
+        "change": change,
+        "gates": resamples,
+        "called_worse": total,
+        "share": total / resamples,
+        "interval_95": interval(total, resamples),
+        "goal": f"{bound} {goal}",
+        "inconclusive": statuses[3],
+        **({"by_benchmark": {name: worse[name] / trials[name] for name in NAMES if trials[name]}} if change else {}),
+    }
+
+
+def summary(lines: Sequence[Line], resamples: int) -> dict[str, Any]:
+    """Return what the record comes to: for each condition the shares by planted change, and the live gates."""
+    conditions: dict[str, Any] = {}
+    with ProcessPoolExecutor() as executor:
+        for name in CONDITIONS:
+            quartets = [one for one in lines if one.get("condition") == name]
+            if len(quartets) < 2 * QUARTETS:
+                continue
+            futures = [executor.submit(resampled, quartets, change, resamples) for change in CHANGES]
+            conditions[name] = {"pairs": 2 * len(quartets), **_where(quartets), "planted": futures}
+        for one in conditions.values():
+            one["planted"] = [future.result() for future in one["planted"]]
+    return {
+        "benchmarks": list(NAMES),
+        "quartets_per_round": QUARTETS,
+        "conditions": conditions,
+        "live": {
+            kind: {
+                "gates": len(gates),
+                "failed": sum(bool(one["worse"]) for one in gates),
+                "inconclusive": sum(one["exit_status"] == 3 for one in gates),
+                **_where(gates),
+            }
+            for kind in LIVE
+            if (gates := [one for one in lines if one.get("live") == kind])
+        },
+    }
+
+
+def _where(lines: Sequence[Line]) -> dict[str, Any]:
+    """Return the machines on which lines were recorded, the days, and how busy it was before they began."""
+    return {
+        "dates": sorted({one["machine"]["date"] for one in lines}),
+        "machines": sorted({f"{one['machine']['processor']}, {one['machine']['cores']} cores" for one in lines}),
+        "load_before": round(statistics.median(one["machine"]["load"] for one in lines), 2),
+    }
+
+
+def table(found: Mapping[str, Any]) -> list[str]:
+    """Return a summary as a Markdown table."""
+    lines = ["| condition | pairs | planted | called worse | 95 % | goal | inconclusive |", "|" + " --- |" * 7]
+    for name, one in found["conditions"].items():
+        for at in one["planted"]:
+            low, high = (f"{100 * value:.2g} %" for value in at["interval_95"])
+            what = f"+{100 * at['change']:.0f} %" if at["change"] else "nothing"
+            lines.append(
+                f"| {name} | {one['pairs']} | {what} | {100 * at['share']:.3g} % | {low} to {high} | {at['goal']} "
+                f"| {100 * at['inconclusive'] / at['gates']:.2g} % |"
+            )
+    lines += [
+        f"| live, {kind} | | | {one['failed']} of {one['gates']} | | | {one['inconclusive']} |"
+        for kind, one in found["live"].items()
+    ]
+    return lines
 
 
 def interval(hits: int, trials: int) -> tuple[float, float]:
@@ -149,40 +259,41 @@ def interval(hits: int, trials: int) -> tuple[float, float]:
 
 def live(file: Path, gates: int) -> None:
     """Carry out whole gates of one benchmark, A/A and with 10 % more work on the head, in turn."""
-    done = [one for one in read(file) if "live" in one]
     with tempfile.TemporaryDirectory() as folder:
-        for kind, factor in (("A/A", 0.0), ("A/B +10 %", 0.10)):
-            sides = [Path(folder) / kind.replace("/", "") / side for side in ("base", "head")]
-            for side in sides:
-                side.parent.mkdir(exist_ok=True)
-                side.symlink_to(ROOT)
+        sides = [Path(folder) / side for side in ("base", "head")]
+        for side in sides:
+            side.symlink_to(ROOT)
+        base, head = (Revision(side.name, None, side, Path(sys.executable)) for side in sides)
+        for kind, factor in LIVE.items():
             harness = Path(folder) / f"slower_{int(100 * factor)}.py"
             harness.write_text(SLOWER.format(factor=factor))
-            base, head = (Revision(side.name, None, side, Path(sys.executable)) for side in sides)
-            for number in range(sum(one["live"] == kind for one in done), gates):
-                (found,) = gate(base, head, Order(harness=harness, names=("neighbours",), quartets=QUARTETS), print)
+            order = Order(harness=harness, names=NAMES[:1], quartets=QUARTETS)
+            for number in range(sum(one.get("live") == kind for one in read(file)), gates):
+                at = machine()
+                (found,) = gate(base, head, order, lambda _: None)
                 ratio = found.comparisons["time"].ratio
-                with file.open("a") as stream:
-                    stream.write(json.dumps({"condition": "live", "live": kind, "worse": found.worse}) + "\n")
+                line = {"live": kind, "machine": at, "worse": found.worse, "exit_status": exit_status([found])}
+                append(file, {**line, "ratio": float(f"{ratio:.5g}")})
                 print(f"{kind} {number + 1}: {'worse' if found.worse else 'not worse'}, ratio {ratio:.3f}", flush=True)
-    for kind in ("A/A", "A/B +10 %"):
-        outcomes = [bool(one["worse"]) for one in read(file) if one.get("live") == kind]
-        print(f"{kind}: {sum(outcomes)} of {len(outcomes)} gates failed")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("what", choices=("record", "report", "live"))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("record", "live", "report"))
     parser.add_argument("--pairs", type=int, default=300)
     parser.add_argument("--gates", type=int, default=10)
     parser.add_argument("--file", type=Path, default=FILE)
+    parser.add_argument("--json", type=Path, default=SUMMARY)
+    parser.add_argument("--resamples", type=int, default=RESAMPLES)
     asked = parser.parse_args()
     if asked.what == "record":
         record(asked.file, asked.pairs)
-    elif asked.what == "report":
-        report(asked.file)
-    else:
+    elif asked.what == "live":
         live(asked.file, asked.gates)
+    else:
+        found = summary(read(asked.file), asked.resamples)
+        asked.json.write_text(json.dumps(found, indent=1) + "\n")
+        print("\n".join(table(found)))
 
 
 if __name__ == "__main__":
