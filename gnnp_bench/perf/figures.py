@@ -69,10 +69,11 @@ def _time_per_atom(axes: Any, bench: Bench) -> None:
             smooth = [sizes[0] * (sizes[-1] / sizes[0]) ** (k / 100) for k in range(101)]
             curve = [1e6 * (law.a.value + law.b.value * n**law.p.value) / n for n in smooth]
             axes.plot(smooth, curve, color=line.get_color(), lw=0.8)
-    axes.set(xscale="log", yscale="log", xlabel="atoms", ylabel="time per atom, µs")
+        else:  # too few sizes for a fit
+            axes.plot(sizes, [1e6 * t.wall_s / t.n_atoms for t in timings], ":", color=line.get_color(), lw=0.8)
+    axes.set(xlabel="atoms", ylabel="time per atom, µs")
     axes.set_title("Energy and forces: median, quartiles, fit of a + b·N$^p$", fontsize=10)
-    axes.grid(alpha=0.3, which="both", lw=0.4)
-    axes.legend(fontsize=8)
+    _logarithmic(axes)
 
 
 def _accuracy_against_cost(axes: Any, bench: Bench) -> None:
@@ -80,8 +81,24 @@ def _accuracy_against_cost(axes: Any, bench: Bench) -> None:
         cost = cost_per_atom(one)
         if one.error is not None and cost is not None:
             axes.plot(1e6 * cost, one.error, marker, ms=7, label=one.spec)
-    axes.set(xscale="log", yscale="log", xlabel="time per atom at the largest size, µs", ylabel="error, as given")
+    axes.set(xlabel="time per atom at the largest size, µs", ylabel="error, as given")
     axes.set_title("Accuracy against cost", fontsize=10)
+    _logarithmic(axes)
+
+
+def _logarithmic(axes: Any) -> None:
+    """Give both axes a logarithmic scale with plain numbers, and the legend a place."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set(xscale="log", yscale="log")
+    axes.margins(0.12)
+    for axis in (axes.xaxis, axes.yaxis):
+        low, high = sorted(axis.get_view_interval())
+        # Powers of ten alone would leave a short axis with a number or two.
+        steps = range(1, 10) if high < 5 * low else (1, 2, 5) if high < 100 * low else (1,)
+        axis.set_major_locator(LogLocator(subs=steps))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        axis.set_minor_formatter(NullFormatter())
     axes.grid(alpha=0.3, which="both", lw=0.4)
     axes.legend(fontsize=8)
 

@@ -112,7 +112,13 @@ def gate(base: Revision, head: Revision, order: Order, tell: Callable[[str], Non
     if suspects:
         tell(f"once more, because they look worse: {', '.join(suspects)} ...")
         second = _Record()
-        for _ in range(wanted):
+        resumed = time.monotonic()
+        second.add(*run_quartet(base, head, order, suspects))
+        if order.quartets is None:
+            lasted = time.monotonic() - resumed
+            left = 60.0 * order.minutes - (resumed - begin)
+            wanted = max(FEWEST_QUARTETS, min(wanted, int(left / lasted)))
+        for _ in range(1, wanted):
             second.add(*run_quartet(base, head, order, suspects))
         again = {one.name: one for one in judged({name: second.runs(name) for name in suspects})}
         found = [one.confirmed(again.get(one.name)) for one in found]

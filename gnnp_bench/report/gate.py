@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from gnnp_bench.perf.gate_judge import BenchmarkResult, Change, Status, exit_status
+from gnnp_bench.perf.gate_judge import GATED, BenchmarkResult, Change, Status, exit_status
 from gnnp_bench.perf.gate_statistics import Comparison
 from gnnp_bench.report.text import listed, number, plain, plural
 
@@ -71,7 +71,10 @@ def print_gate(console: Console, results: Sequence[BenchmarkResult], sides: Side
 def _details(one: BenchmarkResult) -> list[str]:
     if one.reason is not None:
         return [plain(one.reason)]
-    lines = [f"{MEASURES[measure]} {_ratio(comparison)}" for measure, comparison in one.comparisons.items()]
+    lines = [
+        f"{MEASURES[measure]} {_ratio(comparison) if measure in GATED else f'{_times(comparison)} (not judged)'}"
+        for measure, comparison in one.comparisons.items()
+    ]
     lines += [
         f"once more: {MEASURES[m]} {_ratio(one.again[m])}{_recurred(one, m)}" for m in one.noisy_worse if m in one.again
     ]
@@ -90,11 +93,13 @@ def _named(what: str) -> str:
     return MEASURES.get(what, f"{kind.removesuffix('s')} {plain(name)}")
 
 
+def _times(comparison: Comparison) -> str:
+    return f"× {comparison.ratio:.3f} [{comparison.low:.3f}, {comparison.high:.3f}]"
+
+
 def _ratio(comparison: Comparison) -> str:
-    return (
-        f"× {comparison.ratio:.3f} [{comparison.low:.3f}, {comparison.high:.3f}]"
-        f" (threshold {comparison.threshold:.3f}, p = {number(comparison.p_adjusted)}, {comparison.pairs} pairs)"
-    )
+    limits = f"threshold {comparison.threshold:.3f}, p = {number(comparison.p_adjusted)}, {comparison.pairs} pairs"
+    return f"{_times(comparison)} ({limits})"
 
 
 def _change(change: Change) -> str:
@@ -106,10 +111,11 @@ def _change(change: Change) -> str:
 def markdown(results: Sequence[BenchmarkResult], sides: Sides) -> str:
     """Return the findings as Markdown: the judgement, a table, what else changed, and how it was measured."""
     lines = [f"**{cell(conclusion(results))}**", "", f"base {cell(sides.base)}, head {cell(sides.head)}", ""]
-    lines += ["| | benchmark | processor time | wall time | memory |", "| --- | --- | --- | --- | --- |"]
+    lines += ["| | benchmark | processor time | from | wall time | memory |", "|" + " --- |" * 6]
     for one in results:
-        cells = [_short(one.comparisons.get(measure)) for measure in ("time", "wall", "memory")]
-        lines.append(f"| {SIGN[one.status]} {one.status} | {cell(one.name)} | {' | '.join(cells)} |")
+        time, wall, memory = (_short(one.comparisons.get(measure)) for measure in ("time", "wall", "memory"))
+        limit = f"× {one.comparisons['time'].threshold:.3f}" if "time" in one.comparisons else ""
+        lines.append(f"| {SIGN[one.status]} {one.status} | {cell(one.name)} | {time} | {limit} | {wall} | {memory} |")
     changed = [(one, change) for one in results for change in one.changes]
     if changed:
         lines += ["", "Accuracy, results and counts:", "", "| benchmark | what | change |", "| --- | --- | --- |"]
@@ -122,7 +128,8 @@ def markdown(results: Sequence[BenchmarkResult], sides: Sides) -> str:
     lines += [
         "",
         "Ratios head / base: median over pairs of fresh processes on one thread, A B B A, with 95 % bootstrap"
-        " intervals; only what looks worse twice fails.",
+        " intervals. *From*: the least ratio that counts, more where the same revision differs from itself. Only what"
+        " looks worse twice fails; wall time is not judged.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -136,7 +143,7 @@ def _notes(one: BenchmarkResult) -> list[str]:
 def _short(comparison: Comparison | None) -> str:
     if comparison is None:
         return ""
-    text = f"× {comparison.ratio:.3f} \\[{comparison.low:.3f}, {comparison.high:.3f}\\]"
+    text = cell(_times(comparison))
     return f"**{text}**" if comparison.flagged else text
 
 

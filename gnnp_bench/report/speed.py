@@ -32,7 +32,7 @@ def print_bench(console: Console, bench: Bench) -> None:
     console.print(f"{plain(bench.system)}. Medians; loading and the first call at each size are apart.", soft_wrap=True)
     if any(one.singles("neighbours") for one in bench.potentials):
         console.print(
-            "list: neighbours of the same structure and cutoff by vesin, beside E, F; not the potential's own list.",
+            "list: what vesin takes for the same neighbours, over the time of E, F; not the potential's own list.",
             soft_wrap=True,
         )
 
@@ -61,29 +61,24 @@ def _about(console: Console, one: Measured) -> None:
 
 def _sizes(one: Measured, timestep_fs: float) -> Table:
     tasks = [task for task in TASKS if one.singles(task)]
-    table = Table(box=None, pad_edge=True, padding=(0, 1))
-    table.add_column("atoms", justify="right")
-    for task in tasks:
-        table.add_column(f"{HEADS[task]}\nms", justify="right")
-    table.add_column("per atom\nµs", justify="right")
-    if "dynamics" in tasks:
-        table.add_column("\nns/day", justify="right")
-    if "neighbours" in tasks:
-        table.add_column("list /\nE, F", justify="right")
-    table.add_column("first\nms", justify="right")
-    table.add_column("memory\nGB", justify="right")
+    heads = ["atoms", *(f"{HEADS[task]}\nms" for task in tasks if task != "neighbours"), "per atom\nµs"]
+    heads += ["\nns/day"] if "dynamics" in tasks else []
+    heads += ["list /\nE, F"] if "neighbours" in tasks else []
+    table = Table(box=None, pad_edge=False, padding=(0, 0, 0, 2))
+    for head in (*heads, "first\nms", "memory\nGB"):
+        table.add_column(head, justify="right", no_wrap=True)
     by_size = {task: {timing.n_atoms: timing for timing in one.singles(task)} for task in tasks}
     main: Task = "forces" if "forces" in tasks else "energy"
     for n_atoms in sorted(set().union(*by_size.values())):
         row = {task: timings[n_atoms] for task, timings in by_size.items() if n_atoms in timings}
         cells = [str(n_atoms)]
-        cells += [_milliseconds(row[task].wall_s) if task in row else "" for task in tasks]
+        cells += [_milliseconds(row[task].wall_s) if task in row else "" for task in tasks if task != "neighbours"]
         cells.append(_three(1e6 * row[main].wall_s / n_atoms) if main in row else "")
         if "dynamics" in tasks:
             cells.append(_three(ns_per_day(row["dynamics"].wall_s, timestep_fs)) if "dynamics" in row else "")
         if "neighbours" in tasks:
             both = "neighbours" in row and main in row
-            cells.append(f"{100 * row['neighbours'].wall_s / row[main].wall_s:.0f} %" if both else "")
+            cells.append(f"{number(100 * row['neighbours'].wall_s / row[main].wall_s)} %" if both else "")
         cells.append(_milliseconds(row[main].first_s) if main in row else "")
         cells.append(_peak(row.values()))
         table.add_row(*cells)
@@ -99,6 +94,8 @@ def _peak(timings: object) -> str:
 
 
 def _laws(console: Console, one: Measured) -> None:
+    if not one.fits:
+        console.print("  t = a + b·N^p is fitted to four sizes or more")
     for task in ("energy", "forces", "stress"):
         if (law := one.fits.get(task)) is not None:
             console.print(f"  {HEADS[task]}: {_law(law)}", soft_wrap=True)
