@@ -267,7 +267,7 @@ def test_labels_in_other_units_are_not_trained_on(tmp_path, capsys):
         atoms.calc.results["energy"] *= 23.0605
         atoms.calc.results["forces"] *= 23.0605
     data = save(tmp_path / "train.extxyz", structures)
-    assert main(["train", str(data), "--epochs", "1", "--out", str(tmp_path / "out")]) == 2
+    assert main(["train", str(data), "--epochs", "1", "--cutoff", "3.5", "--out", str(tmp_path / "out")]) == 2
     error = capsys.readouterr().err
     assert "the energies seem to be in kcal/mol, not in eV: multiply them by 0.0433641" in error
     assert "say --trust-labels if it is right all the same" in error

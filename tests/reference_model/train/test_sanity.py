@@ -18,7 +18,7 @@ BOHR = units.Bohr
 
 
 def judged(frames: list[Frame]) -> Evidence:
-    found = examine(prepare(frames, 4.0, "x"), ("Cu",), 4.0, seed=0)
+    found = examine(prepare(frames, 3.5, "x"), ("Cu",), 3.5, seed=0)
     assert found is not None
     return found
 
