@@ -55,6 +55,24 @@ def short_table(summary: Summary) -> str:
     return "\n".join(lines)
 
 
+def counts(summary: Summary) -> str:
+    """Return in how many cases the quick search sees a defect at its required strength, in one sentence."""
+    cases = [
+        at[claims]
+        for name in MUTANTS
+        for dtype in DTYPES
+        for at in summary["mutants"][name].get(dtype, {}).get("checks", {}).values()
+        for claims in CLAIMS
+        if claims == CLAIMS[0] or at[claims] != at[CLAIMS[0]]  # a law that cannot be claimed is one case
+    ]
+    at_once = sum(len(case["seeds"]) == len(summary["seeds"]) for case in cases)
+    most = max(case["seen"] / case["required"] for case in cases if case["seen"] and case["required"])
+    return (
+        f"Of {len(cases)} cases (defect, check, precision, law claimed or not), {at_once} are seen at the required"
+        f" strength with each of {len(summary['seeds'])} seeds, the others at up to {most:.0f} times it."
+    )
+
+
 def _claimed(at: Summary) -> str:
     same = at["claimed"]["seen"] == at["unclaimed"]["seen"]
     return "" if same else f" ({_number(at['claimed']['seen'])})"
@@ -78,6 +96,8 @@ The strength at which the residual found by a search of {LONGER:g} times as many
 At this strength the quick certificate fails the check with each of these seeds. Where it took more, the doubled
 strength at which it does stands there, marked \\*. *Exact* is where the grade `exact` is lost. Boolean laws have no
 significance; their mutants are judged at their own strength.
+
+{counts(summary)}
 
 {required_table(summary)}
 
@@ -167,7 +187,7 @@ def load() -> Summary:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--markdown", action="store_true", help="the whole page")
-    print(page(load()) if parser.parse_args().markdown else short_table(load()))
+    print(page(load()) if parser.parse_args().markdown else f"{counts(load())}\n\n{short_table(load())}")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@
     python -m benchmarks.train_shipped ship --out runs
 
 `run` trains one model after the other on one thread, each in its folder under `--out` with a log; what is finished is
-left alone, what was interrupted goes on. `ship` copies weights and metrics of finished models to
-reference_model/weights. Seeds and epochs are fixed, so that one kind of CPU gives the same bits again.
+left alone, what was interrupted goes on. `ship` copies the weights of finished models to reference_model/weights,
+metrics and logs of all of them to benchmarks/results/training. Seeds and epochs are fixed, so that one kind of CPU
+gives the same bits again.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 WEIGHTS = ROOT / "reference_model" / "weights"
+RESULTS = ROOT / "benchmarks" / "results" / "training"
 SIX = ("Li", "Si", "Ni", "Cu", "Ge", "Mo")
 PAIR = ("Si", "Cu")
 
@@ -46,12 +48,14 @@ class Plan:
     shipped: bool = True
 
 
+EPOCHS = 40
+VARIANT_EPOCHS = 12
 PLANS = {
-    "default": Plan(SIX, 30),
-    "silicon": Plan(("Si",), 100, shipped=False),
-    "nickel": Plan(("Ni",), 60, shipped=False),
+    "default": Plan(SIX, EPOCHS),
+    "silicon": Plan(("Si",), 60, shipped=False),
+    "silicon-equivariant": Plan(("Si",), 60, "equivariant", shipped=False),
     **{
-        name: Plan(PAIR, 12, name)
+        name: Plan(PAIR, VARIANT_EPOCHS, name)
         for name in (
             "lmax2",
             "twobody",
@@ -64,7 +68,8 @@ PLANS = {
             "lmax3",
         )
     },
-    "ordered-penalised": Plan(PAIR, 12, "ordered", penalty=1.0),
+    "ordered-penalised": Plan(PAIR, VARIANT_EPOCHS, "ordered", penalty=1.0),
+    **{f"only-{element}": Plan((element,), EPOCHS, shipped=False) for element in SIX},
 }
 
 
@@ -94,13 +99,17 @@ def run(names: list[str], data: Path, out: Path) -> int:
 
 
 def ship(out: Path) -> None:
-    """Copy what is finished to the package."""
+    """Copy what is finished."""
     WEIGHTS.mkdir(exist_ok=True)
+    RESULTS.mkdir(parents=True, exist_ok=True)
     for name, plan in PLANS.items():
-        if plan.shipped and (out / name / "metrics.json").exists():
+        if not (out / name / "metrics.json").exists():
+            print(f"{name} is not finished")
+            continue
+        shutil.copyfile(out / name / "metrics.json", RESULTS / f"{name}.json")
+        shutil.copyfile(out / f"{name}.log", RESULTS / f"{name}.log")
+        if plan.shipped:
             shutil.copyfile(out / name / "model.safetensors", WEIGHTS / f"{name}.safetensors")
-            shutil.copyfile(out / name / "metrics.json", WEIGHTS / f"{name}.json")
-            print(f"shipped {name}")
 
 
 def main() -> int:

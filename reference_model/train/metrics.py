@@ -56,7 +56,7 @@ def compare(network: Network, samples: Sequence[Sample]) -> Comparison:
     weight = next(network.parameters())
     references = dict(zip(network.hyper.species, network.reference_energies.tolist(), strict=True))
     energies, forces, stresses = [], [], []
-    for batch in _batches(samples):
+    for batch in batches(samples):
         graph = collate([s.neighbourhood for s in batch], network.hyper.species, weight.dtype, weight.device)
         out = predict(network, graph)
         energies += out.energies.tolist()
@@ -129,7 +129,8 @@ def _pair(name: str, residual: FloatArray, factor: float, unit: str) -> dict[str
     }
 
 
-def _batches(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
+def batches(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
+    """Yield samples in order, about `ATOMS_AT_ONCE` atoms at a time."""
     batch: list[Sample] = []
     for sample in samples:
         if batch and sum(len(one.frame.structure) for one in [*batch, sample]) > ATOMS_AT_ONCE:

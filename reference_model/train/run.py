@@ -24,6 +24,7 @@ from reference_model.train.files import (
     write_checkpoint,
     write_json,
 )
+from reference_model.train.limits import limit_features
 from reference_model.train.loop import Trainer
 from reference_model.train.loss import Scales
 from reference_model.train.metrics import Metrics, compare, metrics, summary
@@ -186,11 +187,13 @@ def _keep(
     """Write the checkpoint, and the model as it is now."""
     course = {"identity": _identity(request, frames), "epochs": epochs, "history": history}
     write_checkpoint(request.out / CHECKPOINT, {"state": trainer.state(), "course": course})
+    _save(request, sets, trainer, epochs, history)
+
+
+def _save(
+    request: Request, sets: Sets, trainer: Trainer, epochs: int | None, history: Sequence[Mapping[str, Any]]
+) -> None:
     valid = {key: value for key, value in history[-1].items() if key not in ("epoch", "loss", "seconds")}
-    _save(request, sets, trainer, epochs, valid)
-
-
-def _save(request: Request, sets: Sets, trainer: Trainer, epochs: int | None, valid: Metrics) -> None:
     notes = {
         "combinations": combinations_of(sample.frame for sample in sets.train),
         "training": {
@@ -214,6 +217,8 @@ def _save(request: Request, sets: Sets, trainer: Trainer, epochs: int | None, va
 
 def _finish(request: Request, sets: Sets, trainer: Trainer, history: list[dict[str, Any]], tell: Tell) -> Metrics:
     network = trainer.average
+    limit_features(network, [*sets.train, *sets.valid])
+    _save(request, sets, trainer, trainer.epoch, history)
     found: Metrics = {"remarks": sets.remarks, "recipe": asdict(request.recipe), "epochs": trainer.epoch}
     found["seconds"] = sum(row["seconds"] for row in history)
     found["mean_neighbours"] = float(network.mean_neighbours)

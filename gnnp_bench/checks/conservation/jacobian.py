@@ -30,7 +30,7 @@ ASYMMETRY_S = 5e-4
 LOOPS = 4
 """Few on many structures rather than many on few: four tell λ to a third, and structures differ by powers of ten."""
 FEWEST_NODES = 8
-MOST_NODES = 64
+MOST_NODES = 128
 RADIUS = 0.03
 """Å, for a displacement of unit root mean square."""
 

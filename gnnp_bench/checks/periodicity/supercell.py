@@ -24,6 +24,8 @@ from gnnp_bench.structures.transform import supercell
 
 MAX_ATOMS = 48
 MAX_IMAGES = 27
+LARGE = 200
+"""Atoms at most of the few large supercells: codes change their neighbour search or their kernels with the size."""
 DIAGONAL = ((2, 1, 1), (1, 2, 1), (1, 1, 2), (3, 1, 1), (2, 2, 1), (2, 1, 2), (2, 2, 2), (3, 3, 1), (3, 3, 3))
 
 
@@ -38,7 +40,17 @@ def _suitable(sample: Sample) -> bool:
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     sample = view.pick(rng, _suitable, f"periodic in three directions, at most {MAX_ATOMS // 2} atoms")
+    if view.next_of(("large", *["small"] * 11)) == "large":
+        return sample.case({"matrix": _large(rng, len(sample.structure)).tolist()})
     return sample.case({"matrix": _matrix(rng, len(sample.structure)).tolist()})
+
+
+def _large(rng: np.random.Generator, n_atoms: int) -> np.ndarray:
+    """Return a diagonal supercell as near to a cube of cells as `LARGE` atoms allow."""
+    factors = [1, 1, 1]
+    while n_atoms * math.prod(factors) * (min(factors) + 1) // min(factors) <= LARGE:
+        factors[factors.index(min(factors))] += 1
+    return np.diag(np.array(factors)[rng.permutation(3)])
 
 
 def _near(rng: np.random.Generator, case: Case) -> Case:
