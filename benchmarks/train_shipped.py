@@ -107,7 +107,9 @@ def ship(out: Path) -> None:
             print(f"{name} is not finished")
             continue
         shutil.copyfile(out / name / "metrics.json", RESULTS / f"{name}.json")
-        shutil.copyfile(out / f"{name}.log", RESULTS / f"{name}.log")
+        # Logs name folders of the machine that trained.
+        log = (out / f"{name}.log").read_text().replace(str(out), "run")
+        (RESULTS / f"{name}.log").write_text(log)
         if plan.shipped:
             shutil.copyfile(out / name / "model.safetensors", WEIGHTS / f"{name}.safetensors")
 

@@ -1,0 +1,103 @@
+"""The networks that travel with the package: found by name, sound, and honest about what they have seen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase.build import bulk
+
+from benchmarks.certify_variants import DIRECT
+from benchmarks.train_shipped import PLANS, RESULTS, SIX
+from gnnp_bench.adapters.registry import load
+from gnnp_bench.cli import main
+from gnnp_bench.potential import ENERGY_FORCES, Claim
+from reference_model.potential import ReferencePotential
+from reference_model.shipped import DEFAULT, shipped
+from tests.reference_model.answers import answers
+
+AT_REST = {"Li": ("bcc", 3.43), "Si": ("diamond", 5.47), "Ni": ("fcc", 3.52), "Cu": ("fcc", 3.63), "Mo": ("bcc", 3.16)}
+NAMES = [name for name, plan in PLANS.items() if plan.shipped]
+
+
+def made(spec: str) -> ReferencePotential:
+    potential = load(spec).potential
+    assert isinstance(potential, ReferencePotential)
+    return potential
+
+
+def test_every_network_that_is_planned_is_shipped_and_no_other() -> None:
+    assert shipped().keys() == set(NAMES)
+    assert DEFAULT in NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_network_is_found_by_name_and_has_the_errors_that_were_recorded(name: str) -> None:
+    potential = made(f"reference:{name}")
+    assert potential.name == f"reference-{name}"
+    assert potential.capabilities.species == (SIX if name == DEFAULT else ("Si", "Cu"))
+    assert {len(one) for one in potential.capabilities.combinations} == {1}
+    recorded = json.loads((RESULTS / f"{name}.json").read_text())
+    assert recorded["recipe"]["variant"] == PLANS[name].variant == potential.network.hyper.variant
+    assert recorded["epochs"] == PLANS[name].epochs
+    silicon = bulk("Si", cubic=True)
+    silicon.rattle(0.05, seed=0)
+    (found,) = answers(potential, [silicon], ENERGY_FORCES)
+    assert found.energy / len(silicon) == pytest.approx(-5.4, abs=0.2)
+
+
+def test_the_plain_name_means_the_default() -> None:
+    plain, named = made("reference"), made(f"reference:{DEFAULT}")
+    assert plain.name == "reference"
+    assert plain.identity.weights_sha256 == named.identity.weights_sha256
+
+
+def test_pressed_crystals_are_higher_in_energy_than_those_at_rest() -> None:
+    potential = made("reference")
+    for symbol, (kind, a) in AT_REST.items():
+        structures = [bulk(symbol, kind, a * scale) for scale in (1.0, 0.95, 0.9, 0.75)]
+        energies = [found.energy for found in answers(potential, structures, ENERGY_FORCES)]
+        assert energies[0] < energies[1] < energies[2], symbol
+        assert energies[3] > energies[0], symbol
+
+
+def certified(spec: str, path: Path, budget: str) -> dict[str, object]:
+    main(["certify", spec, "--budget", budget, "--json", str(path)])
+    found: dict[str, object] = json.loads(path.read_text())
+    return found
+
+
+def test_the_default_is_certified_and_says_that_mixtures_are_extrapolation(tmp_path, capsys) -> None:
+    found = certified("reference", tmp_path / "certificate.json", "standard")
+    said = " ".join(capsys.readouterr().out.split())
+    assert found["verdict"] == "certified"
+    assert "mixtures of these are extrapolation, and are not judged" in said
+    assert sorted(map(tuple, found["potential"]["combinations"])) == sorted((symbol,) for symbol in SIX)  # type: ignore[index]
+
+
+def test_trained_direct_forces_fail_conservation(tmp_path) -> None:
+    found = certified("reference:direct", tmp_path / "certificate.json", "quick")
+    failed = {check["id"] for check in found["checks"] if check["status"] == "fail"}  # type: ignore[attr-defined]
+    assert found["verdict"] == "failed"
+    assert failed <= DIRECT
+    assert {law for law in failed if law.startswith("conservation/")} >= {
+        "conservation/force-gradient",
+        "conservation/closed-loop",
+        "conservation/jacobian",
+    }
+
+
+def test_a_penalty_teaches_that_swapping_like_atoms_changes_nothing() -> None:
+    claim: Claim = "permutation-invariant"
+    silicon = bulk("Si", cubic=True)
+    silicon.rattle(0.1, seed=1)
+    order = np.random.default_rng(0).permutation(len(silicon))
+    changes = {}
+    for name in ("ordered", "ordered-penalised"):
+        potential = made(f"reference:{name}")
+        assert claim not in potential.capabilities.claims
+        first, second = answers(potential, [silicon, silicon[order]], ENERGY_FORCES)
+        changes[name] = abs(first.energy - second.energy)
+    assert changes["ordered-penalised"] < 0.3 * changes["ordered"]
