@@ -15,6 +15,8 @@ from tests.mutants import CHECKS, MUTANTS, Mutant
 SUMMARY = load()
 IN_FLOAT32_TOO = ("direction-dependent", "order-of-appearance", "net-force", "minimum-image", "scaled-forces", "curl")
 UNRELATED = 3
+DRAWN_ANEW = {"set-order"}
+"""Every process draws the size of the defect: what was seen with one draw need not be with the next."""
 CASES: list[tuple[str, DType]] = [(name, "float64") for name in MUTANTS] + [(n, "float32") for n in IN_FLOAT32_TOO]
 BINDING = {check.id for check in all_checks() if check.category != "informational"} & CHECKS
 
@@ -37,6 +39,8 @@ def test_defects_are_noticed_at_their_required_strength_and_by_no_other_check(na
     claims = _claims(mutant)
     strengths = {check: found[claims]["seen"] for check, found in SUMMARY["mutants"][name][dtype]["checks"].items()}
     assert strengths.keys() == mutant.must_fail
+    if name in DRAWN_ANEW:
+        strengths = dict.fromkeys(strengths, mutant.strength)
     missed = [c for c, at in strengths.items() if c not in killed_by(judge(mutant, dtype, claims, at, 0, [c]))]
     assert not missed
     bystanders = _unrelated(mutant)

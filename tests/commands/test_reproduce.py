@@ -28,8 +28,14 @@ from tests.commands.processes import ROOT, lay_out, refused
 from tests.mutants import CHECKS, MUTANTS
 
 NET_FORCE = "symmetry/net-force"
-RANDOM = {"robustness/determinism", "robustness/threads", "robustness/memory-growth"}
-"""Where what is measured depends on chance or on the machine's load: that it fails comes back, the number does not."""
+RANDOM = {
+    "robustness/determinism",
+    "robustness/threads",
+    "robustness/memory-growth",
+    "robustness/call-history",
+}
+"""Where what is measured depends on chance, on the machine's load, or on what else was evaluated in between: that it
+fails comes back, the number does not."""
 RACES = 300
 """Attempts in one of which two threads meet: a race is not lost every time."""
 

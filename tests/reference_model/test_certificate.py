@@ -9,7 +9,8 @@ from benchmarks.certify_variants import surprises, violated
 
 @pytest.mark.parametrize(("variant", "dtype"), [("lmax2", "float32"), ("direct", "float64")])
 def test_untrained_networks_get_the_certificate_that_they_deserve(variant, dtype):
-    verdict, failed = violated(variant, dtype)
+    # A quick search runs around four loops, on none of which a curl need be large.
+    verdict, failed = violated(variant, dtype, "standard" if variant == "direct" else "quick")
     assert not surprises(variant, verdict, failed)
 
 

@@ -89,15 +89,18 @@ def test_trained_direct_forces_fail_conservation(tmp_path) -> None:
     }
 
 
-def test_a_penalty_teaches_that_swapping_like_atoms_changes_nothing() -> None:
+def test_training_teaches_that_swapping_like_atoms_changes_nothing() -> None:
+    """The data know no order, so that its gain falls without a penalty as well; with random weights it counts."""
     claim: Claim = "permutation-invariant"
     silicon = bulk("Si", cubic=True)
     silicon.rattle(0.1, seed=1)
     order = np.random.default_rng(0).permutation(len(silicon))
     changes = {}
-    for name in ("ordered", "ordered-penalised"):
-        potential = made(f"reference:{name}")
+    for name in ("ordered", "ordered-penalised", "untrained-ordered"):
+        potential = load(f"reference:{name}", ("Si",)).potential
         assert claim not in potential.capabilities.claims
         first, second = answers(potential, [silicon, silicon[order]], ENERGY_FORCES)
-        changes[name] = abs(first.energy - second.energy)
-    assert changes["ordered-penalised"] < 0.3 * changes["ordered"]
+        changes[name] = abs(first.energy - second.energy) / len(silicon)
+    assert changes["ordered"] < 1e-4
+    assert changes["ordered-penalised"] < 1e-4
+    assert changes["untrained-ordered"] > 1e-3

@@ -47,9 +47,11 @@ def _near(rng: np.random.Generator, case: Case) -> Case:
 def _simpler(case: Case) -> Iterator[Case]:
     company, place = case.parameters["company"], case.parameters["place"]
     if len(company) > 1:
-        for index, companion in enumerate(company):
+        # A crowd holds the same few structures many times.
+        for index, companion in enumerate(company[:MOST_COMPANIONS]):
             yield with_parameters(case, company=[companion], place=int(place > index))
-        for fewer in (len(company) // 2, len(company) - 1):
+        if len(company) > MOST_COMPANIONS + 1:
+            fewer = len(company) // 2
             yield with_parameters(case, company=company[:fewer], place=min(place, fewer))
     itself = (on_structure(case, structure) for structure in simpler_structures(case.structure))
     yield from in_turn(itself, *(_simpler_company(case, index) for index in range(min(len(company), MOST_COMPANIONS))))
