@@ -12,6 +12,8 @@ from gnnp_bench.certificate import io
 from gnnp_bench.certificate.result import Certificate
 
 ROOT = Path(__file__).parents[2]
+ON_CI = ("CI", "BUILD_NUMBER")
+"""Where one of these is set pytest repeats messages in full in its summary, which it cuts to a line elsewhere."""
 
 POTENTIALS = """
 import os
@@ -94,7 +96,9 @@ class Foreign:
     def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Python in it; the tests' own package can be imported."""
         paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        surroundings = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
+        surroundings = {
+            key: value for key, value in os.environ.items() if key not in ON_CI and not key.startswith("PYTEST")
+        }
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=self.path,
