@@ -82,6 +82,7 @@ TRIALS = {
     "batch-8": Trial("8 structures per step", {"batch": 8}),
     "clip-10": Trial("gradients clipped at 10", {"clip": 10.0}),
     "clip-1": Trial("gradients clipped at 1", {"clip": 1.0}),
+    "no-decay": Trial("no decay of weights", {"weight_decay": 0.0}),
     "radial-6": Trial("6 radial functions", network={"n_radial": 6}),
     "radial-12": Trial("12 radial functions", network={"n_radial": 12}),
     "channels-32": Trial("32 channels", network={"n_channels": 32}),

@@ -46,10 +46,11 @@ def energies_and_gradient(network: Network, graph: Graph, chunk: int) -> tuple[A
             vectors, before, sent = (
                 _leaf(value) for value in (graph.vectors[:, piece], _of(scalars[t], piece), sources[piece])
             )
+            species = graph.species[piece]
             assert vectors is not None
             assert sent is not None
             with torch.enable_grad():
-                one = network.round(t, network.basis(vectors), sent, graph.species[piece], before)
+                one = network.round(t, network.basis(vectors, species), sent, species, before)
             outputs, given = [one.energies], [torch.ones_like(one.energies)]
             if slopes is not None and one.messages is not None:
                 outputs += [one.scalars, one.messages]
@@ -98,7 +99,7 @@ def _known(
             rounds = [
                 network.round(
                     t,
-                    network.basis(graph.vectors[:, piece]),
+                    network.basis(graph.vectors[:, piece], graph.species[piece]),
                     sources[piece],
                     graph.species[piece],
                     _of(scalars[t], piece),

@@ -2,7 +2,8 @@
 
 The file's metadata holds under `gnnp_bench.reference` a JSON object {"format": 1, "hyperparameters": {…},
 "notes": {…}}: the shape of the network, and whatever its maker wants to remember about it, such as how it was trained.
-The tensors are the parameters and the statistics `mean_neighbours`, `energy_scale` and `reference_energies`.
+The tensors are the parameters and what was taken from structures: `mean_neighbours`, `energy_scale`,
+`reference_energies` and `crowding_limits`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from torch.nn.functional import silu
 
 from reference_model.aggregation import EdgeBasis, aggregate
 from reference_model.angular import coupling, degree_slice
-from reference_model.limits import UNLIMITED, shrinkage
 from reference_model.products import Couple, Invariants, n_invariants
 from reference_model.readout import drawn
 from reference_model.variants import Hyperparameters
@@ -35,14 +34,14 @@ class Features(NamedTuple):
 class Layer(nn.Module):
     """Aggregation over neighbours, mixing of channels, invariants.
 
-    With R_jn = b_n(r_j) f(r_j) / √n̄, Y_jlm = Y_lm(r̂_j), and h_jq what neighbours send,
+    With R_jn = b_n(r_j) f(r_j) s / √n̄, Y_jlm = Y_lm(r̂_j), and h_jq what neighbours send,
 
         A_klm = Σ_nq W_l,nqk Σ_j Y_jlm R_jn h_jq           two-body
-        x_k'  = Σ_ik W_ik,k' g_zik I_ik(A) (+ x_k' of the layer before)
+        y_k'  = Σ_ik W_ik,k' g_zik I_ik(A) (+ x_k' of the layer before)
+        x_k   = y_k / √(1 + ⟨y²⟩)                          the mean over channels
 
     I_i are the `invariants` of first, second and third order, and g_z a gain for each element in the centre. The sum
-    over neighbours comes before any mixing of channels: no edge ever carries K channels; see `aggregate`. A and x stay
-    within limits that training sets for each channel; see `limits`.
+    over neighbours comes before any mixing of channels: no edge ever carries K channels; see `aggregate`.
 
     Parameters
     ----------
@@ -56,8 +55,6 @@ class Layer(nn.Module):
     """
 
     degree: torch.Tensor
-    density_limits: torch.Tensor
-    scalar_limits: torch.Tensor
 
     def __init__(self, hyper: Hyperparameters, n_sources: int, n_vectors: int, generator: torch.Generator) -> None:
         super().__init__()
@@ -72,8 +69,6 @@ class Layer(nn.Module):
         self.invariants = Invariants(hyper.l_max)
         degrees = torch.tensor([degree for degree in range(hyper.l_max + 1) for _ in range(2 * degree + 1)])
         self.register_buffer("degree", degrees, persistent=False)
-        self.register_buffer("density_limits", torch.full((hyper.l_max + 1, k), UNLIMITED, dtype=torch.float64))
-        self.register_buffer("scalar_limits", torch.full((k,), UNLIMITED, dtype=torch.float64))
         if n_vectors:
             self.vector_coupling = VectorCoupling(hyper, n_vectors, generator)
 
@@ -98,17 +93,24 @@ class Layer(nn.Module):
         if self.n_vectors:
             mixed = mixed + self.vector_coupling(of_vectors)
         # Split once: the derivative of a split is one concatenation, that of slices a sum of tensors of zeros.
-        degrees = torch.split(mixed, [2 * degree + 1 for degree in range(len(self.mixing))])
-        density = tuple(
-            features * shrinkage(features.square().mean(0) / limit.square())
-            for features, limit in zip(degrees, self.density_limits, strict=True)
-        )
+        density = torch.split(mixed, [2 * degree + 1 for degree in range(len(self.mixing))])
         found = self.invariants(density).transpose(0, 1).flatten(1)
         if hasattr(self, "gain"):
             found = found * self.gain[species]
         scalars = found @ self.to_scalars
-        scalars = scalars if before is None else scalars + before
-        return Features(scalars * shrinkage((scalars / self.scalar_limits).square()), density)
+        if before is not None:
+            scalars = scalars + before
+        return Features(bounded(scalars), density)
+
+
+def bounded(scalars: torch.Tensor) -> torch.Tensor:
+    """Return y / √(1 + ⟨y²⟩), as long as √K at most: products of the next layer, cubic in it, stay of one size.
+
+    Parameters
+    ----------
+    scalars : (N, K) tensor
+    """
+    return scalars * torch.rsqrt(1.0 + scalars.square().mean(1, keepdim=True))
 
 
 class VectorCoupling(nn.Module):

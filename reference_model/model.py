@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -10,6 +10,7 @@ from torch import nn
 
 from reference_model.aggregation import EdgeBasis
 from reference_model.angular import Harmonics
+from reference_model.crowding import LEAST, MARGIN, UNLIMITED, fading, squared_crowding
 from reference_model.direct import DirectHead
 from reference_model.graph import Graph
 from reference_model.layer import Layer, Messages
@@ -80,6 +81,7 @@ class Network(nn.Module):
     energy_scale: torch.Tensor
     reference_energies: torch.Tensor
     radial_weights: torch.Tensor
+    crowding_limits: torch.Tensor
 
     def __init__(
         self,
@@ -105,6 +107,8 @@ class Network(nn.Module):
         if hyper.n_layers == 0:
             self.pair = drawn(generator, n_species, n_species, hyper.n_radial, fan_in=hyper.n_radial)
             return
+        limits = torch.full((n_species, hyper.l_max + 1), UNLIMITED, dtype=torch.float64)
+        self.register_buffer("crowding_limits", limits)
         self.harmonics = Harmonics(hyper.l_max)
         n_first = min(n_species, hyper.n_messages)
         self.embedding = nn.Parameter(torch.ones(1, 1, dtype=torch.float64), requires_grad=n_species > 1)
@@ -137,7 +141,7 @@ class Network(nn.Module):
         energies = self.pair_energies(graph.vectors, graph.species, self.partners(graph), graph.n_close)
         if not self.hyper.n_layers:
             return Atomic(energies, graph.vectors.new_zeros(len(energies), 0))
-        basis, sources = self.basis(graph.vectors), self.sent(None, graph)
+        basis, sources = self.basis(graph.vectors, graph.species), self.sent(None, graph)
         rounds: list[Round] = []
         for t in range(self.hyper.n_layers):
             if rounds:
@@ -181,15 +185,37 @@ class Network(nn.Module):
             sources = sources * (1.0 + self.order_gain * _order(graph.neighbours).to(sources))
         return sources
 
-    def basis(self, vectors: torch.Tensor) -> EdgeBasis:
-        """Return what the edges of N atoms contribute, of their (3, N, M) vectors."""
+    def basis(self, vectors: torch.Tensor, species: torch.Tensor) -> EdgeBasis:
+        """Return what the edges of N atoms contribute.
+
+        Parameters
+        ----------
+        vectors : (3, N, M) tensor, Å
+        species : (N,) tensor of int64
+        """
         hyper = self.hyper
         r = _lengths(vectors)
-        reach = self.adaptive(r)[:, None] if hyper.adaptive_from is not None else hyper.cutoff
-        scale = torch.rsqrt(self.mean_neighbours).to(vectors)
-        radial = bessel(r, hyper.cutoff, hyper.n_radial) * (self.radial_weights * (envelope(r / reach) * scale))
-        angular = self.harmonics(vectors / r)
-        return EdgeBasis(angular.transpose(0, 1).contiguous(), radial.transpose(0, 1).contiguous())
+        window = within = envelope(r / hyper.cutoff)
+        if hyper.adaptive_from is not None:
+            within = envelope(r / self.adaptive(r)[:, None])
+        angular = self.harmonics(vectors / r).transpose(0, 1).contiguous()
+        faded = fading(squared_crowding(r, window, angular), self.crowding_limits[species])
+        scale = torch.rsqrt(self.mean_neighbours) * faded
+        weights = self.radial_weights * (within * scale.to(vectors)[:, None])
+        radial = bessel(r, hyper.cutoff, hyper.n_radial) * weights
+        return EdgeBasis(angular, radial.transpose(0, 1).contiguous())
+
+    def set_crowding_limits(self, graphs: Iterable[Graph]) -> None:
+        """Set the crowding beyond which the network fades, by species and degree, from the structures it is for."""
+        if not self.hyper.n_layers:
+            return
+        largest = torch.full_like(self.crowding_limits, LEAST**2)
+        for graph in graphs:
+            r = _lengths(graph.vectors)
+            angular = self.harmonics(graph.vectors.to(largest) / r.to(largest)).transpose(0, 1)
+            found = squared_crowding(r.to(largest), envelope(r / self.hyper.cutoff).to(largest), angular)
+            largest.scatter_reduce_(0, graph.species[:, None].expand_as(found), found, "amax")
+        self.crowding_limits.copy_(MARGIN * largest.sqrt())
 
     def partners(self, graph: Graph) -> torch.Tensor:
         """Return the species in the slots that `pair_energies` looks at: (N, n_close), or all where pairs are all."""

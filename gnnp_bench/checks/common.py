@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -70,6 +70,43 @@ def conclusive(error: float, significance: float) -> bool:
     bound that the error makes.
     """
     return 10.0 * error <= significance
+
+
+def worth_more_points(
+    residual: float, changes: Sequence[float] | FloatArray, error: float, noise: float, significance: float
+) -> bool:
+    """Return whether an integral that has not settled is worth twice the points that usually are the most.
+
+    It is if they decide anything: the error is too large, or something stands out; and if the error would be small
+    enough to be judged with them, were it to go on shrinking as it did.
+    """
+    undecided = not conclusive(error, significance) or stands_out(residual, error, noise)
+    shrinks = len(changes) > 1 and conclusive(error * abs(changes[-1]), significance * abs(changes[-2]))
+    return undecided and shrinks
+
+
+def out_of_points(
+    residual: float, error: float, noise: float, significance: float, cautious: float
+) -> tuple[float, bool]:
+    """Return the error of an integral that has not settled when the points run out, and whether it can be judged.
+
+    By then the changes that foretell the error are partly luck. A violation could hide behind one that is too small
+    only if the true error cancelled it, so they are believed where nothing stands out, or by less than a hundredth of
+    what matters, which even a law that is claimed may be missed by. Before anything counts as violated, the error is
+    taken as if the integrand jumped wherever that is worst.
+
+    Parameters
+    ----------
+    residual, error, noise, significance : float
+        In one unit.
+    cautious : float
+        What a jump between two points can do.
+    """
+    harmless = abs(residual) + 10.0 * error <= 0.01 * significance
+    if harmless or (conclusive(error, significance) and not stands_out(residual, error, noise)):
+        return error, True
+    error = max(error, cautious)
+    return error, conclusive(error, significance)
 
 
 def grown(noise: Noise, structure: Atoms, transformed: Atoms) -> Noise:

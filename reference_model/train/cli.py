@@ -35,7 +35,9 @@ def train(
     permutation_penalty: Annotated[
         float, typer.Option(help="Weight of what swapping like atoms changes, for the variant 'ordered'.")
     ] = 0.0,
-    trust_labels: Annotated[bool, typer.Option("--trust-labels", help="Do not examine units and signs.")] = False,
+    trust_labels: Annotated[
+        bool, typer.Option("--trust-labels", help="Do not examine units and signs; leave stresses as they are.")
+    ] = False,
 ) -> int:
     """Train a reference potential on quantum data; interrupted, the same command goes on.
 

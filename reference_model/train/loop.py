@@ -54,8 +54,13 @@ class Trainer:
     averaged: AveragedModel = field(init=False)
 
     def __post_init__(self) -> None:
-        parameters = _trainable(self.network)
-        self.optimizer = AdamW(parameters, lr=self.recipe.learning_rate, amsgrad=True, weight_decay=0.0)
+        named = [(name, one) for name, one in self.network.named_parameters() if one.requires_grad]
+        of_products = [one for name, one in named if name.endswith("to_scalars")]
+        others = [one for name, one in named if not name.endswith("to_scalars")]
+        groups = [{"params": others, "weight_decay": 0.0}]
+        if of_products:
+            groups.append({"params": of_products, "weight_decay": self.recipe.weight_decay})
+        self.optimizer = AdamW(groups, lr=self.recipe.learning_rate, amsgrad=True)
         self.averaged = AveragedModel(self.network)
 
     @property

@@ -44,6 +44,9 @@ class Recipe:
     late_from : float
     clip : float
         Largest norm of a gradient.
+    weight_decay : float
+        Of the weights of products alone. What the data do not determine becomes small, so that environments unlike
+        all that was learnt are not answered by what happens to be there.
     permutation_penalty : float
         Weight of what changes when like atoms are swapped.
     """
@@ -63,6 +66,7 @@ class Recipe:
     late_energy_weight: float = 10.0
     late_from: float = 0.6
     clip: float = 0.1
+    weight_decay: float = 0.03
     permutation_penalty: float = 0.0
 
 

@@ -12,6 +12,7 @@ import torch
 
 from gnnp_bench.potential import PotentialError
 from reference_model.files import save_network
+from reference_model.graph import collate
 from reference_model.model import Network
 from reference_model.train.data import DataError, Sample, combinations_of, digest, rms_force, species_of
 from reference_model.train.figures import draw_curves, draw_parity
@@ -24,10 +25,9 @@ from reference_model.train.files import (
     write_checkpoint,
     write_json,
 )
-from reference_model.train.limits import limit_features
 from reference_model.train.loop import Trainer
 from reference_model.train.loss import Scales
-from reference_model.train.metrics import Metrics, compare, metrics, summary
+from reference_model.train.metrics import Metrics, batches, compare, metrics, summary
 from reference_model.train.recipe import FEWEST_EPOCHS, STEPS, Recipe, epochs_for
 from reference_model.train.references import reference_energies
 from reference_model.train.sets import Frames, Request, Sets, Tell, prepared, read, refuse_unknown
@@ -168,6 +168,8 @@ def new_trainer(
         energy_scale=force,
         reference_energies=references,
     ).to(device, getattr(torch, recipe.dtype))
+    hoods = ([sample.neighbourhood for sample in batch] for batch in batches(samples))
+    network.set_crowding_limits(collate(one, hyper.species, torch.float64, device) for one in hoods)
     return Trainer(network, samples, recipe, Scales(force, float(np.mean(dense)) if dense else 1.0))
 
 
@@ -217,8 +219,6 @@ def _save(
 
 def _finish(request: Request, sets: Sets, trainer: Trainer, history: list[dict[str, Any]], tell: Tell) -> Metrics:
     network = trainer.average
-    limit_features(network, [*sets.train, *sets.valid])
-    _save(request, sets, trainer, trainer.epoch, history)
     found: Metrics = {"remarks": sets.remarks, "recipe": asdict(request.recipe), "epochs": trainer.epoch}
     found["seconds"] = sum(row["seconds"] for row in history)
     found["mean_neighbours"] = float(network.mean_neighbours)

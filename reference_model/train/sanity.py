@@ -11,7 +11,7 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -74,6 +74,14 @@ class StressEvidence:
     ratio: float | None
     order: str | None
 
+    @property
+    def convention(self) -> tuple[bool, str, str | None]:
+        """Whether the sign is wrong, in which unit and in which order the labels are."""
+        if self.ratio is None:
+            return False, "eV/Å³", self.order
+        size = abs(self.ratio)
+        return self.ratio < 0.0, min(STRESS_UNITS, key=lambda u: abs(math.log(size * STRESS_UNITS[u]))), self.order
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -90,7 +98,9 @@ class Evidence:
     all_electron : str or None
         The unit in which total energies are those of all electrons.
     stress : dict of group to StressEvidence
-        For each of the `group`s of structures that have stresses.
+        For each of the `group`s of structures to train on that have stresses.
+    elsewhere : dict of group to StressEvidence
+        For groups whose stresses are not trained on. What is trained on must not depend on them.
     """
 
     explained: float
@@ -98,9 +108,12 @@ class Evidence:
     energy_ratio: float | None
     all_electron: str | None
     stress: Mapping[Group, StressEvidence]
+    elsewhere: Mapping[Group, StressEvidence] = field(default_factory=dict)
 
 
-def examine(samples: Sequence[Sample], species: Sequence[str], cutoff: float, seed: int) -> Evidence | None:
+def examine(
+    samples: Sequence[Sample], species: Sequence[str], cutoff: float, seed: int, others: Sequence[Sample] = ()
+) -> Evidence | None:
     """Fit forces, and compare energies and stresses with what follows; None where forces vanish.
 
     Parameters
@@ -110,6 +123,8 @@ def examine(samples: Sequence[Sample], species: Sequence[str], cutoff: float, se
     species : sequence of str
     cutoff : float, Å
     seed : int
+    others : sequence of Sample
+        For validation and test: the stresses of groups that are not trained on are judged, and nothing else.
     """
     chosen = drawn_in_turn(samples, ATOMS, len(samples), seed)
     force = rms_force(sample.frame for sample in chosen)
@@ -133,13 +148,19 @@ def examine(samples: Sequence[Sample], species: Sequence[str], cutoff: float, se
     judge = trainer.average
     judged = drawn_in_turn(samples, JUDGED_ATOMS, JUDGED_EACH, seed)
     found = compare(judge, judged)
+    stress, elsewhere = _stresses(found, judged), {}
+    trained_on = {group(sample.frame) for sample in samples if sample.frame.stress is not None}
+    if strange := [s for s in others if s.frame.stress is not None and group(s.frame) not in trained_on]:
+        strange = drawn_in_turn(strange, JUDGED_ATOMS, JUDGED_EACH, seed)
+        elsewhere = _stresses(compare(judge, strange), strange)
     residual = found.forces[1] - found.forces[0]
     return Evidence(
         explained=1.0 - float((residual**2).mean() / (found.forces[0] ** 2).mean()),
         stiffness=_stiffness(judge, chosen, seed) / expected_stiffness(found.species.tolist()),
         energy_ratio=_energy_ratio(found, judged),
         all_electron=all_electron_unit(sample.frame for sample in judged),
-        stress=_stresses(found, judged),
+        stress=stress,
+        elsewhere=elsewhere,
     )
 
 
@@ -184,26 +205,28 @@ def complaints(evidence: Evidence | None) -> list[str]:
 def mended(frame: Frame, evidence: Evidence | None) -> tuple[Frame, str | None]:
     """Return a frame whose stress has the unit, sign and order that it should, and what was wrong with it.
 
-    A frame of a group about which nothing can be told is returned as it is.
+    A group that was not judged is taken to be labelled as all others of its elements, if these are labelled alike. A
+    frame of a group about which nothing can be told is returned as it is.
     """
     if frame.stress is None or evidence is None or evidence.explained < EXPLAINED:
         return frame, None
-    found = evidence.stress.get(group(frame))
-    if found is None:
+    here = group(frame)
+    itself = evidence.stress.get(here, evidence.elsewhere.get(here))
+    alike = [found for name, found in evidence.stress.items() if name[1] == here[1]] if itself is None else [itself]
+    conventions = {found.convention for found in alike if found.ratio is not None or found.order is not None}
+    if len(conventions) != 1:
         return frame, None
+    negative, unit, order = conventions.pop()
     stress, wrong = frame.stress, []
-    if found.ratio is not None and found.ratio < 0.0:
+    if negative:
         wrong.append("the wrong sign (it must be positive under tension)")
         stress = -stress
-    unit = "eV/Å³"
-    if found.ratio is not None:
-        unit = min(STRESS_UNITS, key=lambda name: abs(math.log(abs(found.ratio or 1.0) * STRESS_UNITS[name])))
     if unit != "eV/Å³":
         wrong.append(f"the unit {unit} instead of eV/Å³")
         stress = stress * STRESS_UNITS[unit]
-    if found.order is not None:
-        wrong.append(f"the order {found.order} instead of xx yy zz yz xz xy")
-        yz, xz, xy = _shear(stress)[list(VOIGT[found.order])]
+    if order is not None:
+        wrong.append(f"the order {order} instead of xx yy zz yz xz xy")
+        yz, xz, xy = _shear(stress)[list(VOIGT[order])]
         stress = voigt_6_to_full_3x3_stress([*np.diagonal(stress), yz, xz, xy])
     return (dataclasses.replace(frame, stress=stress), " and ".join(wrong)) if wrong else (frame, None)
 

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reference_model.train import sanity
+from ase import units
+
+from reference_model.train import pulay, sanity
 from reference_model.train.data import DataError, Frame, Sample, prepare, read_frames, species_of, split
 from reference_model.train.recipe import SHARE_HELD_OUT, Recipe
 
@@ -106,7 +108,7 @@ def prepared(request: Request, frames: Frames, species: Sequence[str], tell: Tel
     evidence = None
     if not request.trust_labels:
         tell("examining units and signs of the labels: a small network is fitted to some of the forces")
-        evidence = sanity.examine(uses["train"], species, cutoff, request.recipe.seed)
+        evidence = sanity.examine(uses["train"], species, cutoff, request.recipe.seed, [*uses["valid"], *uses["test"]])
         if wrong := sanity.complaints(evidence):
             raise DataError(f"{'; '.join(wrong)}. Mend the file, or say --trust-labels if it is right all the same")
         if evidence is None or evidence.explained < sanity.EXPLAINED:
@@ -116,12 +118,38 @@ def prepared(request: Request, frames: Frames, species: Sequence[str], tell: Tel
         for index, sample in enumerate(samples):
             frame, wrong_stress = sanity.mended(sample.frame, evidence)
             if wrong_stress is not None:
-                kind = f" of config type {frame.config_type!r}" if frame.config_type else ""
-                key = f"{kind} ({', '.join(sorted(set(frame.structure.get_chemical_symbols())))}) have {wrong_stress}"
+                key = f"{_kind(frame)} have {wrong_stress}"
                 wrong_stresses[key] = wrong_stresses.get(key, 0) + 1
                 samples[index] = dataclasses.replace(sample, frame=frame)
     remarks += [
         f"warning: the stresses of {n} structures{text}; they are mended before use"
         for text, n in wrong_stresses.items()
     ]
+    # Where nothing tells of units, the difference may be one of units.
+    if evidence is not None and evidence.explained >= sanity.EXPLAINED:
+        remarks += _without_pulay_stress(uses)
     return Sets(uses["train"], uses["valid"], uses["test"], remarks)
+
+
+def _without_pulay_stress(uses: dict[str, list[Sample]]) -> list[str]:
+    """Take constant pressures off the stresses, in place, that the energies do not know; tell of them."""
+    offsets = pulay.pressure_offsets(sample.frame for sample in uses["train"])
+    mended: dict[tuple[str, float], int] = {}
+    for samples in uses.values():
+        for index, sample in enumerate(samples):
+            offset = pulay.offset_of(sample.frame, offsets)
+            if sample.frame.stress is not None and offset != 0.0:
+                samples[index] = dataclasses.replace(sample, frame=pulay.without(sample.frame, offset))
+                key = _kind(sample.frame), offset
+                mended[key] = mended.get(key, 0) + 1
+    return [
+        f"warning: the stresses of {n} structures{kind} differ from the derivative of their energies by"
+        f" {offset / units.GPa:+.1f} GPa in every direction (Pulay stress?); that is taken off before use"
+        for (kind, offset), n in mended.items()
+    ]
+
+
+def _kind(frame: Frame) -> str:
+    """Return config type and elements, as remarks name them."""
+    kind = f" of config type {frame.config_type!r}" if frame.config_type else ""
+    return f"{kind} ({', '.join(sorted(set(frame.structure.get_chemical_symbols())))})"

@@ -8,6 +8,7 @@ import os
 import pickle
 import sys
 import tracemalloc
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import cache
 
@@ -58,8 +59,12 @@ def determinism(make: Make) -> float:
 
 
 def batch(make: Make) -> float:
-    """Alone, first and last."""
-    structures = [alloy(), covalent(), slab(), left_handed()]
+    """Alone, first and last, among a few and among many."""
+    few = [alloy(), covalent(), slab(), left_handed()]
+    return max(_in_company(make, few), _in_company(make, few * 5))
+
+
+def _in_company(make: Make, structures: Sequence[Atoms]) -> float:
     ahead = make().evaluate(structures, ALL_PROPERTIES)
     back = make().evaluate(structures[::-1], ALL_PROPERTIES)[::-1]
     worst = 0.0
@@ -83,13 +88,16 @@ def input_intact(make: Make) -> float:
 
 
 def call_history(make: Make) -> float:
-    """Ask before for another structure, another cell, other species."""
-    structure, stretched, exchanged = alloy(), alloy(), alloy()
+    """Ask before for another structure, another cell, other periodic directions, other species, species elsewhere."""
+    structure, stretched, opened, exchanged, shuffled = (alloy() for _ in range(5))
     stretched.set_cell(1.05 * structure.cell.array)
+    opened.pbc = (True, True, False)
     exchanged.numbers[:] = 13
+    shuffled.numbers[:] = structure.numbers[::-1]
+    assert not np.array_equal(shuffled.numbers, structure.numbers)
     (expected,) = make().evaluate([structure], ALL_PROPERTIES)
     worst = 0.0
-    for earlier in (covalent(), stretched, exchanged):
+    for earlier in (covalent(), stretched, opened, exchanged, shuffled):
         potential = make()
         potential.evaluate([earlier], ALL_PROPERTIES)
         (prediction,) = potential.evaluate([structure], ALL_PROPERTIES)

@@ -17,6 +17,8 @@ WAVE = np.array([0.9, 0.5, -0.7])
 """Å⁻¹"""
 LARGE = 12
 """Number of atoms beyond which `size-threshold` goes wrong."""
+HUGE = 100
+"""The same for `size-hundred`: larger than any structure of a pool."""
 
 
 def bond(graph: Graph, steepness: float = 4.0) -> tuple[Real, Real]:
@@ -136,8 +138,8 @@ def _square(graph: Graph) -> Extra:
     return from_edges(graph, energies, along_edges(graph, 2.0 * per_structure[graph.owner[graph.centres]] * slope))
 
 
-def _large(graph: Graph) -> Extra:
-    return bonds(graph, (np.diff(graph.first) > LARGE)[graph.owner[graph.centres]] * 0.3)
+def _larger_than(n_atoms: int) -> Callable[[Graph], Extra]:
+    return lambda graph: bonds(graph, (np.diff(graph.first) > n_atoms)[graph.owner[graph.centres]] * 0.3)
 
 
 def _misread_moments(graph: Graph) -> Extra:
@@ -224,10 +226,18 @@ ENERGY_MUTANTS = (
     _mutant(
         "size-threshold",
         f"Bonds are stronger in structures of more than {LARGE} atoms.",
-        _large,
+        _larger_than(LARGE),
         {"periodicity/supercell"},
         set(),
         f"a supercell of more than {LARGE} atoms of a cell of at most as many",
+    ),
+    _mutant(
+        "size-hundred",
+        f"Bonds are stronger in structures of more than {HUGE} atoms.",
+        _larger_than(HUGE),
+        {"periodicity/supercell"},
+        set(),
+        f"a supercell of more than {HUGE} atoms of a cell of at most as many",
     ),
     _mutant(
         "misread-moments",

@@ -15,6 +15,8 @@ from tests.mutants.base import CHECKS, Mutant, Plant, Planted, planted, plus, pr
 from tests.mutants.energies import WAVE
 
 CACHE_SIZE = 256
+CROWD = 16
+"""Number of structures beyond which `batch-crowd` goes wrong."""
 
 _DISTURBED = CHECKS - {"robustness/refusals", "robustness/memory-growth"}
 """Every check that compares evaluations of structures."""
@@ -261,6 +263,18 @@ HISTORY_MUTANTS = (
         _add_per_structure("batch-position", lambda batch, k: k / (1.0 + k)),
     ),
     _mutant(
+        "batch-crowd",
+        f"In batches of more than {CROWD} structures, the one before shifts the energy and forces of each.",
+        0.01,
+        "eV/Å",
+        "robustness/batch",
+        _DISTURBED,
+        _add_per_structure(
+            "batch-crowd", lambda batch, k: _fingerprint(batch[k - 1]) if k and len(batch) > CROWD else 0.0
+        ),
+        f"a batch of more than {CROWD} structures",
+    ),
+    _mutant(
         "warm-start",
         "The structure evaluated last shifts the energy and forces of the next, in whichever call.",
         0.01,
@@ -316,6 +330,29 @@ HISTORY_MUTANTS = (
         frozenset({"symmetry/permutation", "robustness/batch"}),
         _sticky("sticky-species", lambda s: s.positions.tobytes() + s.cell.array.tobytes() + s.pbc.tobytes()),
         "structures that differ in the species alone",
+    ),
+    _mutant(
+        "sticky-pbc",
+        "A cache does not notice that only the periodic directions have changed.",
+        1.0,
+        "fraction",
+        "robustness/call-history",
+        frozenset({"periodicity/partial", "robustness/batch"}),
+        _sticky("sticky-pbc", lambda s: s.positions.tobytes() + s.numbers.tobytes() + s.cell.array.tobytes()),
+        "structures that differ in the periodic directions alone",
+    ),
+    _mutant(
+        "sticky-order",
+        "A cache does not notice that species have changed places.",
+        1.0,
+        "fraction",
+        "robustness/call-history",
+        frozenset({"symmetry/permutation", "robustness/batch"}),
+        _sticky(
+            "sticky-order",
+            lambda s: s.positions.tobytes() + np.sort(s.numbers).tobytes() + s.cell.array.tobytes() + s.pbc.tobytes(),
+        ),
+        "structures that differ in which species is where alone",
     ),
     _mutant(
         "random-noise",

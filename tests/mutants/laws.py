@@ -151,7 +151,8 @@ def cell_choice(make: Make) -> float:
 
 def supercell(make: Make) -> float:
     worst, potential = 0.0, make()
-    for geometry, repeats in ((single, (1, 2, 2)), (single, (4, 4, 4)), (left_handed, (2, 1, 3)), (alloy, (1, 2, 1))):
+    tilings = ((single, (1, 2, 2)), (single, (4, 4, 7)), (left_handed, (2, 1, 3)), (alloy, (1, 2, 1)))
+    for geometry, repeats in tilings:
         structure = geometry()
         number = int(np.prod(repeats))
         one, many = potential.evaluate([structure, structure.repeat(repeats)], ALL_PROPERTIES)

@@ -282,6 +282,6 @@ def test_a_neighbour_beyond_the_cutoff_of_an_atom_gives_it_nothing():
     vectors[:, 0, 0] *= 4.9 / 3.0
     reach = float(network.adaptive(vectors.norm(dim=0)).detach())
     assert 3.5 <= reach < 4.9
-    radial = network.basis(vectors).radial
+    radial = network.basis(vectors, torch.zeros(1, dtype=torch.int64)).radial
     assert float(radial[0, :, 0].abs().max()) == 0.0
     assert float(radial[0, :, 1:].abs().min()) > 0.0

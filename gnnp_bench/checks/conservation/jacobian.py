@@ -20,7 +20,7 @@ from gnnp_bench.check import (
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import TWO_ATOMS, conclusive, converged, displaced, moves, stands_out
+from gnnp_bench.checks.common import TWO_ATOMS, converged, displaced, moves, out_of_points, stands_out
 from gnnp_bench.numerics.convergence import ALLOWANCE, remaining_error
 from gnnp_bench.numerics.loops import angles, ellipse, interleaved_spread, jumps_around
 from gnnp_bench.potential import ENERGY_FORCES, FloatArray, Prediction
@@ -81,15 +81,14 @@ def _measure(case: Case) -> Measurement:
         error = remaining_error(changes, noise, max(0.0, spread - 2.0 * ALLOWANCE * noise)) * 0.5 / size
         explained = 0.5 * noise / size
         before, settled = settled, converged(error, explained, ASYMMETRY_S)
-        confirmed = before or not stands_out(0.5 * _rms(asymmetries) / size, error, explained)
+        residual = 0.5 * _rms(asymmetries) / size
+        confirmed = before or not stands_out(residual, error, explained)
         if (settled and confirmed) or len(t) >= MOST_NODES:
             break
-    if not settled:
-        error = max(error, 0.5 * max(spread / 6.0, _rms(jumps_around(powers, t)) / area) / size)
-        settled = conclusive(error, ASYMMETRY_S)
-    component = Component(
-        "λ", 0.5 * _rms(asymmetries) / size, ASYMMETRY_S, "1", noise=explained, error=error, converged=settled
-    )
+    if not (settled and confirmed):
+        cautious = 0.5 * max(spread / 6.0, _rms(jumps_around(powers, t)) / area) / size
+        error, settled = out_of_points(residual, error, explained, ASYMMETRY_S, cautious)
+    component = Component("λ", residual, ASYMMETRY_S, "1", noise=explained, error=error, converged=settled)
     return Residual((component,), note=None if settled else "the forces are rough around this structure")
 
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from gnnp_bench.check import Component, Request, Residual, vacuous
-from gnnp_bench.checks.common import conclusive, converged, stands_out
+from gnnp_bench.checks.common import converged, out_of_points, stands_out, worth_more_points
 from gnnp_bench.numerics.convergence import ALLOWANCE, remaining_error
 from gnnp_bench.numerics.loops import angles, interleaved_spread, jumps_around
 from gnnp_bench.potential import FloatArray, Prediction
@@ -16,7 +16,8 @@ from gnnp_bench.potential import FloatArray, Prediction
 LOOP_S = 1e-4
 """eV/Å, mean non-conservative force: 0.1 meV gained per Å that an atom travels."""
 FEWEST_NODES = 8
-MOST_NODES = 128
+MANY_NODES, MOST_NODES = 128, 256
+"""Twice as many where they are expected to settle it, or what is missed has not been confirmed."""
 RADII = (0.02, 0.08)
 """Of loops, in units of the shortest distance in the structure."""
 
@@ -59,9 +60,11 @@ def loop_work(
         confirmed = before or not stands_out(work, error, noise)
         if (settled and confirmed) or len(t) >= MOST_NODES:
             break
-    if not settled:
-        error = max(error, spread / 6.0, float(jumps_around(powers, t)))
-        settled = conclusive(error, LOOP_S * length)
+        if len(t) >= MANY_NODES and not (settled or worth_more_points(work, changes, error, noise, LOOP_S * length)):
+            break
+    if not (settled and confirmed):
+        cautious = max(spread / 6.0, float(jumps_around(powers, t)))
+        error, settled = out_of_points(work, error, noise, LOOP_S * length, cautious)
     if 2.0 * np.pi * np.abs(powers).mean() <= 10.0 * noise:
         return vacuous("nothing does work anywhere on the loop")
     component = Component(

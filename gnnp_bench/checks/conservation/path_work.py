@@ -18,7 +18,17 @@ from gnnp_bench.check import (
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import TWO_ATOMS, conclusive, converged, displaced, forces_vanish, moves, rms, stands_out
+from gnnp_bench.checks.common import (
+    TWO_ATOMS,
+    converged,
+    displaced,
+    forces_vanish,
+    moves,
+    out_of_points,
+    rms,
+    stands_out,
+    worth_more_points,
+)
 from gnnp_bench.checks.conservation.loop_work import LOOP_S
 from gnnp_bench.checks.simplifying import fewer_and_as_many, rows_on
 from gnnp_bench.numerics.convergence import jump_error, remaining_error
@@ -28,7 +38,7 @@ from gnnp_bench.structures.geometry import minimum_distance
 FEWEST_NODES = 4
 ENOUGH_NODES = 16
 """By then three estimates tell how fast they converge; two may agree by accident."""
-MOST_NODES = 64
+MANY_NODES, MOST_NODES = 64, 128
 ALONG_FORCES = 1.0 / 3.0
 """Share of paths along the forces, where the work is largest and a wrong scale of them shows most."""
 LENGTHS = (0.05, 0.15)
@@ -113,10 +123,14 @@ def _measure(case: Case) -> Measurement:
             confirmed = before or not stands_out(missed, error, noise)
             if (settled and confirmed) or n_nodes >= MOST_NODES:
                 break
+            if n_nodes >= MANY_NODES and not (
+                settled or worth_more_points(missed, np.diff(works), error, noise, significance * length)
+            ):
+                break
         n_nodes *= 2
-    if not settled:
-        error = max(error, float(jump_error(powers, 0.5 * np.diff(nodes))))
-        settled = conclusive(error, significance * length)
+    if not (settled and confirmed):
+        cautious = float(jump_error(powers, 0.5 * np.diff(nodes)))
+        error, settled = out_of_points(missed, error, noise, significance * length, cautious)
     if np.abs(powers).mean() <= 10.0 * noise:
         return vacuous("no force acts along the path")
     residual = abs(missed) / length

@@ -125,9 +125,37 @@ def test_nothing_is_said_without_evidence(frames):
     assert mended(frames[0], None) == (frames[0], None)
 
 
-def test_a_group_that_was_not_judged_is_left_alone(frames):
-    evidence = dataclasses.replace(SOUND, stress={("other", frozenset({"Cu"})): StressEvidence(-1.0, None)})
-    assert mended(frames[0], evidence) == (frames[0], None)
+def test_a_group_that_was_not_judged_is_mended_as_all_others_of_its_elements(frames):
+    copper, silver = frozenset({"Cu"}), frozenset({"Ag"})
+    wrong, sound = StressEvidence(-1.0, None), StressEvidence(1.0, None)
+
+    def after(stress):
+        return mended(frames[0], dataclasses.replace(SOUND, stress=stress))
+
+    again, text = after({("other", copper): wrong, ("another", copper): wrong, ("other", silver): sound})
+    assert again.stress is not None
+    assert frames[0].stress is not None
+    np.testing.assert_array_equal(again.stress, -frames[0].stress)
+    assert text == "the wrong sign (it must be positive under tension)"
+    assert after({("other", copper): wrong, ("another", copper): sound}) == (frames[0], None)
+    assert after({("other", silver): wrong}) == (frames[0], None)
+    assert after({("other", copper): wrong, ("untold", copper): StressEvidence(None, None)})[1] == text
+    # What is tested does not decide what is trained on.
+    only_tested = dataclasses.replace(SOUND, elsewhere={("other", copper): wrong})
+    assert mended(frames[0], only_tested) == (frames[0], None)
+
+
+def test_groups_that_are_not_trained_on_are_judged_by_themselves(frames):
+    tested = [relabelled(dataclasses.replace(f, config_type="order")) for f in frames[-8:]]
+    trained = [dataclasses.replace(f, config_type="") for f in frames[:-8]]
+    found = examine(prepare(trained, 3.5, "x"), ("Cu",), 3.5, 0, prepare(tested, 3.5, "x"))
+    assert found is not None
+    assert found.stress[("", frozenset({"Cu"}))].order is None
+    assert set(found.stress) == {("", frozenset({"Cu"}))}
+    for frame, original in zip(tested, frames[-8:], strict=True):
+        again, _ = mended(frame, found)
+        assert again.stress is not None
+        np.testing.assert_allclose(again.stress, original.stress, atol=1e-12)
 
 
 @pytest.mark.parametrize(("symbol", "hartree"), [("H", -0.5), ("C", -37.85), ("O", -75.07), ("Si", -289.4)])
