@@ -24,4 +24,4 @@ class _Tests:
 
 
 if "tests" not in sys.modules and not any(finder is _Tests for finder in sys.meta_path):
-    sys.meta_path.append(_Tests)
+    sys.meta_path.insert(0, _Tests)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import kernels
+from benchmarks import alloy, kernels
 
 NETWORK = "reference-lmax2"
 Benchmark = tuple[kernels.Kernel, Callable[[Any], dict[str, Any]]]
@@ -60,6 +60,11 @@ def bench_products() -> Benchmark:
 
 
 def bench_accuracy() -> Benchmark:
+    """Evaluate a fitted network on structures with labels of our own making."""
+    return kernels.make_fitted(), lambda found: {"errors": alloy.errors(found)}
+
+
+def bench_laws() -> Benchmark:
     """Measure how exactly the reference potential obeys what it claims, in float32; its time is that of the loop."""
     subject = (NETWORK, "float32")
 

@@ -237,7 +237,7 @@ def table(found: Mapping[str, Any]) -> list[str]:
     lines = ["| condition | pairs | planted | called worse | 95 % | goal | inconclusive |", "|" + " --- |" * 7]
     for name, one in found["conditions"].items():
         for at in one["planted"]:
-            low, high = (f"{100 * value:.2g} %" for value in at["interval_95"])
+            low, high = (f"{100 * value:.3g} %" for value in at["interval_95"])
             what = f"+{100 * at['change']:.0f} %" if at["change"] else "nothing"
             lines.append(
                 f"| {name} | {one['pairs']} | {what} | {100 * at['share']:.3g} % | {low} to {high} | {at['goal']} "

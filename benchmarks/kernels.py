@@ -81,6 +81,24 @@ def make_evaluation(name: str, n_atoms: int, dtype: str, what: str) -> Kernel:
     return lambda: subject.evaluate(structures, PROPERTIES[what])
 
 
+def make_fitted() -> Kernel:
+    """Evaluate the test structures of `alloy` by the network that is committed with them."""
+    from benchmarks import alloy
+
+    try:
+        import torch
+
+        from gnnp_bench.potential import PotentialError
+        from reference_model.potential import create
+
+        torch.set_num_threads(1)
+        subject = create(str(alloy.NETWORK), {}, None)
+    except (ImportError, PotentialError) as error:
+        raise NotImplementedError(f"this revision cannot read {alloy.NETWORK.name}: {error}") from error
+    structures = alloy.test_structures()
+    return lambda: subject.evaluate(structures, PROPERTIES["stress"])
+
+
 def make_batch(name: str, n_atoms: int, dtype: str, batch: int) -> Kernel:
     """Evaluate several structures at once, energies and forces."""
     subject, structures = potential(name, dtype), [structure(n_atoms, seed) for seed in range(batch)]

@@ -92,6 +92,8 @@ class PoolView:
     capabilities : Capabilities
     failures : tuple of str
         What went wrong on structures of the pool that are therefore not among the samples.
+    refused : tuple of str
+        What the potential said of structures of the pool that it refused.
     unseen : int
         Suitable structures that no pick has handed out yet.
     """
@@ -99,6 +101,7 @@ class PoolView:
     samples: tuple[Sample, ...]
     capabilities: Capabilities
     failures: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
     unseen: int = 0
     _picked: dict[int, int] = field(default_factory=dict)
     _turn: int = 0

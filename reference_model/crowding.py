@@ -16,6 +16,9 @@ MARGIN = 2.0
 """Crowding at which the network has faded to 1/e, over the largest that was seen."""
 LEAST = 0.01
 """Å⁻⁶; the largest crowding seen counts as this at least: there may have been no neighbours at all."""
+ROUND = 0.25
+"""Limits of one-sidedness over that of the crowding, at least: in a perfect crystal nothing is one-sided, and the first
+atom that moved would be beyond all that was seen."""
 UNLIMITED = 1e15
 """Å⁻⁶; a limit that nothing reaches."""
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from reference_model.aggregation import EdgeBasis
 from reference_model.angular import Harmonics
-from reference_model.crowding import LEAST, MARGIN, UNLIMITED, fading, squared_crowding
+from reference_model.crowding import LEAST, MARGIN, ROUND, UNLIMITED, fading, squared_crowding
 from reference_model.direct import DirectHead
 from reference_model.graph import Graph
 from reference_model.layer import Layer, Messages
@@ -215,7 +215,8 @@ class Network(nn.Module):
             angular = self.harmonics(graph.vectors.to(largest) / r.to(largest)).transpose(0, 1)
             found = squared_crowding(r.to(largest), envelope(r / self.hyper.cutoff).to(largest), angular)
             largest.scatter_reduce_(0, graph.species[:, None].expand_as(found), found, "amax")
-        self.crowding_limits.copy_(MARGIN * largest.sqrt())
+        limits = MARGIN * largest.sqrt()
+        self.crowding_limits.copy_(torch.maximum(limits, ROUND * limits[:, :1]))
 
     def partners(self, graph: Graph) -> torch.Tensor:
         """Return the species in the slots that `pair_energies` looks at: (N, n_close), or all where pairs are all."""

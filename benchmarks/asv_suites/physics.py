@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
-from benchmarks import kernels
+from benchmarks import alloy, kernels
 
 NETWORKS = tuple(name for name in kernels.POTENTIALS if name.startswith("reference-"))
 
@@ -34,6 +35,41 @@ class Physics:
 
 for _method in (Physics.track_rotation, Physics.track_loop_force, Physics.track_force_error, Physics.track_noise_floor):
     _method.unit = "eV/Å"  # type: ignore[attr-defined]
+
+
+class Accuracy:
+    """What the defaults of training reach on structures of our own making, and what a fitted network reaches."""
+
+    params = (("lmax1", "lmax2", "equivariant"), tuple(alloy.KEYS))
+    param_names = ("variant", "of")
+    timeout = 600.0
+
+    def setup_cache(self) -> dict[str, dict[str, float]]:
+        found = {}
+        for variant in self.params[0]:
+            with contextlib.suppress(NotImplementedError):
+                found[variant] = alloy.trained_errors(variant)
+        return found
+
+    def setup(self, found: dict[str, dict[str, float]], variant: str, of: str) -> None:
+        if variant not in found:
+            raise NotImplementedError(f"this revision does not train {variant}")
+
+    def track_error_after_training(self, found: dict[str, dict[str, float]], variant: str, of: str) -> float:
+        return found[variant][of]
+
+
+class Fitted:
+    """What the committed network reaches on the same structures."""
+
+    params = (tuple(alloy.KEYS),)
+    param_names = ("of",)
+
+    def setup(self, of: str) -> None:
+        self.kernel = kernels.make_fitted()
+
+    def track_error(self, of: str) -> float:
+        return alloy.errors(self.kernel())[of]
 
 
 class Counts:

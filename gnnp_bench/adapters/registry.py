@@ -259,6 +259,10 @@ class _Restricted:
     def identity(self) -> Identity | None:
         return getattr(self.potential, "identity", None)
 
+    @property
+    def calculator(self) -> object:
+        return getattr(self.potential, "calculator", None)
+
     def on(self, device: str) -> _Restricted:
         there: Potential = self.potential.on(device)  # type: ignore[attr-defined]  # who declares others has it
         has = self.capabilities

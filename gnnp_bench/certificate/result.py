@@ -87,6 +87,7 @@ class CheckResult:
     unit: str | None = None
     components: tuple[ComponentResult, ...] = ()
     cases: int = 0
+    broken: int = 0
     evaluations: int = 0
     elapsed_s: float = 0.0
     reason: str | None = None

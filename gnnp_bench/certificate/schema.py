@@ -66,6 +66,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "unit": "Unit of the three numbers.",
         "components": "The same for every quantity the law speaks of.",
         "cases": "Cases measured that were not vacuous.",
+        "broken": "Cases that ended in an exception which is no refusal.",
         "evaluations": "Structures evaluated for this check.",
         "elapsed_s": "Wall time of this check in seconds.",
         "reason": "Why it is not_applicable, inconclusive, error or waived, in words.",

@@ -100,7 +100,8 @@ def waived(
     """Return the result as the waivers leave it: a failure that they cover is waived, one that they do not is told why.
 
     A waiver covers the quantities of its unit, as long as it has not expired and each is missed by no more than its
-    maximum. A check is waived when all its quantities that fail are covered.
+    maximum. A check is waived when all its quantities that fail are covered, and it would have passed without them:
+    not where other quantities are inconclusive or cases broke.
 
     Parameters
     ----------
@@ -116,6 +117,11 @@ def waived(
         return result
     day = today or datetime.now(UTC).date()
     found = [_covering(mine, component, day) for component in result.components if component.status == "fail"]
+    found += [
+        f"{c.quantity}: inconclusive, which no waiver covers" for c in result.components if c.status == "inconclusive"
+    ]
+    if result.broken:
+        found.append(f"{result.broken} cases broke, which no waiver covers")
     objections = [f"not waived: {said}" for said in found if isinstance(said, str)]
     used = [waiver for waiver in mine if waiver in found]
     if objections or not used:

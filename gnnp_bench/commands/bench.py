@@ -162,6 +162,7 @@ def read_structure(path: str) -> Atoms:
         If there is none that can be repeated.
     """
     import ase.io
+    import numpy as np
 
     try:
         found = ase.io.read(path)
@@ -170,6 +171,8 @@ def read_structure(path: str) -> Atoms:
             raise BadRequest(f"cannot read {path}: {error.strerror}") from error
         raise BadRequest(f"{path} is no structure that ASE can read: {type(error).__name__}: {error}") from error
     atoms = found[-1] if isinstance(found, list) else found
+    if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
+        raise BadRequest(f"{path} holds positions or cell vectors that are not finite")
     if len(atoms) == 0 or not atoms.pbc.all() or atoms.cell.rank < 3:
         raise BadRequest(f"{path} cannot be repeated: it must be periodic in three directions and hold atoms")
     return atoms

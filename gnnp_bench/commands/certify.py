@@ -81,13 +81,20 @@ def certify(
     path = None if json in (None, "-") else json
     check_paths(path, junit)
     checks = checks_by_id()
+    restricted_to = parse_species(species)
     settings = Settings(
-        spec=spec, budget=budget, profile=profile, seed=seed, only=tuple(only or ()), skip=tuple(skip or ())
+        spec=spec,
+        species=restricted_to or (),
+        budget=budget,
+        profile=profile,
+        seed=seed,
+        only=tuple(only or ()),
+        skip=tuple(skip or ()),
     )
     check_globs(settings, checks)
     request = _Request(
         settings=settings,
-        species=parse_species(species),
+        species=restricted_to,
         checks=checks,
         waivers=read_waivers(waivers, checks),
         jobs=jobs,
@@ -101,7 +108,7 @@ def certify(
             report.print(f"stopped by {stopped_by} before the first check: there is no certificate")
             return PARTIAL
         with undisturbed():
-            unwritten = _save(certificate, path) or _save_junit(certificate, junit, request)
+            unwritten = [said for said in (_save(certificate, path), _save_junit(certificate, junit, request)) if said]
             terminal.summary(report, certificate, checks=checks, path=path)
             for line in unused(request.waivers, certificate):
                 report.print(f"warning: {plain(line)}", soft_wrap=True)
@@ -109,8 +116,8 @@ def certify(
                 report.print(f"stopped by {stopped_by}: the certificate holds what was finished and is not complete")
             if json == "-":
                 write_bytes(stdout, io.encode(certificate))
-        if unwritten is not None:
-            raise BadRequest(unwritten)
+        if unwritten:
+            raise BadRequest("; ".join(unwritten))
     return STATUS[certificate.verdict]
 
 

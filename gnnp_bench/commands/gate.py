@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import sys
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -107,6 +108,12 @@ def gate(
         except KeyboardInterrupt as interruption:
             report.print(f"stopped by {str(interruption) or 'Ctrl-C'}: nothing was judged")
             return PARTIAL
+        except Exception as error:
+            # Not the 3 of other commands, which continuous integration takes for a noisy machine.
+            traceback.print_exc()
+            raise BadRequest(
+                "nothing was measured, because of a bug in gnnp-bench: please report the lines above"
+            ) from error
         sides = Sides(_said(before), _said(after))
         print_gate(report, found, sides)
         files.write(found, sides, before, after, stdout)

@@ -71,6 +71,8 @@ def reproduce(
             again = replay(loaded.potential, tuple(checks.values()), record, check, reload=loaded.reload)
         except PotentialError as error:
             raise BadRequest(str(error)) from error
+        except SystemExit as error:  # not its own status: 0 would say that the failure was reproduced
+            raise BadRequest(f"{record.potential.name} ended the program: SystemExit({error.code})") from error
         _warn_of_other_weights(record.potential.weights_sha256, loaded.potential)
         before, after = recorded_measurement(result, result.counterexample), _measurement(again)
         reproduced = same(before, after)

@@ -61,7 +61,7 @@ def examine(potential: Potential, reload: Callable[[], Potential] | None = None)
         before = len(findings)
         try:
             findings.extend(stage(patient))
-        except Exception as error:  # somebody else's code, on a structure like one that it has evaluated
+        except (Exception, SystemExit) as error:  # somebody else's code, on a structure like one that it has evaluated
             findings.append(_broke(name, error))
             return Examined(tuple(findings), tuple(later for later, _ in STAGES[k + 1 :]), patient.evaluations)
         disturbing = [found for found in findings[before:] if found.name not in HARMLESS]
@@ -70,7 +70,7 @@ def examine(potential: Potential, reload: Callable[[], Potential] | None = None)
     return Examined(tuple(findings), (), patient.evaluations)
 
 
-def _broke(stage: str, error: Exception) -> Finding:
+def _broke(stage: str, error: BaseException) -> Finding:
     return Finding(
         "breaks-down",
         f"while its {stage} were examined, evaluate raised {told(error)}",

@@ -82,6 +82,7 @@ class Evaluator:
     potential: Potential
     reload: Callable[[], Potential]
     meter: Meter = field(default_factory=Meter)
+    _returned: list[tuple[Any, Prediction]] = field(default_factory=list)
     _elsewhere: Elsewhere | None = None
     _on: dict[str, Potential] = field(default_factory=dict)
 
@@ -218,20 +219,47 @@ class Evaluator:
 
     def _call(self, potential: Potential, structures: list[Atoms], properties: frozenset[Property]) -> list[Prediction]:
         self.meter.evaluations += len(structures)
+        before, self._returned = self._returned, []
         start = time.perf_counter()
         try:
             with _quiet():
-                return _evaluated(potential, structures, properties)
+                raw, predictions = _raw_and_validated(potential, structures, properties)
         finally:
             self.meter.potential_s += time.perf_counter() - start
+        refuse_overwritten(before)
+        self._returned = list(zip(raw, predictions, strict=True))
+        return predictions
+
+
+def refuse_overwritten(returned: Sequence[tuple[Any, Prediction]]) -> None:
+    """Look at what an earlier call returned, and at the copies that were taken of it at once.
+
+    Raises
+    ------
+    InvalidPrediction
+        They differ: who keeps forces from step to step, as optimisers do, would have others in their place.
+    """
+    for raw, copy in returned:
+        for name in ("forces", "stress"):
+            kept = getattr(copy, name)
+            if kept is not None and not np.array_equal(np.asarray(getattr(raw, name), np.float64), kept):
+                raise InvalidPrediction(
+                    f"the {name} that were returned before have changed: evaluate returns a buffer that it uses again"
+                )
 
 
 def _evaluated(potential: Potential, structures: list[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+    return _raw_and_validated(potential, structures, properties)[1]
+
+
+def _raw_and_validated(
+    potential: Potential, structures: list[Atoms], properties: frozenset[Property]
+) -> tuple[list[Any], list[Prediction]]:
     sizes = [len(structure) for structure in structures]
-    predictions = potential.evaluate(structures, properties)
-    if len(predictions) != len(structures):
-        raise InvalidPrediction(f"evaluate returned {len(predictions)} predictions for {len(structures)} structures")
-    return [validated(p, n, properties) for p, n in zip(predictions, sizes, strict=True)]
+    raw = list(potential.evaluate(structures, properties))
+    if len(raw) != len(structures):
+        raise InvalidPrediction(f"evaluate returned {len(raw)} predictions for {len(structures)} structures")
+    return raw, [validated(p, n, properties) for p, n in zip(raw, sizes, strict=True)]
 
 
 @contextmanager

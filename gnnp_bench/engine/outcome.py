@@ -47,6 +47,7 @@ def result_of(
         unit=headline.component.unit,
         components=_worst_per_quantity(outcomes),
         cases=len(outcomes),
+        broken=len(findings.errors),
         evaluations=cost[0],
         elapsed_s=cost[1],
         reason=_remarks(findings, worst),

@@ -162,7 +162,7 @@ def explore(check: Check, pool: Pool, evaluator: Evaluator, settings: Settings) 
     """Return all that the search of a check finds, from the seed of the run and the id of the check alone."""
     capabilities = evaluator.potential.capabilities
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, zlib.crc32(check.id.encode())]))
-    view = PoolView(pool.samples, capabilities, pool.failures)
+    view = PoolView(pool.samples, capabilities, pool.failures, pool.refused)
     rules = rules_for(check, capabilities, settings)
     return search(check, view, evaluator, rules, budget_of(check, settings), rng, single=pool.single)
 

@@ -220,5 +220,8 @@ def _neighbours(check: Check, findings: Findings, rng: np.random.Generator, size
     by_excess = sorted(findings.outcomes, key=lambda o: -max(j.excess for j in o.components))
     by_bound = sorted(findings.outcomes, key=lambda o: -max(j.over_bound for j in o.components))
     half = max(1, size // 2)
-    parents = [o for pair in zip(by_excess[:half], by_bound[:half], strict=True) for o in pair]
+    rankings = [by_excess[:half], by_bound[:half]]
+    if len(findings.outcomes) % 2:  # where only one neighbour is affordable at a time, each ranking has its turn
+        rankings.reverse()
+    parents = [o for pair in zip(*rankings, strict=True) for o in pair]
     return [check.near(rng, parent.case) for parent in itertools.islice(itertools.cycle(parents), size)]

@@ -166,6 +166,10 @@ class _Audible:
     def identity(self) -> Identity | None:
         return getattr(self.potential, "identity", None)
 
+    def on(self, device: str) -> _Audible:
+        there: Potential = self.potential.on(device)  # type: ignore[attr-defined]  # who declares others has it
+        return _Audible(there, self.voice)
+
     def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
         self.voice.beat()
         predictions = self.potential.evaluate(structures, properties)

@@ -114,8 +114,12 @@ class BenchmarkResult:
         return "better" if any(self.comparisons[m].improved for m in GATED if m in self.comparisons) else "same"
 
     def confirmed(self, second: BenchmarkResult | None) -> BenchmarkResult:
-        """Return this result with the comparisons of a second round."""
-        return self if second is None else replace(self, again=second.comparisons)
+        """Return this result with the comparisons of a second round, or with why that could not be measured."""
+        if second is None:
+            return self
+        if second.missing is not None:
+            return replace(self, missing="broken", reason=f"measured once more, {second.reason}")
+        return replace(self, again=second.comparisons)
 
 
 def judged(runs: Mapping[str, Runs], accepted: Sequence[str] = ()) -> list[BenchmarkResult]:
@@ -248,6 +252,6 @@ def exit_status(results: Sequence[BenchmarkResult]) -> int:
     found = {one.status for one in results}
     if "worse" in found:
         return 1
-    if "broken" in found or not found - {"new", "absent"}:
+    if found & {"broken", "absent"} or not found - {"new"}:
         return 2
     return 3 if "inconclusive" in found else 0

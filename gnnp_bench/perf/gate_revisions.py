@@ -88,7 +88,7 @@ def check_out(repository: Path, name: str, cache: Path) -> Revision:
     Raises
     ------
     CannotMeasure
-        There is no such revision.
+        There is no such revision, or its files cannot be written to the cache.
     """
     try:
         commit = git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
@@ -97,13 +97,17 @@ def check_out(repository: Path, name: str, cache: Path) -> Revision:
     sha = commit.decode().strip()
     root = cache / "revisions" / sha
     if not root.is_dir():
+        files = git(repository, "archive", "--format=tar", sha)
         temporary = root.with_name(f".{sha}-{secrets.token_hex(4)}")
-        temporary.mkdir(parents=True)
         try:
-            with tarfile.open(fileobj=io.BytesIO(git(repository, "archive", "--format=tar", sha))) as archive:
+            temporary.mkdir(parents=True)
+            with tarfile.open(fileobj=io.BytesIO(files)) as archive:
                 archive.extractall(temporary, filter="data")
             if not root.is_dir():
                 os.replace(temporary, root)
+        except (OSError, tarfile.TarError) as error:
+            # Among the latter: links that lead out of the revision.
+            raise CannotMeasure(f"the files of {name} cannot be written to {cache}: {error}; see --cache") from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     return Revision(name, sha, root, Path(sys.executable))
@@ -153,10 +157,12 @@ def _environment(revision: Revision, place: Path, extras: Sequence[str], tell: C
         return python
     tell(f"building an environment for {revision.name} ...")
     shutil.rmtree(place, ignore_errors=True)
-    constraints = revision.root / "constraints.txt"
+    requirements, constraints = revision.root / "requirements.txt", revision.root / "constraints.txt"
     wanted = f"{revision.root}[{','.join(extras)}]" if extras else str(revision.root)
     # The pip at hand installs into it: to give it one of its own takes seconds.
     install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", wanted]
+    if requirements.is_file():
+        install += ["-r", str(requirements)]
     if constraints.is_file():
         install += ["-c", str(constraints)]
     for command in ([sys.executable, "-m", "venv", "--without-pip", str(place)], install):
@@ -165,5 +171,8 @@ def _environment(revision: Revision, place: Path, extras: Sequence[str], tell: C
             said = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
             last = next((line for line in said if line.startswith("ERROR:")), said[-1] if said else "it says nothing")
             raise CannotMeasure(f"no environment could be built for {revision.name}: {last}")
-    complete.touch()
+    try:
+        complete.touch()
+    except OSError as error:
+        raise CannotMeasure(f"{place} cannot be written: {error.strerror}; see --cache") from error
     return python

@@ -26,10 +26,19 @@ Judged: TypeAlias = Union[str, "Potential", Callable[[], Union["Potential", "Cal
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """A potential that a test was given: loaded when its first check is called."""
+    """A potential that a test was given: loaded when its first check is called.
+
+    Attributes
+    ----------
+    label : str
+    potentials : Potentials
+    has_spec : bool
+        Whether the label is a spec, which the command line loads as well.
+    """
 
     label: str
     potentials: Potentials
+    has_spec: bool
 
     def __repr__(self) -> str:
         return self.label
@@ -52,7 +61,9 @@ class Law:
         __tracebackhide__ = True
         running = potential.potentials.running(potential.label)
         start, judgement = running.judge(registered()[self.id])
-        running.conclude(running.excused(start, judgement.result))
+        # The command line cannot load what a test was given as an object or a function.
+        again = None if potential.has_spec else f"pytest '{os.environ['PYTEST_CURRENT_TEST'].rpartition(' ')[0]}'"
+        running.conclude(running.excused(start, judgement.result), command=again)
 
     def __repr__(self) -> str:
         return self.id
@@ -120,7 +131,7 @@ def parametrize_with_checks(
         except BadRequest as error:
             raise ValueError(str(error)) from error
         chosen = [check.id for check in select(tuple(registered().values()), only, skip)]
-        shared = Potentials()
+        shared, specs = Potentials(), [judged for judged in potentials if isinstance(judged, str)]
         for judged in potentials:
             label, load = _named(judged, species)
             if label in shared.by_spec:
@@ -128,7 +139,7 @@ def parametrize_with_checks(
             settings = Settings(spec=label, species=tuple(species or ()), budget=budget, profile=profile, seed=seed)
             shared.by_spec[label] = Running(label, load, settings, granted)
     cases = [
-        pytest.param(Judge(label, shared), Law(check_id), id=f"{label}-{check_id}")
+        pytest.param(Judge(label, shared, label in specs), Law(check_id), id=f"{label}-{check_id}")
         for label in shared.by_spec
         for check_id in chosen
     ]

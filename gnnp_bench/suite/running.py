@@ -135,8 +135,15 @@ class Running:
             finally:
                 self._evaluator.close()  # the processes that a check has started
 
-    def conclude(self, result: CheckResult) -> None:
-        """End a test as its check ended: return, skip, xfail, or raise what a physicist wants to read."""
+    def conclude(self, result: CheckResult, command: str | None = None) -> None:
+        """End a test as its check ended: return, skip, xfail, or raise what a physicist wants to read.
+
+        Parameters
+        ----------
+        result : CheckResult
+        command : str, optional
+            What measures a counterexample again, if not what the result says.
+        """
         __tracebackhide__ = True
         check = registered()[result.id]
         if result.status == "not_applicable":
@@ -144,7 +151,7 @@ class Running:
         if result.status == "waived":
             pytest.xfail(result.reason or "waived")
         if result.status == "fail":
-            raise LawViolated(complaint(result, check, path=self.path))
+            raise LawViolated(complaint(result, check, command=command, path=self.path))
         # Informational checks never fail, and need not lead to a conclusion.
         if result.status in ("error", "inconclusive") and result.category != "informational":
             raise NotJudged(complaint(result, check))

@@ -58,12 +58,14 @@ def train(
 
     import torch
 
+    from reference_model.shipped import shipped
     from reference_model.train.recipe import Recipe
     from reference_model.train.run import train as run
     from reference_model.train.sets import Request
     from reference_model.variants import hyperparameters
 
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    asked = os.environ.get("OMP_NUM_THREADS", "1").partition(",")[0].strip()
+    torch.set_num_threads(max(1, int(asked)) if asked.isdecimal() else 1)
     try:
         hyper = hyperparameters(["H"], variant)
         if permutation_penalty and not hyper.ordered:
@@ -96,7 +98,8 @@ def train(
     except KeyboardInterrupt:
         _say("interrupted: the same command goes on after the last whole epoch")
         return PARTIAL
-    print(f"reference:{out}")
+    # A shipped network of this name would be meant otherwise.
+    print(f"reference:{f'./{out}' if str(out) in shipped() else out}")
     return 0
 
 

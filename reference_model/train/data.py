@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,10 @@ from gnnp_bench.potential import FloatArray, PotentialError
 from reference_model.graph import Neighbourhood, find_neighbours
 
 ENERGY_KEYS = ("REF_energy", "ref_energy", "dft_energy", "DFT_energy", "energy", "Energy", "total_energy")
-FORCES_KEYS = ("REF_forces", "ref_forces", "dft_forces", "DFT_forces", "forces", "Forces", "force")
-STRESS_KEYS = ("REF_stress", "ref_stress", "dft_stress", "DFT_stress", "stress")
-VIRIAL_KEYS = ("REF_virial", "REF_virials", "ref_virial", "dft_virial", "virial", "virials")
+_REFERENCES = ("REF", "ref", "dft", "DFT")
+FORCES_KEYS = (*(f"{r}_{word}" for word in ("forces", "force") for r in _REFERENCES), "forces", "Forces", "force")
+STRESS_KEYS = (*(f"{r}_stress" for r in _REFERENCES), "stress")
+VIRIAL_KEYS = (*(f"{r}_{word}" for word in ("virial", "virials") for r in _REFERENCES), "virial", "virials")
 """Where labels stand in files that keep them out of ASE's reach, so that no calculator takes them for its own."""
 
 
@@ -124,7 +126,10 @@ def read_frames(path: str | Path) -> tuple[list[Frame], list[str]]:
 
 
 def split(frames: Sequence[Frame], share: float, seed: int) -> tuple[list[Frame], list[Frame]]:
-    """Return frames to train on and frames to validate on: at least one of either, in their order in the file.
+    """Return frames to train on and frames to validate on, in their order in the file.
+
+    Single atoms are not held out, nor is the last frame that an element occurs in. The second list is empty where
+    nothing can be.
 
     Raises
     ------
@@ -135,7 +140,14 @@ def split(frames: Sequence[Frame], share: float, seed: int) -> tuple[list[Frame]
         raise DataError("one frame is not enough: give at least two, or a --valid file besides")
     n_valid = min(max(1, round(share * len(frames))), len(frames) - 1, 1000)
     order = np.random.default_rng(np.random.SeedSequence([seed, 1])).permutation(len(frames))
-    held = set(order[:n_valid].tolist())
+    elements = [set(frame.structure.numbers.tolist()) for frame in frames]
+    left = Counter(number for one in elements for number in one)
+    held: set[int] = set()
+    for index in order.tolist():
+        spared = len(frames[index].structure) == 1 or any(left[number] == 1 for number in elements[index])
+        if len(held) < n_valid and not spared:
+            held.add(index)
+            left.subtract(elements[index])
     return [f for i, f in enumerate(frames) if i not in held], [f for i, f in enumerate(frames) if i in held]
 
 
@@ -214,7 +226,7 @@ def _read(path: str | Path) -> list[Atoms]:
     if not Path(path).is_file():
         raise DataError(f"{path} is a folder, not a file" if Path(path).is_dir() else f"there is no file {path}")
     try:
-        frames = list(iread(path, ":"))
+        frames = list(iread(path, ":", do_not_split_by_at_sign=True))
     except Exception as error:  # ASE's readers fail in any way
         reason = str(error) or type(error).__name__
         if Path(path).stat().st_size == 0:
@@ -232,20 +244,38 @@ def _results(atoms: Atoms) -> Mapping[str, Any]:
 
 def _label(atoms: Atoms, name: str | None, keys: Iterable[str], store: Mapping[str, Any]) -> Any:
     """Return what stands under a key that names a reference, else what ASE reads as a result, else under another."""
-    present = [key for key in keys if key in store]
-    explicit = next((key for key in present if key.lower().startswith(("ref_", "dft_"))), None)
-    if explicit is None and name is not None and _results(atoms).get(name) is not None:
+    present = [key for key in keys if key in store and _is_label(store[key])]
+    explicit = next((key for key in present if _names_a_reference(key)), None)
+    if explicit is None and name is not None and _is_label(_results(atoms).get(name)):
         return _results(atoms)[name]
     return store[explicit or present[0]] if present else None
+
+
+def _names_a_reference(key: str) -> bool:
+    return key.lower().startswith(("ref_", "dft_"))
+
+
+def _is_label(value: Any) -> bool:
+    """Return whether there are numbers: ASE reads a missing value back as True, and others write words for it."""
+    try:
+        array = np.asarray(value)
+        return value is not None and array.dtype != bool and bool(np.asarray(array, float).size)
+    except (TypeError, ValueError):
+        return False
 
 
 def _stress(atoms: Atoms, where: str) -> FloatArray | None:
     """Return the stress as a symmetric matrix; a virial, compression-positive, is divided by −V."""
     if not atoms.pbc.all() or not abs(atoms.cell.volume) > 0.0:
         return None
-    label, factor = _label(atoms, "stress", STRESS_KEYS, atoms.info), 1.0
+    known = [key for key in (*ENERGY_KEYS, *STRESS_KEYS, *VIRIAL_KEYS) if _is_label(atoms.info.get(key))]
+    named = any(_names_a_reference(key) for key in known)
+    # Beside an energy that is named a reference, a stress that is not is of some other calculator.
+    keys = [key for key in STRESS_KEYS if not named or _names_a_reference(key)]
+    label, factor = _label(atoms, None if named else "stress", keys, atoms.info), 1.0
     if label is None:
-        label, factor = _label(atoms, None, VIRIAL_KEYS, atoms.info), -1.0 / abs(atoms.cell.volume)
+        keys = [key for key in VIRIAL_KEYS if not named or _names_a_reference(key)]
+        label, factor = _label(atoms, None, keys, atoms.info), -1.0 / abs(atoms.cell.volume)
     if label is None:
         return None
     array = factor * np.asarray(label, float)

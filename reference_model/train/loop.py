@@ -40,8 +40,8 @@ class Trainer:
     scales : Scales
     epoch : int
         Epochs done.
-    bad_steps : int
-        Gradient steps left out so far.
+    bad_steps, bad_in_a_row : int
+        Gradient steps left out so far, and without a good one since.
     """
 
     network: Network
@@ -50,6 +50,7 @@ class Trainer:
     scales: Scales
     epoch: int = 0
     bad_steps: int = 0
+    bad_in_a_row: int = 0
     optimizer: AdamW = field(init=False)
     averaged: AveragedModel = field(init=False)
 
@@ -86,6 +87,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "epoch": self.epoch,
             "bad_steps": self.bad_steps,
+            "bad_in_a_row": self.bad_in_a_row,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -101,6 +103,7 @@ class Trainer:
             self.averaged.load_state_dict(state["averaged"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.epoch, self.bad_steps = int(state["epoch"]), int(state["bad_steps"])
+            self.bad_in_a_row = int(state["bad_in_a_row"])
         except (KeyError, RuntimeError, ValueError) as error:
             raise DataError("the checkpoint is of another network: remove it to start anew") from error
 
@@ -119,7 +122,6 @@ class Trainer:
         self.averaged.multi_avg_fn = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
         generator = np.random.default_rng(np.random.SeedSequence([self.recipe.seed, 2, self.epoch]))
         order = generator.permutation(len(self.samples))
-        bad = 0
         for k in range(per_epoch):
             step = self.epoch * per_epoch + k
             batch = [self.samples[i] for i in order[k * self._batch : (k + 1) * self._batch]]
@@ -132,10 +134,10 @@ class Trainer:
             if torch.isfinite(norm):
                 self.optimizer.step()
                 self.averaged.update_parameters(self.network)
-                bad = 0
+                self.bad_in_a_row = 0
             else:
-                bad, self.bad_steps = bad + 1, self.bad_steps + 1
-            if bad > MAX_BAD_STEPS:
+                self.bad_in_a_row, self.bad_steps = self.bad_in_a_row + 1, self.bad_steps + 1
+            if self.bad_in_a_row > MAX_BAD_STEPS:
                 raise DataError("the training diverged: the loss is not finite; try a lower --learning-rate")
             yield value.item()
         self.epoch += 1

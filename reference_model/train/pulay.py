@@ -94,7 +94,10 @@ def _fingerprint(frame: Frame) -> bytes:
 def _disagreement(a: Frame, b: Frame) -> float | None:
     """Return (work of the stresses − change of energy)/(change of volume) between two states of strain, eV/Å³."""
     first, second = a.structure.cell.array, b.structure.cell.array
-    strain: FloatArray = np.linalg.solve(first + second, 2.0 * (second - first))
+    try:
+        strain: FloatArray = np.linalg.solve(first + second, 2.0 * (second - first))
+    except np.linalg.LinAlgError:  # mirror images of each other
+        return None
     if np.abs(strain).max() > LARGEST_STRAIN:
         return None
     volumes = abs(np.linalg.det(first)), abs(np.linalg.det(second))

@@ -33,6 +33,10 @@ from reference_model.train.references import reference_energies
 from reference_model.train.sets import Frames, Request, Sets, Tell, prepared, read, refuse_unknown
 from reference_model.variants import Hyperparameters, hyperparameters
 
+STILL = 0.05
+"""Å⁻¹; RMS force over RMS energy per atom below which structures are at rest, such as crystals under strain."""
+EMPTY = 4.0
+"""Volume per atom over the median of the set, as which larger ones count."""
 Step = Callable[[int, int, int, int | None], None]
 """Takes gradient steps done in this epoch, how many it has, its number from 1, and the number of epochs if known."""
 
@@ -109,6 +113,7 @@ def train(request: Request, tell: Tell, step: Step = _ignore) -> Metrics:
         history.append(row)
         tell(f"epoch {trainer.epoch}/{epochs}: loss {row['loss']:.4g}, validation {summary(found)} ({took:.1f} s)")
         _keep(request, frames, sets, trainer, epochs, history)
+    _save(request, sets, trainer, epochs, history)  # a run that was killed before it did goes on here
     return _finish(request, sets, trainer, history, tell)
 
 
@@ -121,7 +126,7 @@ def _checkpoint(request: Request, frames: Frames) -> dict[str, Any] | None:
     remove_leftovers(request.out)
     path = request.out / CHECKPOINT
     if not path.exists():
-        if (request.out / MODEL).exists():
+        if (request.out / METRICS).exists():
             raise DataError(f"{request.out} holds a finished run: name another folder with --out")
         return None
     checkpoint = read_checkpoint(path)
@@ -148,6 +153,18 @@ def _device(recipe: Recipe) -> torch.device:
         raise PotentialError(f"cannot train on the device {recipe.device!r}: {reason}") from error
 
 
+def scales_of(samples: Sequence[Sample], references: Mapping[str, float]) -> Scales:
+    """Return what makes residuals comparable: of the size of forces, or of energies where hardly a force acts."""
+    frames = [sample.frame for sample in samples]
+    above = [f.energy - sum(references[symbol] for symbol in f.structure.get_chemical_symbols()) for f in frames]
+    per_atom = np.array(above) / [len(frame.structure) for frame in frames]
+    force, energy = rms_force(frames), float(np.sqrt(np.mean(per_atom**2)))
+    volumes = np.array([s.neighbourhood.volume / len(s.frame.structure) for s in samples if s.frame.stress is not None])
+    # Molecules in large boxes would make stresses of crystals count for more than all else.
+    volume = float(np.mean(np.minimum(volumes, EMPTY * np.median(volumes)))) if len(volumes) else 1.0
+    return Scales(force if force > STILL * energy else energy or 1.0, volume)
+
+
 def new_trainer(
     samples: Sequence[Sample],
     hyper: Hyperparameters,
@@ -159,18 +176,17 @@ def new_trainer(
     frames = [sample.frame for sample in samples]
     n_atoms = sum(len(frame.structure) for frame in frames)
     neighbours = sum(2 * len(sample.neighbourhood.first) for sample in samples) / n_atoms
-    force = rms_force(frames) or 1.0
-    dense = [s.neighbourhood.volume / len(s.frame.structure) for s in samples if s.frame.stress is not None]
+    scales = scales_of(samples, references)
     network = Network(
         hyper,
         seed=recipe.seed,
         mean_neighbours=max(1.0, neighbours),
-        energy_scale=force,
+        energy_scale=scales.force,
         reference_energies=references,
     ).to(device, getattr(torch, recipe.dtype))
     hoods = ([sample.neighbourhood for sample in batch] for batch in batches(samples))
     network.set_crowding_limits(collate(one, hyper.species, torch.float64, device) for one in hoods)
-    return Trainer(network, samples, recipe, Scales(force, float(np.mean(dense)) if dense else 1.0))
+    return Trainer(network, samples, recipe, scales)
 
 
 def _epochs(recipe: Recipe, trainer: Trainer) -> int | None:

@@ -52,9 +52,14 @@ SPREAD = 0.8
 """Standard deviation of ln(stiffness / expected)."""
 PRECISION = 0.2
 """Standard deviation of ln(energy / what follows from forces)."""
-RARITY = 2.0
+RARITY = {"kJ/mol": 2.0, "hartree/Å": 8.0}
 """Squared deviations by which kJ/mol, too near to kcal/mol to be told from stiffness alone, must fit better; and
-hartree/Å, which no program writes, and which soft model potentials would be taken for."""
+hartree/Å, which no program writes, and which ionic hydrides and soft model potentials would be taken for."""
+STIFF = 30
+"""Structures whose stiffness is measured."""
+FREE, SURE_FREE, SURE = 4, 6, 0.9
+"""Degrees of freedom from which a correlation says anything; and from which, if it is as strong, that a sign is
+wrong."""
 DECISIVE = 4.0
 """Difference of squared deviations from which another unit is believed."""
 
@@ -156,7 +161,7 @@ def examine(
     residual = found.forces[1] - found.forces[0]
     return Evidence(
         explained=1.0 - float((residual**2).mean() / (found.forces[0] ** 2).mean()),
-        stiffness=_stiffness(judge, chosen, seed) / expected_stiffness(found.species.tolist()),
+        stiffness=_stiffness(judge, chosen[:STIFF], seed) / expected_stiffness(_symbols(chosen[:STIFF])),
         energy_ratio=_energy_ratio(found, judged),
         all_electron=all_electron_unit(sample.frame for sample in judged),
         stress=stress,
@@ -173,7 +178,7 @@ def complaints(evidence: Evidence | None) -> list[str]:
 
     def misfit(energy: str, force: str) -> float:
         total = (math.log(evidence.stiffness * FORCE_UNITS[force]) / SPREAD) ** 2
-        total += RARITY * ((energy == "kJ/mol") + (force == "hartree/Å"))
+        total += RARITY.get(energy, 0.0) + RARITY.get(force, 0.0)
         if evidence.energy_ratio is not None:
             implied = evidence.energy_ratio * ENERGY_UNITS[energy] / FORCE_UNITS[force]
             total += min(50.0, (math.log(abs(implied)) / PRECISION) ** 2)
@@ -190,7 +195,7 @@ def complaints(evidence: Evidence | None) -> list[str]:
         found.append("the energies have the wrong sign: they rise where forces say that they fall")
     # Stiffness alone does not tell these two apart.
     joules = (energy, force) == ("kcal/mol", "kcal/mol/Å") and (
-        misfit("kJ/mol", "kJ/mol/Å") - RARITY - misfit(energy, force) < DECISIVE
+        misfit("kJ/mol", "kJ/mol/Å") - RARITY["kJ/mol"] - misfit(energy, force) < DECISIVE
     )
     other = f" (if they are in kJ/mol, by {ENERGY_UNITS['kJ/mol']:.6g})" if joules else ""
     if energy != "eV":
@@ -238,7 +243,7 @@ def _stiffness(network: Network, samples: Sequence[Sample], seed: int) -> float:
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, 4]))
     delta, total, n = 1e-2, 0.0, 0
-    for sample in samples[:30]:
+    for sample in samples:
         atoms = sample.frame.structure
         u: FloatArray = rng.choice([-1.0, 1.0], size=(len(atoms), 3))
         forces = []
@@ -250,6 +255,10 @@ def _stiffness(network: Network, samples: Sequence[Sample], seed: int) -> float:
         total -= float((u * (forces[0] - forces[1])).sum()) / (2.0 * delta)
         n += u.size
     return total / n
+
+
+def _symbols(samples: Sequence[Sample]) -> list[str]:
+    return [symbol for sample in samples for symbol in sample.frame.structure.get_chemical_symbols()]
 
 
 def _energy_ratio(found: Comparison, samples: Sequence[Sample]) -> float | None:
@@ -264,7 +273,7 @@ def _energy_ratio(found: Comparison, samples: Sequence[Sample]) -> float | None:
         if len(members) > 1:
             these = found.energies[:, members]
             pairs.append(these - these.mean(axis=1, keepdims=True))
-    return None if not pairs else _ratio(*np.concatenate(pairs, axis=1))
+    return _ratio(*np.concatenate(pairs, axis=1), taken=len(pairs)) if pairs else None
 
 
 def _stresses(found: Comparison, samples: Sequence[Sample]) -> dict[Group, StressEvidence]:
@@ -282,16 +291,19 @@ def _stresses(found: Comparison, samples: Sequence[Sample]) -> dict[Group, Stres
 def _of_stresses(label: FloatArray, predicted: FloatArray) -> StressEvidence:
     """Compare (n, 3, 3) stresses: first in which order shears fit best, then ratio and sign of what is comparable."""
     shears = [np.array([_shear(one) for one in stresses]) for stresses in (label, predicted)]
-    order, best = None, abs(_correlation(*shears))
+    changes = [shear - shear.mean(axis=0) for shear in shears]
+    order, best = None, abs(_correlation(*changes))
     for name, places in VOIGT.items():
-        here = abs(_correlation(shears[0][:, places], shears[1]))
+        here = abs(_correlation(changes[0][:, places], changes[1]))
         if here > CORRELATED and here > best + BETTER:
             order, best = name, here
     diagonals = [np.diagonal(stresses, axis1=1, axis2=2) for stresses in (label, predicted)]
     parts = [diagonal - diagonal.mean(axis=1, keepdims=True) for diagonal in diagonals]
     if order is None:
         parts = [np.concatenate(both, axis=1) for both in zip(parts, shears, strict=True)]
-    return StressEvidence(_ratio(*(part.ravel() for part in parts)), order)
+    # What all structures of a group share is one number, however many they are.
+    told = _correlation(*(part - part.mean(axis=0) for part in parts)) * _correlation(*parts) > 0.0
+    return StressEvidence(_ratio(*(part.ravel() for part in parts), taken=parts[0].shape[1]) if told else None, order)
 
 
 def _shear(stress: FloatArray) -> FloatArray:
@@ -299,11 +311,17 @@ def _shear(stress: FloatArray) -> FloatArray:
     return np.array([stress[1, 2], stress[0, 2], stress[0, 1]])
 
 
-def _ratio(label: FloatArray, predicted: FloatArray) -> float | None:
-    """Return the signed ratio of RMS values, or None where the two are not correlated."""
+def _ratio(label: FloatArray, predicted: FloatArray, taken: int = 0) -> float | None:
+    """Return the signed ratio of RMS values, or None where the two are not correlated.
+
+    `taken` are the means that were taken off: so many degrees of freedom are fewer.
+    """
     correlation = _correlation(label, predicted)
-    if len(label) < 4 or abs(correlation) < CORRELATED:
+    free = len(label) - taken
+    if free < FREE or abs(correlation) < CORRELATED:
         return None
+    if correlation < 0.0 and (free < SURE_FREE or correlation > -SURE):
+        return None  # by chance, as likely as not
     return math.copysign(float(np.sqrt((label**2).mean() / (predicted**2).mean())), correlation)
 
 

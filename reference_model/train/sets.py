@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from ase import units
 
 from reference_model.train import pulay, sanity
 from reference_model.train.data import DataError, Frame, Sample, prepare, read_frames, species_of, split
 from reference_model.train.recipe import SHARE_HELD_OUT, Recipe
 
+FEW_NEIGHBOURS = 4
 Tell = Callable[[str], None]
 """Takes one line about the run, now and then."""
 
@@ -83,6 +85,12 @@ def read(request: Request) -> Frames:
     chosen, valid, test = these(request.train), these(request.valid), these(request.test)
     if not valid:
         chosen, valid = split(chosen, SHARE_HELD_OUT, request.recipe.seed)
+    if not valid:
+        valid = chosen
+        remarks.append(
+            "warning: no structure can be held out, for each is a single atom or the last one of an element: what is"
+            " validated on is what is trained on; name others with --valid"
+        )
     return Frames(chosen, valid, test, remarks)
 
 
@@ -113,6 +121,7 @@ def prepared(request: Request, frames: Frames, species: Sequence[str], tell: Tel
             raise DataError(f"{'; '.join(wrong)}. Mend the file, or say --trust-labels if it is right all the same")
         if evidence is None or evidence.explained < sanity.EXPLAINED:
             remarks.append("units and signs of the labels could not be examined: forces say too little")
+    remarks += _far_apart(uses["train"], cutoff)
     wrong_stresses: dict[str, int] = {}
     for samples in uses.values():
         for index, sample in enumerate(samples):
@@ -129,6 +138,22 @@ def prepared(request: Request, frames: Frames, species: Sequence[str], tell: Tel
     if evidence is not None and evidence.explained >= sanity.EXPLAINED:
         remarks += _without_pulay_stress(uses)
     return Sets(uses["train"], uses["valid"], uses["test"], remarks)
+
+
+def _far_apart(samples: Sequence[Sample], cutoff: float) -> list[str]:
+    """Return a warning if most atoms of periodic structures hardly have a neighbour within the cutoff."""
+    counts = [
+        np.bincount(np.concatenate([s.neighbourhood.first, s.neighbourhood.second]), minlength=len(s.frame.structure))
+        for s in samples
+        if s.frame.structure.pbc.any()
+    ]
+    few = np.concatenate([count < FEW_NEIGHBOURS for count in counts]) if counts else np.zeros(1, bool)
+    if few.mean() <= 0.5:
+        return []
+    return [
+        f"warning: {few.sum()} of {len(few)} atoms of periodic structures have fewer than {FEW_NEIGHBOURS} neighbours"
+        f" within {cutoff:g} Å; see farther with --cutoff"
+    ]
 
 
 def _without_pulay_stress(uses: dict[str, list[Sample]]) -> list[str]:

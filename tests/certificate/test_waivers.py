@@ -210,3 +210,13 @@ def test_a_check_that_is_not_there_is_refused() -> None:
         check_ids([WAIVER], [PASSED.id, "periodicity/left-handed-cells"])
     with pytest.raises(ValueError, match="gnnp-bench list shows what there is"):
         check_ids([WAIVER], ["x/y"])
+
+
+def test_what_is_not_known_is_not_waived() -> None:
+    broke = judged(WAIVER, found=replace(FAILED, broken=3))
+    assert (broke.status, broke.reason) == ("fail", "not waived: 3 cases broke, which no waiver covers")
+    first, *others = FAILED.components
+    unclear = replace(FAILED, components=(replace(first, status="inconclusive"), *others))
+    found = judged(WAIVER, found=unclear)
+    assert (found.status, found.waivers) == ("fail", ())
+    assert found.reason == f"not waived: {first.quantity}: inconclusive, which no waiver covers"

@@ -133,7 +133,11 @@ def test_factors_cover_every_quantity_bounded_by_noise(judged: tuple[Evaluator, 
     [
         (Capabilities(("Cu",), properties=frozenset({"energy"})), "symmetry/net-force", "no forces"),
         (Capabilities(("Cu",), properties=frozenset({"energy", "forces"})), "conservation/stress-strain", "no stress"),
-        (Capabilities(("Cu",), periodicity=frozenset({"isolated"})), "periodicity/supercell", "not for periodic"),
+        (
+            Capabilities(("Cu",), periodicity=frozenset({"isolated"})),
+            "periodicity/supercell",
+            "for isolated structures only",
+        ),
         (Capabilities(("Cu",), periodicity=frozenset({"periodic"})), "symmetry/net-torque", "rotation covers"),
         (Capabilities(("Cu",), periodicity=frozenset({"periodic"})), "periodicity/partial", "three directions only"),
         (Capabilities(("Cu",), dtype="float32"), "robustness/precision", "declares float32"),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import ase.io
+import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk, molecule
 
 from gnnp_bench.cli import main
@@ -94,17 +97,19 @@ def test_a_potential_that_fails_at_every_size_is_status_3(capsys, workplace):
         (["x", "--structure", "absent.vasp"], "cannot read absent.vasp: No such file"),
         (["x", "--structure", "text.xyz"], "text.xyz is no structure that ASE can read"),
         (["x", "--structure", "water.xyz"], "water.xyz cannot be repeated"),
+        (["x", "--structure", "nan.xyz"], "nan.xyz holds positions or cell vectors that are not finite"),
     ],
 )
 def test_a_wrong_request_is_answered_in_one_line(arguments, message, workplace, capfd):
     (workplace / "text.xyz").write_text("not a structure\n")
     ase.io.write("water.xyz", molecule("H2O"))
+    ase.io.write("nan.xyz", Atoms("Cu", [(math.nan, 0.0, 0.0)], cell=np.eye(3), pbc=True))
     assert main(["bench", *arguments]) == 2
     err = capfd.readouterr().err
     lines = [line for line in err.splitlines() if not line.startswith("loading ")]
     assert len(lines) == 1, err
     assert message in lines[0]
-    assert sorted(path.name for path in workplace.iterdir()) == ["text.xyz", "water.xyz"]
+    assert sorted(path.name for path in workplace.iterdir()) == ["nan.xyz", "text.xyz", "water.xyz"]
 
 
 def test_it_is_listed(capsys):

@@ -70,6 +70,8 @@ def test_a_violated_law_fails_is_explained_and_is_reproduced(workplace, monkeypa
     found = read("c.json")
     assert found.verdict == "failed"
     assert found.checks[0].counterexample is not None
+    repeated = "gnnp-bench certify 'tempers:Drifting' --species Cu,Au --budget quick --seed 0 --only symmetry/net-force"
+    assert found.checks[0].counterexample.reproduce == repeated
     assert main(["reproduce", "c.json", "symmetry/net-force"]) == 0
     assert "\nReproduced" in capsys.readouterr().out
     for pull, told in (("0.1", "the law is violated again, but by another amount"), ("0", "and was fail")):

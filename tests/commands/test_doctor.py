@@ -23,6 +23,41 @@ class InGPa(EMT):
 
 def gigapascals():
     return InGPa()
+
+
+class Leaving(EMT):
+    def calculate(self, *arguments):
+        raise SystemExit(0)
+
+
+class Smeared(EMT):
+    def calculate(self, *arguments):
+        super().calculate(*arguments)
+        self.results["free_energy"] = self.results["energy"] - 0.1
+
+
+class NotForceConsistent:
+    "Returns the energy beside the free one."
+
+    name = "smeared"
+
+    def __init__(self):
+        from gnnp_bench.potential import Capabilities
+
+        self.calculator = Smeared()
+        self.capabilities = Capabilities(species=("Al", "Ni", "Cu", "Ag"), dtype="float64")
+
+    def evaluate(self, structures, properties):
+        from gnnp_bench.potential import Prediction
+
+        found = []
+        for structure in structures:
+            atoms = structure.copy()
+            atoms.calc = self.calculator
+            stress = atoms.get_stress(voigt=False) if "stress" in properties else None
+            forces = atoms.get_forces() if "forces" in properties else None
+            found.append(Prediction(energy=atoms.get_potential_energy(), forces=forces, stress=stress))
+        return found
 """
 
 
@@ -64,3 +99,16 @@ def test_help_tells_what_it_does() -> None:
     done = gnnp_bench("doctor", "--help")
     assert done.returncode == 0
     assert "Exit status: 0 nothing found, 1 something found" in " ".join(done.stdout.split())
+
+
+def test_a_potential_that_ends_the_program_does_not_decide_the_exit_status(workplace: Path) -> None:
+    done = gnnp_bench("doctor", "patients:Leaving", "--species", "Cu")
+    assert done.returncode == 1, done.stderr
+    assert "SystemExit: 0" in done.stdout
+
+
+@pytest.mark.parametrize("restricted", [(), ("--species", "Cu,Ag")])
+def test_the_free_energy_is_found_whatever_the_species(restricted: tuple[str, ...], workplace: Path) -> None:
+    done = gnnp_bench("doctor", "patients:NotForceConsistent", *restricted)
+    assert done.returncode == 1, done.stderr
+    assert "1. not-force-consistent" in done.stdout

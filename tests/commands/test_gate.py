@@ -189,3 +189,22 @@ def test_an_environment_of_its_own_is_built_once(repository, capsys, monkeypatch
     *progress, last = capsys.readouterr().err.splitlines()
     assert progress == ["building an environment for the working tree ..."]
     assert last.startswith("gnnp-bench: no environment could be built for the working tree: ERROR: ")
+
+
+def test_what_cannot_be_cached_is_one_line_and_could_not_be_measured(repository, tmp_path, capsys):
+    (tmp_path / "occupied.json").write_text("{}")
+    message = refused(capsys, "gate", "--base", "first", "--cache", "occupied.json")
+    assert "the files of first cannot be written to" in message
+    Path("outside").symlink_to("/etc/hostname")
+    commit("a link that leads out", {})
+    assert "see --cache" in refused(capsys, "gate", "--base", "HEAD")
+    assert not list((tmp_path / ".cache").rglob(".*-*"))
+
+
+def test_a_bug_is_no_noisy_machine(repository, monkeypatch, capsys):
+    def broken(*arguments):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("gnnp_bench.perf.gate_run.gate", broken)
+    assert gate("--base", "first") == 2
+    assert "nothing was measured, because of a bug in gnnp-bench" in capsys.readouterr().err

@@ -191,6 +191,11 @@ def test_a_check_without_counterexample_says_its_status(workplace, capsys) -> No
     assert f"{PASSED.id} has no counterexample in c.json: its status is pass" in told
 
 
+def test_a_potential_that_ends_the_program_reproduces_nothing(workplace, failed, capsys) -> None:
+    Path("tempers.py").write_text("def Drifting():\n    raise SystemExit(0)\n")
+    assert "SystemExit" in refused(capsys, "reproduce", "c.json", NET_FORCE)
+
+
 def test_a_waived_failure_is_reproduced_as_what_it_is(workplace, failed, capsys) -> None:
     record = decode(failed)
     (result,) = record.checks

@@ -15,6 +15,7 @@ from ase import Atoms
 
 from gnnp_bench.potential import Capabilities, Potential, Prediction, Property
 from tests.analytic import smooth_pair
+from tests.mutants.history import TwoDevices
 
 SPECIES = ("Cu", "Au")
 
@@ -52,6 +53,10 @@ class Hazard:
 
 def kill_myself(number: int) -> None:
     os.kill(os.getpid(), number)
+
+
+def on_two_devices() -> Potential:
+    return TwoDevices(smooth_pair(species=SPECIES), smooth_pair(species=SPECIES))
 
 
 def segfault() -> Hazard:

@@ -60,6 +60,15 @@ def test_the_certificate_does_not_depend_on_the_number_of_processes(
     assert first == encode(comparable(alone(spec, only=only)))
 
 
+def test_other_devices_are_reached_from_other_processes() -> None:
+    only = ("robustness/device-parity",)
+    found = by_id(together("tests.engine.hazards:on_two_devices", only=only))
+    assert found["robustness/device-parity"].status == "pass", found["robustness/device-parity"].reason
+    assert encode(comparable(together("tests.engine.hazards:on_two_devices", only=only))) == encode(
+        comparable(alone("tests.engine.hazards:on_two_devices", only=only))
+    )
+
+
 def test_the_certificate_of_a_float32_network_does_not_depend_on_the_number_of_processes() -> None:
     only = ("symmetry/rotation", "symmetry/net-force")
     load = partial(load_on_one_thread, "chgnet", None)

@@ -7,7 +7,19 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.gate_evidence import CONDITIONS, LIVE, NAMES, interval, read, resampled, summary, table
+from benchmarks.gate_evidence import (
+    CONDITIONS,
+    GOALS,
+    LIVE,
+    NAMES,
+    ROOT,
+    SUMMARY,
+    interval,
+    read,
+    resampled,
+    summary,
+    table,
+)
 
 AT = {"date": "2026-11-25", "processor": "a processor", "cores": 2, "load": 0.1}
 
@@ -63,3 +75,16 @@ def test_a_line_that_was_cut_off_is_left_out(tmp_path):
 def test_the_interval_of_a_share():
     assert list(interval(0, 10)) == pytest.approx([0.0, 0.3085], abs=1e-4)
     assert list(interval(5, 10)) == pytest.approx([0.1871, 0.8129], abs=1e-4)
+
+
+def test_the_page_says_what_was_recorded_and_the_goals_are_met() -> None:
+    found = json.loads(SUMMARY.read_text())
+    page = (ROOT / "docs/gate.md").read_text()
+    assert "\n".join(table(found)) in page
+    assert set(found["conditions"]) == set(CONDITIONS)
+    for one in found["conditions"].values():
+        assert one["pairs"] >= 300
+        for at in one["planted"]:
+            bound, goal = GOALS[at["change"]]
+            assert (at["share"] <= goal) if bound == "at most" else (at["share"] >= goal)
+    assert {kind: one["failed"] for kind, one in found["live"].items()} == {"A/A": 0, "A/B +10 %": 10}

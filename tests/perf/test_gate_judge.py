@@ -121,4 +121,13 @@ def test_what_one_of_them_does_not_do(base, head, status, exit_with):
     assert found[0].reason
     assert exit_status(found) == exit_with
     together = judged({"b": Runs((base or process(),) * 4, (head or process(),) * 4), "sound": runs({}, {})})
-    assert exit_status(together) == (2 if status == "broken" else 0)
+    assert exit_status(together) == (0 if status == "new" else 2)
+
+
+def test_what_breaks_in_the_second_round_was_not_measured():
+    first = one({}, {}, slower=1.3)
+    assert first.noisy_worse == ("time",)
+    (second,) = judged({"b": Runs((process(),) * 4, ({"failed": "ValueError: x"},) * 4)})
+    found = first.confirmed(second)
+    assert (found.status, found.reason) == ("broken", "measured once more, on the head: ValueError: x")
+    assert exit_status([found]) == 2

@@ -57,7 +57,8 @@ def test_potentials_specs_and_functions_are_judged(theirs: Foreign) -> None:
         assert line in done.stdout
     assert "the potential declares no precision" in done.stdout
     assert "FAILED symmetry/net-force\n  law        Σᵢ Fᵢ = 0" in done.stdout
-    assert "gnnp-bench certify 'pulled' --budget quick" in done.stdout
+    assert "reproduce  pytest 'test_theirs.py::test_physics[pulled-symmetry/net-force]'" in done.stdout
+    assert "gnnp-bench certify 'pulled'" not in done.stdout, "the command line cannot load it"
     assert "Traceback" not in done.stdout
     assert "is not certified" not in done.stdout, "a user's own tests ask for no certificate"
 
@@ -110,3 +111,31 @@ class _Locked:
 def test_wrong_arguments_are_named(potentials: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         parametrize_with_checks(potentials, **options)
+
+
+def test_waivers_are_those_of_the_file(foreign: Foreign) -> None:
+    waived = """
+from gnnp_bench.suite import parametrize_with_checks
+from potentials import pulled
+
+only = ["symmetry/net-force", "symmetry/translation"]
+
+
+@parametrize_with_checks([pulled], budget="quick", only=only, waivers="waivers.toml")
+def test_physics(potential, check):
+    check(potential)
+"""
+    foreign.write("test_theirs.py", waived)
+    entry = (
+        '[[waiver]]\npotential = "smooth_pair+net-force"\ncheck = "symmetry/net-force"\nmax = {}\n'
+        'unit = "eV/Å"\nexpires = 2999-12-31\nreason = "a field is meant"\n'
+    )
+    foreign.write("waivers.toml", entry.format("100.0"))
+    done = foreign.pytest("-q", "-rx")
+    assert done.returncode == 0, done.stdout
+    assert "1 passed, 1 xfailed" in done.stdout
+    assert "waived until 2999-12-31, up to 100 eV/Å: a field is meant" in done.stdout
+    foreign.write("waivers.toml", entry.format("1e-3"))
+    done = foreign.pytest("-q")
+    assert done.returncode == 1
+    assert "not waived: net force is missed by" in " ".join(done.stdout.split())

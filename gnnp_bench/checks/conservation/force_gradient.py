@@ -12,13 +12,14 @@ from gnnp_bench.check import (
     Component,
     Measurement,
     PoolView,
+    Request,
     Residual,
     base_prediction,
     on_structure,
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import displaced, force_significance, forces_vanish
+from gnnp_bench.checks.common import displaced, force_significance, forces_vanish, stands_out
 from gnnp_bench.checks.conservation.ladder import FEWEST_LEVELS, energy_derivative
 from gnnp_bench.checks.simplifying import fewer_and_as_many, rows_on
 from gnnp_bench.potential import ENERGY_FORCES, FloatArray, Prediction
@@ -64,33 +65,46 @@ def _simpler(case: Case) -> Iterator[Case]:
 
 def _measure(case: Case) -> Measurement:
     direction: FloatArray = np.asarray(case.parameters["direction"], dtype=float)
+    structure = case.structure
     base = yield from base_prediction(case, ENERGY_FORCES)
     assert base.forces is not None
-    if forces_vanish(base.forces, case.nu):
-        return vacuous("all forces vanish")
     n_moving = int(np.count_nonzero(np.linalg.norm(direction, axis=1)))
+    # The step is a length along a unit direction: atoms move by `LARGEST_STEP` in the root mean square.
+    step = LARGEST_STEP * float(np.sqrt(n_moving))
+    vanish = forces_vanish(base.forces, case.nu)
+    if vanish and len(structure) == 1:
+        return vacuous("one atom feels no force")
+    if vanish:
+        # By symmetry, or because no forces are returned here at all: then there are none nearby either.
+        structure = displaced(structure, step * direction)
+        (base,) = yield Request([structure], ENERGY_FORCES)
+        assert base.forces is not None
+        if not forces_vanish(base.forces, case.nu):
+            return vacuous("all forces vanish by symmetry")
     # Per degree of freedom that moves, so that one number means the same for one atom and for all of them.
     scale = max(1.0, _aligned(direction, base.forces) * np.sqrt(3.0 * n_moving))
     significance = force_significance(base.forces)
-    noise = case.nu.energy * len(case.structure)
-    # The step is a length along a unit direction: atoms move by `LARGEST_STEP` in the root mean square.
+    noise = case.nu.energy * len(structure)
     derivative, settled = yield from energy_derivative(
-        lambda h: displaced(case.structure, h * direction),
+        lambda h: displaced(structure, h * direction),
         lambda prediction, _: _slope(prediction, direction),
         _slope(base, direction),
-        LARGEST_STEP * float(np.sqrt(n_moving)),
+        step,
         ENERGY_FORCES,
         noise=noise,
         slope_noise=case.nu.forces,
         significance=significance * scale,
     )
-    residual = abs(derivative.value - _slope(base, direction)) / scale
+    missed = derivative.value - _slope(base, direction)
+    explained = derivative.noise * noise + case.nu.forces
+    if vanish and not stands_out(missed, derivative.error, explained):
+        return vacuous("nothing changes the energy here")
     component = Component(
         "forces",
-        residual,
+        abs(missed) / scale,
         significance,
         "eV/Å",
-        noise=(derivative.noise * noise + case.nu.forces) / scale,
+        noise=explained / scale,
         error=derivative.error / scale,
         converged=settled,
     )

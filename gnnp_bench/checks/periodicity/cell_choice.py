@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 import numpy as np
+from ase import Atoms
 
 from gnnp_bench.check import (
     Case,
@@ -20,7 +21,7 @@ from gnnp_bench.check import (
     with_parameters,
 )
 from gnnp_bench.checks.common import LADDER, difference, grown, on_simpler_structures
-from gnnp_bench.checks.periodicity.supercell import crystals_only
+from gnnp_bench.checks.periodicity.supercell import periodic_somewhere
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, FloatArray
 from gnnp_bench.structures.transform import change_cell
 
@@ -36,19 +37,22 @@ SHEARED = ([[1, 0, 0], [1, 1, 0], [0, 0, 1]], [[1, 0, 0], [0, 1, 0], [0, 1, 1]])
 
 
 def _suitable(sample: Sample) -> bool:
-    return bool(sample.structure.pbc.all())
+    return bool(sample.structure.pbc.any())
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
-    sample = view.pick(rng, _suitable, "periodic in three directions")
-    return sample.case({"matrix": _matrix(rng, sample.structure.cell.array), "wrapped": bool(rng.integers(2))})
+    sample = view.pick(rng, _suitable, "periodic in some direction")
+    return sample.case({"matrix": _matrix(rng, sample.structure), "wrapped": bool(rng.integers(2))})
 
 
 def _near(rng: np.random.Generator, case: Case) -> Case:
-    return with_parameters(case, matrix=_matrix(rng, case.structure.cell.array), wrapped=bool(rng.integers(2)))
+    return with_parameters(case, matrix=_matrix(rng, case.structure), wrapped=bool(rng.integers(2)))
 
 
-def _matrix(rng: np.random.Generator, cell: FloatArray) -> list[list[int]]:
+def _matrix(rng: np.random.Generator, structure: Atoms) -> list[list[int]]:
+    if not structure.pbc.all():
+        return _of_periodic_axes(rng, structure)
+    cell = structure.cell.array
     kind = rng.random()
     if kind < 0.15:
         return EVEN[int(rng.integers(len(EVEN)))]
@@ -66,6 +70,26 @@ def _matrix(rng: np.random.Generator, cell: FloatArray) -> list[list[int]]:
     return found if not np.array_equal(matrix, np.eye(3)) else EVEN[0]
 
 
+def _of_periodic_axes(rng: np.random.Generator, structure: Atoms) -> list[list[int]]:
+    """Return a matrix of determinant ±1 that leaves alone the directions that are not periodic."""
+    axes = np.flatnonzero(structure.pbc)
+    matrix = np.eye(3, dtype=int)
+    first = int(rng.choice(axes))
+    if len(axes) == 1 or rng.random() < 0.4:
+        matrix[first, first] = -1
+    else:
+        second = int(axes[axes != first][0])
+        shear = matrix.copy()
+        shear[first, second] = int(rng.choice((-1, 1)))
+        lattice = (shear @ structure.cell.array)[axes]
+        cosine = abs(lattice[0] @ lattice[1]) / np.prod(np.linalg.norm(lattice, axis=1))
+        if cosine > np.cos(np.radians(SMALLEST_ANGLE)):
+            shear[first, second] *= -1
+        matrix = shear
+    found: list[list[int]] = matrix.tolist()
+    return found
+
+
 def _sharpest(cell: FloatArray) -> float:
     """Return the smallest angle between a cell vector and another, or the plane of the other two, in degrees."""
     angles = []
@@ -81,12 +105,15 @@ def _sharpest(cell: FloatArray) -> float:
 
 
 def _simpler(case: Case) -> Iterator[Case]:
+    whole = case.structure.pbc.all()
     for matrix in (*LEFT_HANDED, *EVEN, *SHEARED):
-        if case.parameters["matrix"] not in (*LEFT_HANDED, *EVEN, *SHEARED):
+        if whole and case.parameters["matrix"] not in (*LEFT_HANDED, *EVEN, *SHEARED):
             yield with_parameters(case, matrix=matrix, wrapped=False)
     if case.parameters["wrapped"]:
         yield with_parameters(case, wrapped=False)
-    yield from (simpler for simpler in on_simpler_structures(case) if simpler.structure.pbc.all())
+    for simpler in on_simpler_structures(case):
+        if (simpler.structure.pbc == case.structure.pbc).all():
+            yield simpler
 
 
 def _measure(case: Case) -> Measurement:
@@ -115,7 +142,7 @@ CELL_CHOICE = Check(
     near=_near,
     simpler=_simpler,
     measure=_measure,
-    applies=crystals_only,
+    applies=periodic_somewhere,
     claim="size-extensive",
     feature="skewed and left-handed cells",
 )

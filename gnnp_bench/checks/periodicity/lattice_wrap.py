@@ -18,15 +18,10 @@ from gnnp_bench.check import (
     with_parameters,
 )
 from gnnp_bench.checks.common import LADDER, difference, displaced, grown, on_simpler_structures
-from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Capabilities
+from gnnp_bench.checks.periodicity.supercell import periodic_somewhere
+from gnnp_bench.potential import ALL_PROPERTIES, ENERGY
 
 MOST_CELLS = 2
-
-
-def _applies(capabilities: Capabilities) -> str | None:
-    if capabilities.periodicity & {"periodic", "partial"}:
-        return None
-    return "the potential is for isolated structures only"
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
@@ -94,7 +89,7 @@ LATTICE_WRAP = Check(
     near=_near,
     simpler=_simpler,
     measure=_measure,
-    applies=_applies,
+    applies=periodic_somewhere,
     claim="size-extensive",
     feature="atoms outside the cell",
 )

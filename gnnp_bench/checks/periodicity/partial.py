@@ -30,7 +30,10 @@ from gnnp_bench.potential import (
     Prediction,
     Unsupported,
 )
+from gnnp_bench.structures.transform import permute_axes
 
+SAME_ORDER = [0, 1, 2]
+"""Of the cell vectors."""
 LENGTHS = (0.0, 1.0, 3.0, 30.0)
 """Å, of the cell vectors along directions that are not periodic. Zero stands for no vector, as in ASE."""
 
@@ -47,12 +50,15 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
 
 
 def _near(rng: np.random.Generator, case: Case) -> Case:
-    return with_parameters(case, length=float(rng.choice(LENGTHS)), tilt=float(rng.choice((0.0, 0.5))))
+    order: list[int] = rng.permutation(3).tolist()
+    return with_parameters(case, length=float(rng.choice(LENGTHS)), tilt=float(rng.choice((0.0, 0.5))), order=order)
 
 
 def _simpler(case: Case) -> Iterator[Case]:
     if case.parameters["tilt"]:
         yield with_parameters(case, tilt=0.0)
+    if case.parameters["order"] != SAME_ORDER:
+        yield with_parameters(case, order=SAME_ORDER)
     yield from (simpler for simpler in on_simpler_structures(case) if not simpler.structure.pbc.all())
 
 
@@ -61,6 +67,8 @@ def _measure(case: Case) -> Measurement:
     if structure.pbc.all():
         return vacuous("the structure is periodic in every direction")
     changed = _with_vacuum(structure, case.parameters["length"], case.parameters["tilt"])
+    # A slab is one whichever of its cell vectors is the one out of its plane.
+    changed = permute_axes(changed, case.parameters["order"])
     if np.allclose(changed.cell.array, structure.cell.array):
         return vacuous("the cell is the same")
     before = yield from base_prediction(case, ENERGY_FORCES)
@@ -119,7 +127,7 @@ def _projected(stress: FloatArray | None, structure: Atoms, plane: FloatArray) -
 
 PARTIAL = Check(
     id="periodicity/partial",
-    law="E, F and the in-plane V σ do not depend on the cell along directions that are not periodic",
+    law="E, F and the in-plane V σ do not depend on the cell where it is not periodic, nor on the order of its vectors",
     category="mandatory",
     needs=ENERGY,
     source="ASE documentation, Atoms.pbc: a cell vector along a direction that is not periodic is a box, nothing else",

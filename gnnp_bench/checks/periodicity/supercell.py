@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+from ase import Atoms
 
 from gnnp_bench.check import (
     Case,
@@ -34,59 +35,76 @@ def crystals_only(capabilities: Capabilities) -> str | None:
     return None if "periodic" in capabilities.periodicity else "the potential is not for periodic structures"
 
 
+def periodic_somewhere(capabilities: Capabilities) -> str | None:
+    """Return why a law of structures that repeat in some direction does not apply, or None."""
+    if capabilities.periodicity & {"periodic", "partial"}:
+        return None
+    return "the potential is for isolated structures only"
+
+
 def _suitable(sample: Sample) -> bool:
-    return bool(sample.structure.pbc.all()) and 2 * len(sample.structure) <= MAX_ATOMS
+    return bool(sample.structure.pbc.any()) and 2 * len(sample.structure) <= MAX_ATOMS
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
-    sample = view.pick(rng, _suitable, f"periodic in three directions, at most {MAX_ATOMS // 2} atoms")
+    sample = view.pick(rng, _suitable, f"periodic in some direction, at most {MAX_ATOMS // 2} atoms")
     if view.next_of(("large", *["small"] * 11)) == "large":
-        return sample.case({"matrix": _large(rng, len(sample.structure)).tolist()})
-    return sample.case({"matrix": _matrix(rng, len(sample.structure)).tolist()})
+        return sample.case({"matrix": _large(rng, sample.structure)})
+    return sample.case({"matrix": _matrix(rng, sample.structure)})
 
 
-def _large(rng: np.random.Generator, n_atoms: int) -> np.ndarray:
-    """Return a diagonal supercell as near to a cube of cells as `LARGE` atoms allow."""
-    factors = [1, 1, 1]
-    while n_atoms * math.prod(factors) * (min(factors) + 1) // min(factors) <= LARGE:
-        factors[factors.index(min(factors))] += 1
-    return np.diag(np.array(factors)[rng.permutation(3)])
+def _large(rng: np.random.Generator, structure: Atoms) -> list[list[int]]:
+    """Return a diagonal supercell as near to a cube, a square or a row of cells as `LARGE` atoms allow."""
+    factors = np.ones(int(structure.pbc.sum()), dtype=int)
+    while len(structure) * factors.prod() * (factors.min() + 1) // factors.min() <= LARGE:
+        factors[factors.argmin()] += 1
+    return _on_axes(np.diag(factors[rng.permutation(len(factors))]), structure)
 
 
 def _near(rng: np.random.Generator, case: Case) -> Case:
-    return with_parameters(case, matrix=_matrix(rng, len(case.structure)).tolist())
+    return with_parameters(case, matrix=_matrix(rng, case.structure))
 
 
-def _matrix(rng: np.random.Generator, n_atoms: int) -> np.ndarray:
-    most = min(MAX_IMAGES, MAX_ATOMS // n_atoms)
-    fitting = [d for d in DIAGONAL if np.prod(d) <= most]
-    diagonal = np.array(fitting[int(rng.integers(len(fitting)))])
-    matrix = np.diag(diagonal[rng.permutation(3)])
+def _matrix(rng: np.random.Generator, structure: Atoms) -> list[list[int]]:
+    most, axes = min(MAX_IMAGES, MAX_ATOMS // len(structure)), int(structure.pbc.sum())
+    fitting = [d for d in DIAGONAL if np.prod(d) <= most and max(d[:axes]) > 1 and max((*d[axes:], 1)) == 1]
+    diagonal = np.array(fitting[int(rng.integers(len(fitting)))][:axes])
+    matrix = np.diag(diagonal[rng.permutation(axes)])
     if rng.random() < 0.5:  # Hermite form: every sublattice of this index is reached
-        upper = np.triu(rng.integers(0, 3, size=(3, 3)), k=1)
+        upper = np.triu(rng.integers(0, 3, size=(axes, axes)), k=1)
         matrix = matrix + upper * (np.diag(matrix)[:, None] > 1)
-    return matrix
+    return _on_axes(matrix, structure)
+
+
+def _on_axes(matrix: np.ndarray, structure: Atoms) -> list[list[int]]:
+    """Return the matrix of three directions that leaves alone those that are not periodic."""
+    whole = np.eye(3, dtype=int)
+    whole[np.ix_(structure.pbc, structure.pbc)] = matrix
+    found: list[list[int]] = whole.tolist()
+    return found
 
 
 def _simpler(case: Case) -> Iterator[Case]:
     images, n_atoms = abs(round(np.linalg.det(case.parameters["matrix"]))), len(case.structure)
     for diagonal in DIAGONAL:
+        if any(factor > 1 for factor in np.array(diagonal)[~case.structure.pbc]):
+            continue
         if np.prod(diagonal) < images or (np.prod(diagonal) == images and _off_diagonal(case.parameters["matrix"])):
             yield with_parameters(case, matrix=np.diag(diagonal).tolist())
     for fewer in (images // 2, images - 1):
         if fewer > 1:
-            yield with_parameters(case, matrix=_simpler_row(fewer))
+            yield with_parameters(case, matrix=_row(fewer, case.structure))
     for simpler in on_simpler_structures(case):
-        if simpler.structure.pbc.all():
+        if (simpler.structure.pbc == case.structure.pbc).all():
             yield simpler
             if len(simpler.structure) < n_atoms:  # a defect of large structures needs as many atoms
-                yield with_parameters(
-                    simpler, matrix=_simpler_row(math.ceil(images * n_atoms / len(simpler.structure)))
-                )
+                row = _row(math.ceil(images * n_atoms / len(simpler.structure)), simpler.structure)
+                yield with_parameters(simpler, matrix=row)
 
 
-def _simpler_row(images: int) -> list[list[int]]:
-    return [[images, 0, 0], [0, 1, 0], [0, 0, 1]]
+def _row(images: int, structure: Atoms) -> list[list[int]]:
+    axes = int(structure.pbc.sum())
+    return _on_axes(np.diag([images, 1, 1][:axes]), structure)
 
 
 def _off_diagonal(matrix: list[list[int]]) -> bool:
@@ -113,8 +131,8 @@ SUPERCELL = Check(
     source="Bloch periodicity; Ashcroft and Mermin, Solid State Physics, chapter 4",
     tolerance=LADDER,
     physics=(
-        "A unit cell and any supercell of it are the same infinite crystal, so the energy per atom, the forces and "
-        "the stress agree. Where this fails the potential has missed periodic images (often in cells smaller than "
+        "A unit cell and any supercell of it are the same infinite crystal, slab or wire, so the energy per atom, the "
+        "forces and the stress agree. Where this fails the potential has missed images (often in cells smaller than "
         "its cutoff) or is not extensive: formation energies, phonons from supercells and finite-size studies are "
         "then wrong by an amount that depends on the cell someone happened to choose."
     ),
@@ -122,7 +140,7 @@ SUPERCELL = Check(
     near=_near,
     simpler=_simpler,
     measure=_measure,
-    applies=crystals_only,
+    applies=periodic_somewhere,
     claim="size-extensive",
     cost=4,
 )

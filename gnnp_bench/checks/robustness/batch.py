@@ -18,14 +18,18 @@ CROWD = 20
 """Companions, now and then: an index or a buffer may be right for a few structures and wrong for many."""
 CROWDED = 0.25
 """Share of cases with a crowd; of those without, as many keep company with a displaced copy of the structure itself."""
+ALIKE = 0.7
+"""Share of cases whose companions are periodic in three directions if the structure itself is, and are not if it is
+not."""
 NUDGE = 0.05
 """Å, by which a copy of the structure itself is displaced when it keeps itself company."""
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     sample = view.pick(rng)
-    kinds = sample.structure.pbc.all()
-    others = [s for s in view.samples if s.index != sample.index and s.structure.pbc.all() == kinds]
+    others = [s for s in view.samples if s.index != sample.index]
+    if rng.random() < ALIKE:  # then their stresses are compared, too
+        others = [s for s in others if s.structure.pbc.all() == sample.structure.pbc.all()]
     count = min(len(others), int(rng.integers(1, MOST_COMPANIONS + 1)))
     chosen = [others[int(i)].structure for i in rng.choice(len(others), size=count, replace=False)] if count else []
     kind = rng.random()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
 from gnnp_bench.check import Case, Check, Component, InvalidPrediction, Measurement, Noise, PoolView, Request, Residual
-from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Capabilities
+from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Capabilities, Periodicity
 from gnnp_bench.structures.build import build
 from gnnp_bench.structures.recipe import ISOLATED, PERIODIC, Recipe
 from gnnp_bench.structures.simpler import simpler_structures
@@ -15,7 +16,7 @@ from gnnp_bench.structures.simpler import simpler_structures
 UNKNOWN_NOISE = Noise(0.0, 0.0, 0.0)
 """No bound of this law depends on ν."""
 MOST_SPECIES = 100
-LARGE = 200
+LARGE = (5, 5, 8)
 BOX = 12.0
 """Å of vacuum around an isolated atom or molecule in a periodic box."""
 
@@ -24,7 +25,7 @@ def _all_species(rng: np.random.Generator, capabilities: Capabilities, pbc: tupl
     allowed = capabilities.combinations or (frozenset(capabilities.species),)
     chosen = allowed[int(rng.integers(len(allowed)))]
     species = tuple(s for s in capabilities.species if s in chosen)[:MOST_SPECIES]
-    return Recipe("liquid", "packing", species, repeat=(max(8, len(species)), 1, 1), pbc=pbc, seed=_seed(rng))
+    return _many(species, (2, 2, max(2, math.ceil(len(species) / 4))), pbc, _seed(rng))
 
 
 def _one_atom(rng: np.random.Generator, capabilities: Capabilities, pbc: tuple[bool, bool, bool]) -> Recipe:
@@ -33,7 +34,14 @@ def _one_atom(rng: np.random.Generator, capabilities: Capabilities, pbc: tuple[b
 
 
 def _many_atoms(rng: np.random.Generator, capabilities: Capabilities, pbc: tuple[bool, bool, bool]) -> Recipe:
-    return Recipe("liquid", "packing", (_one(rng, capabilities),), repeat=(LARGE, 1, 1), pbc=pbc, seed=_seed(rng))
+    return _many((_one(rng, capabilities),), LARGE, pbc, _seed(rng))
+
+
+def _many(species: tuple[str, ...], repeat: tuple[int, int, int], pbc: tuple[bool, bool, bool], seed: int) -> Recipe:
+    """Return a packing of so many atoms, or a shaken slab where not all directions are alike."""
+    if any(pbc) and not all(pbc):
+        return Recipe("slab", "fcc", species, repeat=repeat, pbc=pbc, vacuum=BOX, rattle=0.1, seed=seed)
+    return Recipe("liquid", "packing", species, repeat=repeat, pbc=pbc, seed=seed)
 
 
 def _near_contact(rng: np.random.Generator, capabilities: Capabilities, pbc: tuple[bool, bool, bool]) -> Recipe:
@@ -51,16 +59,23 @@ def _very_skewed(rng: np.random.Generator, capabilities: Capabilities, pbc: tupl
     skew = ((1, 0, 0), (4, 1, 0), (-3, 5, 1))
     species, seed = (_one(rng, capabilities),), _seed(rng)
     if not all(pbc):
-        return Recipe("cluster", "tetrahedron", species, pbc=pbc, rattle=0.1, seed=seed)
+        vacuum = BOX if any(pbc) else 0.0
+        return Recipe("cluster", "tetrahedron", species, pbc=pbc, vacuum=vacuum, rattle=0.1, seed=seed)
     return Recipe("crystal", "fcc", species, pbc=pbc, skew=skew, rattle=0.1, seed=seed)
 
 
 def _vacuum(rng: np.random.Generator, capabilities: Capabilities, pbc: tuple[bool, bool, bool]) -> Recipe:
     if not all(pbc):
-        return Recipe("cluster", "dimer", (_one(rng, capabilities),), pbc=pbc, scale=3.0)
+        vacuum = BOX if any(pbc) else 0.0
+        return Recipe("cluster", "dimer", (_one(rng, capabilities),), pbc=pbc, vacuum=vacuum, scale=3.0)
     return Recipe("slab", "fcc", (_one(rng, capabilities),), repeat=(1, 1, 2), pbc=pbc, vacuum=25.0)
 
 
+PBC: Mapping[Periodicity, tuple[bool, bool, bool]] = {
+    "periodic": PERIODIC,
+    "isolated": ISOLATED,
+    "partial": (True, True, False),
+}
 KINDS: Mapping[str, Callable[[np.random.Generator, Capabilities, tuple[bool, bool, bool]], Recipe]] = {
     "all species": _all_species,
     "one atom": _one_atom,
@@ -81,10 +96,12 @@ def _seed(rng: np.random.Generator) -> int:
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
-    kind = view.next_of(tuple(KINDS))
-    periodic = "periodic" in view.capabilities.periodicity
-    recipe = KINDS[kind](rng, view.capabilities, PERIODIC if periodic else ISOLATED)
-    return Case(build(recipe), UNKNOWN_NOISE, {"kind": kind})
+    declared = [pbc for name, pbc in PBC.items() if name in view.capabilities.periodicity]
+    # In turn as well: with seven kinds and two or three of these, each meets each.
+    turn = view.next_of([f"{kind}:{number}" for number in range(len(declared)) for kind in KINDS])
+    kind, _, number = turn.partition(":")
+    pbc = declared[(int(number) + list(KINDS).index(kind)) % len(declared)]
+    return Case(build(KINDS[kind](rng, view.capabilities, pbc)), UNKNOWN_NOISE, {"kind": kind})
 
 
 def _simpler(case: Case) -> Iterator[Case]:

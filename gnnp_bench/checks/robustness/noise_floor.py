@@ -10,11 +10,19 @@ from gnnp_bench.check import Case, Check, Component, InvalidPrediction, Measurem
 from gnnp_bench.checks.common import ENERGY_S, FORCES_S, STRESS_S, on_simpler_structures
 from gnnp_bench.potential import ENERGY
 
+MOST_REFUSED = 0.5
+"""Share of the pool: what is left after more than that is not what the potential says it is for."""
+
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     if view.failures:  # ν is unknown there, and no other check has seen these structures
         raise InvalidPrediction(
             f"{len(view.failures)} of the pool's structures could not be evaluated; the first: {view.failures[0]}"
+        )
+    if len(view.refused) > MOST_REFUSED * (len(view.refused) + len(view.samples)):
+        raise InvalidPrediction(
+            f"{len(view.refused)} of {len(view.refused) + len(view.samples)} of the pool's structures were refused, "
+            f"though species and periodicity are declared; the first: {view.refused[0]}"
         )
     return view.pick(rng).case({})
 

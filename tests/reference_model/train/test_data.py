@@ -168,3 +168,51 @@ def test_any_change_of_a_label_changes_the_digest():
     assert digest(frames) == digest(others)
     others[1].forces[0, 0] += 1e-12
     assert digest(frames) != digest(others)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_held_out_takes_no_element_and_no_reference_energy_away(seed: int):
+    atom = Atoms("H")
+    atom.calc = SinglePointCalculator(atom, energy=-13.6, forces=np.zeros((1, 3)))
+    frames = as_frames([atom, *molecules(1), *crystals(3)])
+    chosen, valid = split(frames, 0.5, seed)
+    assert species_of(chosen) == species_of(frames)
+    assert [species_of([frame]) for frame in valid] == [("Cu",)] * 2
+    assert split(as_frames(molecules(2)), 0.05, seed)[1] == []
+
+
+def test_a_stress_without_a_name_is_not_taken_beside_a_named_reference(tmp_path: Path):
+    atoms = crystals(1)[0]
+    atoms.info["REF_energy"] = -5.0
+    atoms.arrays["REF_forces"] = np.full((4, 3), 0.25)
+    (frame,), _ = read_frames(save(tmp_path / "a.extxyz", [atoms]))
+    assert frame.stress is None
+    atoms.info["DFT_virials"] = -np.eye(3)
+    (frame,), _ = read_frames(save(tmp_path / "a.extxyz", [atoms]))
+    assert frame.stress is not None
+    np.testing.assert_allclose(frame.stress, np.eye(3) / atoms.get_volume())
+
+
+def test_forces_of_gap(tmp_path: Path):
+    atoms = crystals(1)[0]
+    atoms.arrays["dft_force"] = np.full((4, 3), 0.25)
+    atoms.info["dft_energy"] = -5.0
+    atoms.calc = None
+    (frame,), _ = read_frames(save(tmp_path / "a.extxyz", [atoms]))
+    assert (frame.energy, frame.forces[0, 0]) == (-5.0, 0.25)
+
+
+@pytest.mark.parametrize("nothing", [None, "None", "n/a", True])
+def test_words_for_nothing_are_no_labels(tmp_path: Path, nothing):
+    atoms = crystals(1)[0]
+    atoms.info |= {"REF_energy": nothing, "REF_stress": nothing}
+    (frame,), _ = read_frames(save(tmp_path / "a.extxyz", [atoms]))
+    assert frame.energy == pytest.approx(atoms.get_potential_energy(), abs=1e-6)
+    assert frame.stress is not None
+    atoms.calc = None
+    with pytest.raises(DataError, match="has no energy"):
+        read_frames(save(tmp_path / "b.extxyz", [atoms]))
+
+
+def test_a_file_may_have_an_at_sign_in_its_name(tmp_path: Path):
+    assert len(read_frames(save(tmp_path / "run@300K.extxyz", crystals(2)))[0]) == 2

@@ -138,3 +138,9 @@ def test_a_run_says_so_and_trains_on_what_is_left(tmp_path) -> None:
         np.testing.assert_allclose(sample.frame.stress, true, rtol=0, atol=0.06 * units.GPa)
     trusted = dataclasses.replace(request, trust_labels=True)
     assert prepared(trusted, read(trusted), ("Cu",), lambda line: None).remarks == []
+
+
+def test_a_crystal_and_its_mirror_image_say_nothing() -> None:
+    one, other = (crystals(2, seed=1)[0] for _ in range(2))
+    other.set_cell(-other.cell.array, scale_atoms=True)
+    assert pressure_offsets([frame(one), frame(other)] * 4) == {}

@@ -43,3 +43,10 @@ def test_an_atom_in_a_small_crystal_is_not_isolated():
     energies, found = reference_energies(prepare([crystal], 5.0, "x"), ("H",))
     assert energies == pytest.approx({"H": -15.0})
     assert found == ()
+
+
+@pytest.mark.parametrize(("length", "alone"), [(6.2, False), (10.0, True)])
+def test_an_atom_without_neighbours_may_be_one_of_a_crystal(length, alone):
+    cell = Atoms("Cs", cell=[length] * 3, pbc=True)
+    samples = prepare([Frame(cell, -1.0, np.zeros((1, 3)), None, "")], 5.0, "x")
+    assert (reference_energies(samples, ("Cs",))[1] == ("Cs",)) is alone

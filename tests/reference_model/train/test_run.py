@@ -12,19 +12,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 
 from gnnp_bench.cli import main
 from gnnp_bench.potential import PotentialError, Unsupported
 from reference_model.files import load_network, read_notes
 from reference_model.potential import create
 from reference_model.train import cli, files
-from reference_model.train.data import DataError
+from reference_model.train.data import DataError, Frame, prepare
 from reference_model.train.recipe import Recipe
-from reference_model.train.run import train
+from reference_model.train.run import scales_of, train
 from reference_model.train.sets import Request
-from tests.reference_model.train.frames import crystals, labelled, molecules, save
+from tests.reference_model.train.frames import as_frames, crystals, labelled, molecules, save
 
 
 @pytest.fixture
@@ -272,3 +274,89 @@ def test_labels_in_other_units_are_not_trained_on(tmp_path, capsys):
     assert "the energies seem to be in kcal/mol, not in eV: multiply them by 0.0433641" in error
     assert "say --trust-labels if it is right all the same" in error
     assert not (tmp_path / "out" / "model.safetensors").exists()
+
+
+def test_two_molecules_are_enough(tmp_path):
+    data = save(tmp_path / "train.extxyz", molecules(2))
+    found = train(request(data, tmp_path / "out", epochs=2), silent)
+    assert any("no structure can be held out" in remark for remark in found["remarks"])
+    assert found["valid"]["structures"] == 2
+
+
+def test_crystals_under_strain_are_learnt_from_their_energies(tmp_path):
+    structures = []
+    for scale in np.linspace(0.96, 1.04, 17):
+        atoms = bulk("Cu", cubic=True)
+        atoms.set_cell(atoms.cell.array * scale, scale_atoms=True)
+        structures.append(labelled(atoms))
+    assert max(np.abs(atoms.get_forces()).max() for atoms in structures) < 1e-9
+    data = save(tmp_path / "train.extxyz", structures)
+    found = train(request(data, tmp_path / "out", epochs=60, batch=4), silent)
+    spread = 1e3 * np.std([atoms.get_potential_energy() / 4 for atoms in structures])
+    assert found["valid"]["energy_mae_mev_per_atom"] < spread / 10
+    assert load_network(tmp_path / "out" / "model.safetensors").energy_scale > 1e-3
+
+
+def test_large_boxes_do_not_make_stresses_count_for_more():
+    frames = as_frames(crystals(20))
+    box = Atoms("Cu2", [[0, 0, 0], [2.5, 0, 0]], cell=[20.0] * 3, pbc=True)
+    boxes = [Frame(box, -1.0, np.zeros((2, 3)), np.zeros((3, 3)), "") for _ in range(4)]
+    references = {"Cu": 0.0}
+    alone, together = (scales_of(prepare(these, 5.0, "x"), references) for these in (frames, [*frames, *boxes]))
+    assert together.volume < 2.0 * alone.volume
+
+
+def test_a_run_that_was_killed_before_its_last_model_was_written_ends_with_it(data, tmp_path):
+    train(request(data, tmp_path / "whole"), silent)
+
+    def kill(line: str) -> None:
+        if line.startswith("epoch 3"):
+            raise KeyboardInterrupt
+
+    out = tmp_path / "killed"
+    with pytest.raises(KeyboardInterrupt):
+        train(request(data, out), kill)
+    stale = (out / "model.safetensors").read_bytes()
+    train(request(data, out), silent)
+    finished = (out / "model.safetensors").read_bytes()
+    assert stale != finished
+    (out / "metrics.json").unlink()
+    (out / "model.safetensors").write_bytes(stale)
+    train(request(data, out), silent)
+    assert (out / "model.safetensors").read_bytes() == finished == (tmp_path / "whole/model.safetensors").read_bytes()
+
+
+def test_a_damaged_checkpoint_may_be_removed_to_start_anew(data, tmp_path):
+    out = tmp_path / "out"
+
+    def kill(line: str) -> None:
+        if line.startswith("epoch 2"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(request(data, out), kill)
+    (out / "checkpoint.pt").write_bytes(b"damaged")
+    with pytest.raises(DataError, match="remove it to start anew"):
+        train(request(data, out), silent)
+    (out / "checkpoint.pt").unlink()
+    assert len(train(request(data, out), silent)["history"]) == 3
+    with pytest.raises(DataError, match="holds a run with other settings"):
+        train(request(data, out, seed=1), silent)
+    (out / "checkpoint.pt").unlink()
+    with pytest.raises(DataError, match="holds a finished run"):
+        train(request(data, out), silent)
+
+
+def test_atoms_that_see_no_neighbours_are_told(tmp_path):
+    data = save(tmp_path / "train.extxyz", crystals(4))
+    found = train(request(data, tmp_path / "out", epochs=1, cutoff=2.2), silent)
+    assert any("have fewer than 4 neighbours within 2.2 Å; see farther with --cutoff" in r for r in found["remarks"])
+
+
+def test_a_folder_that_is_called_like_a_shipped_network(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1,2")
+    arguments = ["--epochs", "1", "--variant", "invariant", "--trust-labels", "--out", "lmax1"]
+    assert main(["train", str(data), *arguments]) == 0
+    assert capsys.readouterr().out == "reference:./lmax1\n"
+    assert create("./lmax1", {}, None).capabilities.species == ("Cu",)

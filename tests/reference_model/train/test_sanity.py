@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from ase import units
 
+from reference_model.train import sanity
 from reference_model.train.data import Frame, prepare
 from reference_model.train.sanity import Evidence, StressEvidence, complaints, examine, mended
 from reference_model.train.scales import HARTREE, KCAL, KJ, VOIGT, all_electron_energy, expected_stiffness
@@ -175,3 +176,32 @@ def test_stiffness_is_right_within_a_factor_of_four(symbols, measured):
 
 def test_every_order_is_another():
     assert len({*VOIGT.values(), (0, 1, 2)}) == 6
+
+
+def test_ionic_hydrides_are_soft_and_not_in_hartree():
+    """Lithium hydride: 2 eV/Å², where the radius of hydrogen lets expect 27."""
+    assert complaints(dataclasses.replace(SOUND, stiffness=0.079)) == []
+    assert complaints(dataclasses.replace(SOUND, stiffness=0.037)) != []
+
+
+def test_a_few_energies_by_chance_do_not_turn_a_sign():
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(200):
+        pairs = rng.normal(size=(2, 2, 2))
+        pairs -= pairs.mean(axis=2, keepdims=True)
+        found.append(sanity._ratio(*pairs.reshape(2, -1), taken=2))
+    assert set(found) == {None}
+    label = rng.normal(size=12)
+    assert sanity._ratio(label, -label) == pytest.approx(-1.0)
+
+
+def test_a_stress_that_all_structures_share_says_nothing():
+    rng = np.random.default_rng(1)
+    shared = np.diag([1.0, -0.5, -0.5])
+    label, predicted = (sign * shared + 0.01 * rng.normal(size=(8, 3, 3)) for sign in (1.0, -1.0))
+    found = sanity._of_stresses(label + np.swapaxes(label, 1, 2), predicted + np.swapaxes(predicted, 1, 2))
+    assert found.ratio is None
+    changing = rng.normal(size=(8, 3, 3))
+    changing = changing + np.swapaxes(changing, 1, 2)
+    assert sanity._of_stresses(changing, -changing).ratio == pytest.approx(-1.0)

@@ -1,0 +1,186 @@
+"""Defects that show on some structures only, or between calls: they must not end in a certificate."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from gnnp_bench.certificate.result import Certificate
+from gnnp_bench.checks.registry import all_checks
+from gnnp_bench.engine.run import run
+from gnnp_bench.engine.settings import Budget, Settings
+from gnnp_bench.potential import Capabilities, Potential, Prediction, Property, Unsupported
+from tests.analytic import smooth_pair
+
+SPECIES = ("C", "Cu", "Au")
+
+
+@dataclass(slots=True)
+class Altered:
+    """A sound potential whose predictions or structures are changed."""
+
+    after: Callable[[Atoms, Prediction], Prediction] = lambda structure, prediction: prediction
+    before: Callable[[Atoms], Atoms] = lambda structure: structure
+    sound: Potential = field(default_factory=lambda: smooth_pair(species=SPECIES))
+    name: str = "altered"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.sound.capabilities
+
+    def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        found = self.sound.evaluate([self.before(structure) for structure in structures], properties)
+        return [self.after(s, prediction) for s, prediction in zip(structures, found, strict=True)]
+
+
+def judged(make: Callable[[], Potential], *only: str, budget: Budget = "quick") -> Certificate:
+    settings = Settings(spec="altered", budget=budget, only=only)
+    *_, last = run(make(), all_checks(), settings, reload=make)
+    return last.certificate
+
+
+def statuses(certificate: Certificate) -> dict[str, str]:
+    return {result.id.partition("/")[2]: result.status for result in certificate.checks}
+
+
+def without_forces(isolated_only: bool) -> Altered:
+    def zeros(structure: Atoms, prediction: Prediction) -> Prediction:
+        if isolated_only and structure.pbc.any():
+            return prediction
+        nothing = None if prediction.forces is None else np.zeros_like(prediction.forces)
+        return replace(prediction, forces=nothing)
+
+    return Altered(after=zeros)
+
+
+@pytest.mark.parametrize("isolated_only", [True, False])
+def test_forces_that_are_zero_do_not_hold_trivially(isolated_only: bool) -> None:
+    found = judged(
+        functools.partial(without_forces, isolated_only), "conservation/force-gradient", "conservation/path-work"
+    )
+    assert set(statuses(found).values()) == {"fail"}
+
+
+def test_a_stress_that_is_zero_does_not_hold_trivially() -> None:
+    def zero(structure: Atoms, prediction: Prediction) -> Prediction:
+        return replace(prediction, stress=None if prediction.stress is None else np.zeros((3, 3)))
+
+    assert statuses(judged(lambda: Altered(after=zero), "conservation/stress-strain")) == {"stress-strain": "fail"}
+
+
+def test_images_of_an_atom_in_a_slab_count() -> None:
+    """Where not all directions are periodic, every atom misses its own images."""
+    sound = smooth_pair(species=SPECIES)
+
+    def less(structure: Atoms, prediction: Prediction) -> Prediction:
+        if structure.pbc.all() or not structure.pbc.any():
+            return prediction
+        alone = [structure[[index]] for index in range(len(structure))]
+        selves = sum(one.energy for one in sound.evaluate(alone, frozenset({"energy"})))
+        return replace(prediction, energy=prediction.energy - selves)
+
+    found = judged(lambda: Altered(less), "periodicity/supercell", budget="standard")
+    assert statuses(found) == {"supercell": "fail"}
+
+
+def test_a_slab_is_told_by_which_directions_are_periodic_not_by_how_many() -> None:
+    def reordered(structure: Atoms) -> Atoms:
+        changed = structure.copy()
+        if changed.pbc.any():
+            changed.pbc = sorted(structure.pbc, reverse=True)
+            if not (changed.pbc == structure.pbc).all():
+                changed.set_cell(
+                    np.where(np.abs(changed.cell.array).sum(1, keepdims=True) > 0, changed.cell, np.eye(3))
+                )
+        return changed
+
+    found = judged(lambda: Altered(before=reordered), "periodicity/partial", budget="standard")
+    assert statuses(found)["partial"] in ("fail", "error")
+
+
+def test_a_potential_that_refuses_most_of_what_it_declares_is_not_certified() -> None:
+    def picky(structure: Atoms) -> Atoms:
+        if len(structure) > 1:
+            raise Unsupported("no angles here")
+        return structure
+
+    found = judged(lambda: Altered(before=picky), "robustness/noise-floor", budget="standard")
+    (result,) = found.checks
+    assert result.status == "error"
+    assert result.reason is not None
+    assert "of the pool's structures were refused" in result.reason
+    assert "no angles here" in result.reason
+
+
+class Reusing:
+    """Returns views of one buffer of forces, which the next call overwrites."""
+
+    name = "reusing"
+
+    def __init__(self) -> None:
+        self.sound = smooth_pair(species=SPECIES)
+        self.capabilities = self.sound.capabilities
+        self.buffer = np.zeros((100_000, 3))
+
+    def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        found, start = [], 0
+        for prediction in self.sound.evaluate(structures, properties):
+            if prediction.forces is not None:
+                here = self.buffer[start : start + len(prediction.forces)]
+                here[:] = prediction.forces
+                start += len(here)
+                prediction = replace(prediction, forces=here)
+            found.append(prediction)
+        return found
+
+
+def test_a_buffer_that_is_used_again_bars_a_certificate() -> None:
+    found = judged(Reusing, "robustness/noise-floor", "robustness/call-history")
+    assert found.verdict != "certified"
+    assert any(result.reason and "a buffer that it uses again" in result.reason for result in found.checks)
+
+
+def test_periodic_and_isolated_structures_in_one_batch() -> None:
+    class Stacking:
+        """Takes all structures of a batch for periodic if the first one is."""
+
+        name = "stacking"
+
+        def __init__(self) -> None:
+            self.sound = smooth_pair(species=SPECIES)
+            self.capabilities = self.sound.capabilities
+
+        def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+            changed = [structure.copy() for structure in structures]
+            for one in changed:
+                one.pbc = changed[0].pbc & (np.abs(one.cell.array).sum(axis=1) > 0.0)
+            return self.sound.evaluate(changed, properties & frozenset({"energy", "forces"}))
+
+        def __repr__(self) -> str:
+            return self.name
+
+    found = judged(Stacking, "robustness/batch", budget="standard")
+    assert statuses(found)["batch"] in ("fail", "error")
+
+
+def test_a_cache_with_a_limit_is_no_leak() -> None:
+    class Caching(Altered):
+        def __init__(self, limit: int) -> None:
+            super().__init__()
+            self.kept: list[np.ndarray] = []
+            self.limit = limit
+
+        def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+            for _ in structures:
+                self.kept.append(np.ones(20_000))
+                del self.kept[: -self.limit]
+            return self.sound.evaluate(structures, properties)
+
+    for limit, status in ((128, "pass"), (10**9, "fail")):
+        found = judged(functools.partial(Caching, limit), "robustness/memory-growth")
+        assert statuses(found) == {"memory-growth": status}
