@@ -47,7 +47,7 @@ def file(use: str) -> Path:
 
 def crystal(rng: np.random.Generator) -> Atoms:
     """Return eight atoms of copper and gold on a strained fcc lattice, shaken."""
-    atoms = bulk("Cu", "fcc", a=rng.uniform(3.6, 4.1), cubic=True).repeat((2, 1, 1))
+    atoms: Atoms = bulk("Cu", "fcc", a=rng.uniform(3.6, 4.1), cubic=True).repeat((2, 1, 1))
     atoms.symbols = rng.choice(["Cu", "Au"], size=len(atoms))
     strain = rng.uniform(-STRAIN, STRAIN, size=(3, 3))
     atoms.set_cell(atoms.cell.array @ (np.eye(3) + (strain + strain.T) / 2), scale_atoms=True)

@@ -88,7 +88,7 @@ def make_fitted() -> Kernel:
     try:
         import torch
 
-        from gnnp_bench.potential import PotentialError
+        from gnnp_bench.potential import ALL_PROPERTIES, PotentialError
         from reference_model.potential import create
 
         torch.set_num_threads(1)
@@ -96,7 +96,7 @@ def make_fitted() -> Kernel:
     except (ImportError, PotentialError) as error:
         raise NotImplementedError(f"this revision cannot read {alloy.NETWORK.name}: {error}") from error
     structures = alloy.test_structures()
-    return lambda: subject.evaluate(structures, PROPERTIES["stress"])
+    return lambda: subject.evaluate(structures, ALL_PROPERTIES)
 
 
 def make_batch(name: str, n_atoms: int, dtype: str, batch: int) -> Kernel:

@@ -115,14 +115,17 @@ def grown(noise: Noise, structure: Atoms, transformed: Atoms) -> Noise:
     Larger coordinates round more coarsely. Energy and stress are sums over atoms, whose rounding relative to the sum
     grows as the root of the number of terms (Higham, Accuracy and Stability of Numerical Algorithms, section 4.2).
     """
-    coordinates = max(1.0, _extent(transformed) / _extent(structure))
+    coordinates = max(1.0, float((_extent(transformed) / _extent(structure)).max()))
     sums = coordinates * max(1.0, np.sqrt(len(transformed) / len(structure)))
     return Noise(noise.energy * sums, noise.forces * coordinates, noise.stress * sums)
 
 
-def _extent(structure: Atoms) -> float:
+def _extent(structure: Atoms) -> FloatArray:
+    """Return the largest coordinate along x, y and z, Å: the height of a slab says nothing of those in its plane."""
+    vectors = np.concatenate([structure.positions, structure.cell.array[structure.pbc]])
     # ν was measured on points that were moved by up to 1 Å.
-    return float(max(np.abs(structure.positions).max(initial=0.0), np.abs(structure.cell.array).max(), 1.0))
+    extent: FloatArray = np.maximum(np.abs(vectors).max(axis=0), 1.0)
+    return extent
 
 
 def energy(total: float, noise: Noise, n_atoms: int) -> Component:

@@ -273,7 +273,10 @@ def _energy_ratio(found: Comparison, samples: Sequence[Sample]) -> float | None:
         if len(members) > 1:
             these = found.energies[:, members]
             pairs.append(these - these.mean(axis=1, keepdims=True))
-    return _ratio(*np.concatenate(pairs, axis=1), taken=len(pairs)) if pairs else None
+    if not pairs:
+        return None
+    label, predicted = np.concatenate(pairs, axis=1)
+    return _ratio(label, predicted, taken=len(pairs))
 
 
 def _stresses(found: Comparison, samples: Sequence[Sample]) -> dict[Group, StressEvidence]:
@@ -303,7 +306,8 @@ def _of_stresses(label: FloatArray, predicted: FloatArray) -> StressEvidence:
         parts = [np.concatenate(both, axis=1) for both in zip(parts, shears, strict=True)]
     # What all structures of a group share is one number, however many they are.
     told = _correlation(*(part - part.mean(axis=0) for part in parts)) * _correlation(*parts) > 0.0
-    return StressEvidence(_ratio(*(part.ravel() for part in parts), taken=parts[0].shape[1]) if told else None, order)
+    ratio = _ratio(parts[0].ravel(), parts[1].ravel(), taken=parts[0].shape[1]) if told else None
+    return StressEvidence(ratio, order)
 
 
 def _shear(stress: FloatArray) -> FloatArray:
@@ -311,7 +315,7 @@ def _shear(stress: FloatArray) -> FloatArray:
     return np.array([stress[1, 2], stress[0, 2], stress[0, 1]])
 
 
-def _ratio(label: FloatArray, predicted: FloatArray, taken: int = 0) -> float | None:
+def _ratio(label: FloatArray, predicted: FloatArray, *, taken: int = 0) -> float | None:
     """Return the signed ratio of RMS values, or None where the two are not correlated.
 
     `taken` are the means that were taken off: so many degrees of freedom are fewer.

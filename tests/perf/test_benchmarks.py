@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
+import ase.io
 import pytest
 
 from benchmarks import alloy, gate
@@ -75,7 +76,7 @@ def test_edges() -> None:
 def test_the_committed_structures_and_network_are_those_of_the_command() -> None:
     for use in alloy.FRAMES:
         made = alloy.labelled(use)
-        committed = alloy.ase.io.read(alloy.file(use), ":")
+        committed = ase.io.read(alloy.file(use), ":")
         assert len(committed) == len(made) == alloy.FRAMES[use]
         for one, other in zip(committed, made, strict=True):
             assert list(one.symbols) == list(other.symbols)

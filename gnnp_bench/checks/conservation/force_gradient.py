@@ -67,23 +67,21 @@ def _measure(case: Case) -> Measurement:
     direction: FloatArray = np.asarray(case.parameters["direction"], dtype=float)
     structure = case.structure
     base = yield from base_prediction(case, ENERGY_FORCES)
-    assert base.forces is not None
     n_moving = int(np.count_nonzero(np.linalg.norm(direction, axis=1)))
     # The step is a length along a unit direction: atoms move by `LARGEST_STEP` in the root mean square.
     step = LARGEST_STEP * float(np.sqrt(n_moving))
-    vanish = forces_vanish(base.forces, case.nu)
+    vanish = forces_vanish(_forces(base), case.nu)
     if vanish and len(structure) == 1:
         return vacuous("one atom feels no force")
     if vanish:
         # By symmetry, or because no forces are returned here at all: then there are none nearby either.
         structure = displaced(structure, step * direction)
         (base,) = yield Request([structure], ENERGY_FORCES)
-        assert base.forces is not None
-        if not forces_vanish(base.forces, case.nu):
+        if not forces_vanish(_forces(base), case.nu):
             return vacuous("all forces vanish by symmetry")
     # Per degree of freedom that moves, so that one number means the same for one atom and for all of them.
-    scale = max(1.0, _aligned(direction, base.forces) * np.sqrt(3.0 * n_moving))
-    significance = force_significance(base.forces)
+    scale = max(1.0, _aligned(direction, _forces(base)) * np.sqrt(3.0 * n_moving))
+    significance = force_significance(_forces(base))
     noise = case.nu.energy * len(structure)
     derivative, settled = yield from energy_derivative(
         lambda h: displaced(structure, h * direction),
@@ -113,8 +111,12 @@ def _measure(case: Case) -> Measurement:
 
 def _slope(prediction: Prediction, direction: FloatArray) -> float:
     """Return dE/dh = -F · u along the direction, eV/Å."""
+    return -float(np.sum(_forces(prediction) * direction))
+
+
+def _forces(prediction: Prediction) -> FloatArray:
     assert prediction.forces is not None
-    return -float(np.sum(prediction.forces * direction))
+    return prediction.forces
 
 
 def _aligned(direction: FloatArray, forces: FloatArray) -> float:

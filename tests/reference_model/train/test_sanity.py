@@ -190,7 +190,7 @@ def test_a_few_energies_by_chance_do_not_turn_a_sign():
     for _ in range(200):
         pairs = rng.normal(size=(2, 2, 2))
         pairs -= pairs.mean(axis=2, keepdims=True)
-        found.append(sanity._ratio(*pairs.reshape(2, -1), taken=2))
+        found.append(sanity._ratio(pairs[0].ravel(), pairs[1].ravel(), taken=2))
     assert set(found) == {None}
     label = rng.normal(size=12)
     assert sanity._ratio(label, -label) == pytest.approx(-1.0)
