@@ -1,16 +1,14 @@
 """Large systems, some atoms at a time: the derivative by hand from layer to layer, by torch within a layer.
 
-Between layers, only what atoms know and send, and the functions of their edges, which all layers share, are kept for
-the whole system. The last layer is evaluated and differentiated at once; the layers before it are evaluated for their
-messages first, and again when it is known what the energy makes of these. Results are those of the whole system at
-once, to rounding.
+Between layers, only what atoms know and send is kept for the whole system. The last layer is evaluated and
+differentiated at once; the layers before it are evaluated for their messages first, and again when it is known what
+the energy makes of these. Results are those of the whole system at once, to rounding.
 """
 
 from __future__ import annotations
 
 import torch
 
-from reference_model.aggregation import EdgeBasis
 from reference_model.graph import Graph
 from reference_model.model import Atomic, Network, Round
 
@@ -35,10 +33,7 @@ def energies_and_gradient(network: Network, graph: Graph, chunk: int) -> tuple[A
     gradient = torch.empty_like(graph.vectors)
     partners = network.partners(graph)
     energies = torch.cat([_pairs(network, graph, partners, piece, gradient) for piece in pieces])
-    if not n_layers:
-        return Atomic(energies, graph.vectors.new_zeros(n_atoms, 0)), gradient
-    bases = [_Basis(network, graph, piece) for piece in pieces]
-    scalars, messages = _known(network, graph, pieces, bases)
+    scalars, messages = _known(network, graph, pieces)
     # From the last layer to the first; what the energy makes of a layer's scalars and messages is known by then.
     slopes: tuple[torch.Tensor, torch.Tensor] | None = None
     layers: list[Round] = []
@@ -47,18 +42,22 @@ def energies_and_gradient(network: Network, graph: Graph, chunk: int) -> tuple[A
         with torch.enable_grad():
             sources = network.sent(received, graph)
         of_scalars, of_sources, rounds = [], [], []
-        for piece, basis in zip(pieces, bases, strict=True):
-            edges = EdgeBasis(*(value.detach().requires_grad_() for value in basis.edges))
-            before, sent = _leaf(_of(scalars[t], piece)), sources[piece].detach().requires_grad_()
+        for piece in pieces:
+            vectors, before, sent = (
+                _leaf(value) for value in (graph.vectors[:, piece], _of(scalars[t], piece), sources[piece])
+            )
+            species = graph.species[piece]
+            assert vectors is not None
+            assert sent is not None
             with torch.enable_grad():
-                one = network.round(t, edges, sent, graph.species[piece], before)
+                one = network.round(t, network.basis(vectors, species), sent, species, before)
             outputs, given = [one.energies], [torch.ones_like(one.energies)]
             if slopes is not None and one.messages is not None:
                 outputs += [one.scalars, one.messages]
                 given += [slopes[0][piece], slopes[1][piece]]
-            leaves = [*edges] if before is None else [*edges, before, sent]
-            of_angular, of_radial, *others = torch.autograd.grad(outputs, leaves, given)
-            basis.add(of_angular, of_radial)
+            leaves = [vectors] if before is None else [vectors, before, sent]
+            of_vectors, *others = torch.autograd.grad(outputs, leaves, given)
+            gradient[:, piece] += of_vectors
             of_scalars += others[:1]
             of_sources += others[1:]
             rounds.append(Round(*(None if value is None else value.detach() for value in one)))  # type: ignore[arg-type]
@@ -66,34 +65,12 @@ def energies_and_gradient(network: Network, graph: Graph, chunk: int) -> tuple[A
         if received is not None:
             (of_messages,) = torch.autograd.grad(sources, received, torch.cat(of_sources))
             slopes = torch.cat(of_scalars), of_messages
-    for piece, basis in zip(pieces, bases, strict=True):
-        gradient[:, piece] += basis.gradient()
     for layer in layers:
         energies = energies + layer.energies
+    if not layers:
+        return Atomic(energies, graph.vectors.new_zeros(n_atoms, 0)), gradient
     latent = torch.cat([layer.scalars for layer in layers], dim=1)
     return Atomic(energies, latent, layers[-1].forces, layers[-1].virials), gradient
-
-
-class _Basis:
-    """The functions of the edges of some atoms, and what the energy makes of them."""
-
-    def __init__(self, network: Network, graph: Graph, piece: slice) -> None:
-        self.vectors = graph.vectors[:, piece].detach().requires_grad_()
-        with torch.enable_grad():
-            self.edges = network.basis(self.vectors, graph.species[piece])
-        self.slopes: list[torch.Tensor] = []
-
-    def add(self, *slopes: torch.Tensor) -> None:
-        """Add the derivatives of one layer with respect to each function."""
-        self.slopes = [a + b for a, b in zip(self.slopes, slopes, strict=True)] if self.slopes else list(slopes)
-
-    def gradient(self) -> torch.Tensor:
-        """Return (3, N, M) derivatives with respect to the vectors."""
-        # Harmonics of degree 0 depend on nothing.
-        known = [(one, slope) for one, slope in zip(self.edges, self.slopes, strict=True) if one.requires_grad]
-        functions, slopes = zip(*known, strict=True)
-        (found,) = torch.autograd.grad(functions, self.vectors, slopes)
-        return found
 
 
 def _pairs(
@@ -111,7 +88,7 @@ def _pairs(
 
 
 def _known(
-    network: Network, graph: Graph, pieces: list[slice], bases: list[_Basis]
+    network: Network, graph: Graph, pieces: list[slice]
 ) -> tuple[list[torch.Tensor | None], list[torch.Tensor | None]]:
     """Return scalars and messages that each layer receives: None for the first."""
     scalars: list[torch.Tensor | None] = [None]
@@ -120,8 +97,14 @@ def _known(
         for t in range(network.hyper.n_layers - 1):
             sources = network.sent(messages[t], graph)
             rounds = [
-                network.round(t, basis.edges, sources[piece], graph.species[piece], _of(scalars[t], piece))
-                for piece, basis in zip(pieces, bases, strict=True)
+                network.round(
+                    t,
+                    network.basis(graph.vectors[:, piece], graph.species[piece]),
+                    sources[piece],
+                    graph.species[piece],
+                    _of(scalars[t], piece),
+                )
+                for piece in pieces
             ]
             layer = _joined(rounds)
             scalars.append(layer.scalars)

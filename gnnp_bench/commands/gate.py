@@ -108,6 +108,8 @@ def gate(
         except KeyboardInterrupt as interruption:
             report.print(f"stopped by {str(interruption) or 'Ctrl-C'}: nothing was judged")
             return PARTIAL
+        except BadRequest:
+            raise
         except Exception as error:
             # Not the 3 of other commands, which continuous integration takes for a noisy machine.
             traceback.print_exc()

@@ -105,10 +105,10 @@ class BenchmarkResult:
     @property
     def status(self) -> Status:
         """One word."""
-        if self.missing is not None:
-            return self.missing
         if self.worse:
             return "worse"
+        if self.missing is not None:
+            return self.missing
         if self.comparisons["time"].blind or self.unsteady:
             return "inconclusive"
         return "better" if any(self.comparisons[m].improved for m in GATED if m in self.comparisons) else "same"

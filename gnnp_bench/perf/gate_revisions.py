@@ -160,13 +160,14 @@ def _environment(revision: Revision, place: Path, extras: Sequence[str], tell: C
     requirements, constraints = revision.root / "requirements.txt", revision.root / "constraints.txt"
     wanted = f"{revision.root}[{','.join(extras)}]" if extras else str(revision.root)
     # The pip at hand installs into it: to give it one of its own takes seconds.
-    install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", wanted]
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
+    limits = ["-c", str(constraints)] if constraints.is_file() else []
+    commands = [[sys.executable, "-m", "venv", "--without-pip", str(place)], [*pip, wanted, *limits]]
     if requirements.is_file():
-        install += ["-r", str(requirements)]
-    if constraints.is_file():
-        install += ["-c", str(constraints)]
-    for command in ([sys.executable, "-m", "venv", "--without-pip", str(place)], install):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        commands.append([*pip, "-r", str(requirements), *limits])
+    for command in commands:
+        # Paths in requirements are those of the revision.
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=revision.root)
         if done.returncode:
             said = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
             last = next((line for line in said if line.startswith("ERROR:")), said[-1] if said else "it says nothing")

@@ -47,8 +47,9 @@ def conclusion(results: Sequence[BenchmarkResult]) -> str:
         worse = [f"{plain(one.name)}: {listed(_named(what) for what in one.worse)}" for one in results if one.worse]
         return f"WORSE: {'; '.join(worse)}."
     if status == 2:
-        broken = [f"{plain(one.name)} {plain(one.reason or '')}" for one in results if one.status == "broken"]
-        return f"COULD NOT MEASURE: {'; '.join(broken) or 'the revisions have no benchmark in common'}."
+        missing = [one for one in results if one.status in ("broken", "absent")]
+        told = "; ".join(f"{plain(one.name)} {plain(one.reason or '')}" for one in missing)
+        return f"COULD NOT MEASURE: {told or 'the revisions have no benchmark in common'}."
     if status == 3:
         blind = [plain(one.name) for one in results if one.status == "inconclusive"]
         return f"INCONCLUSIVE: {listed(blind)} cannot be measured well enough on this machine."

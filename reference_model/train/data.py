@@ -26,6 +26,8 @@ VIRIAL_KEYS = (*(f"{r}_{word}" for word in ("virial", "virials") for r in _REFER
 """Where labels stand in files that keep them out of ASE's reach, so that no calculator takes them for its own."""
 
 
+LEAST_BOX = 400.0
+"""Å³, of a periodic cell whose only atom counts as isolated."""
 Group = tuple[str, frozenset[str]]
 """What structures share that were labelled alike: config type and species."""
 
@@ -88,11 +90,17 @@ def read_frames(path: str | Path) -> tuple[list[Frame], list[str]]:
     """
     raw = _read(path)
     free = all("free_energy" in _results(atoms) for atoms in raw)
+    # What fails in a reference calculation is often left in a file, with the energy of what made the structure.
+    referenced = any(_has_reference(atoms) for atoms in raw)
+    nameless: list[int] = []
     skipped: list[int] = []
     unstressed: list[int] = []
     frames: list[Frame] = []
     for index, atoms in enumerate(raw):
         where = f"{path}: frame {index} ({atoms.get_chemical_formula()})"
+        if referenced and not _has_reference(atoms):
+            nameless.append(index)
+            continue
         energy = _label(atoms, "free_energy" if free else "energy", ENERGY_KEYS, atoms.info)
         if energy is None:
             raise DataError(f"{where} has no energy; name it 'energy' (eV) in the file")
@@ -118,6 +126,10 @@ def read_frames(path: str | Path) -> tuple[list[Frame], list[str]]:
     if not frames:
         raise DataError(f"{path}: all {len(raw)} frames hold labels or positions that are not finite")
     remarks = []
+    if nameless:
+        remarks.append(f"{path}: {_counted(nameless)} skipped: others have an energy that is named a reference")
+    if unnamed := sum(_has_reference(atoms) and _plain_stress(atoms) for atoms in raw):
+        remarks.append(f"{path}: the stress of {unnamed} frames left out: it is not named a reference, the energy is")
     if skipped:
         remarks.append(f"{path}: {_counted(skipped)} skipped: labels or positions that are not finite")
     if unstressed:
@@ -128,7 +140,7 @@ def read_frames(path: str | Path) -> tuple[list[Frame], list[str]]:
 def split(frames: Sequence[Frame], share: float, seed: int) -> tuple[list[Frame], list[Frame]]:
     """Return frames to train on and frames to validate on, in their order in the file.
 
-    Single atoms are not held out, nor is the last frame that an element occurs in. The second list is empty where
+    Isolated atoms are not held out, nor is the last frame that an element occurs in. The second list is empty where
     nothing can be.
 
     Raises
@@ -144,11 +156,16 @@ def split(frames: Sequence[Frame], share: float, seed: int) -> tuple[list[Frame]
     left = Counter(number for one in elements for number in one)
     held: set[int] = set()
     for index in order.tolist():
-        spared = len(frames[index].structure) == 1 or any(left[number] == 1 for number in elements[index])
+        spared = is_lone(frames[index].structure) or any(left[number] == 1 for number in elements[index])
         if len(held) < n_valid and not spared:
             held.add(index)
             left.subtract(elements[index])
     return [f for i, f in enumerate(frames) if i not in held], [f for i, f in enumerate(frames) if i in held]
+
+
+def is_lone(structure: Atoms) -> bool:
+    """Return whether there is one atom, in a large box if in any: in a crystal of caesium no neighbour is near."""
+    return len(structure) == 1 and not (structure.pbc.any() and abs(structure.cell.volume) < LEAST_BOX)
 
 
 def prepare(frames: Iterable[Frame], cutoff: float, source: str) -> list[Sample]:
@@ -255,6 +272,17 @@ def _names_a_reference(key: str) -> bool:
     return key.lower().startswith(("ref_", "dft_"))
 
 
+def _has_reference(atoms: Atoms) -> bool:
+    return any(_names_a_reference(key) and _is_label(atoms.info.get(key)) for key in ENERGY_KEYS)
+
+
+def _plain_stress(atoms: Atoms) -> bool:
+    """Return whether there is a stress, but none that is named a reference."""
+    keys = [key for key in (*STRESS_KEYS, *VIRIAL_KEYS) if _is_label(atoms.info.get(key))]
+    plain = _is_label(_results(atoms).get("stress")) or bool(keys)
+    return bool(atoms.pbc.all()) and plain and not any(_names_a_reference(key) for key in keys)
+
+
 def _is_label(value: Any) -> bool:
     """Return whether there are numbers: ASE reads a missing value back as True, and others write words for it."""
     try:
@@ -268,8 +296,9 @@ def _stress(atoms: Atoms, where: str) -> FloatArray | None:
     """Return the stress as a symmetric matrix; a virial, compression-positive, is divided by −V."""
     if not atoms.pbc.all() or not abs(atoms.cell.volume) > 0.0:
         return None
-    known = [key for key in (*ENERGY_KEYS, *STRESS_KEYS, *VIRIAL_KEYS) if _is_label(atoms.info.get(key))]
-    named = any(_names_a_reference(key) for key in known)
+    named = _has_reference(atoms) or any(
+        _names_a_reference(key) and _is_label(atoms.info.get(key)) for key in (*STRESS_KEYS, *VIRIAL_KEYS)
+    )
     # Beside an energy that is named a reference, a stress that is not is of some other calculator.
     keys = [key for key in STRESS_KEYS if not named or _names_a_reference(key)]
     label, factor = _label(atoms, None if named else "stress", keys, atoms.info), 1.0

@@ -6,10 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reference_model.train.data import Frame, Sample
-
-LEAST_BOX = 400.0
-"""Å³, of a periodic cell whose only atom counts as isolated."""
+from reference_model.train.data import Frame, Sample, is_lone
 
 
 def reference_energies(samples: Sequence[Sample], species: Sequence[str]) -> tuple[dict[str, float], tuple[str, ...]]:
@@ -26,7 +23,7 @@ def reference_energies(samples: Sequence[Sample], species: Sequence[str]) -> tup
     """
     found: dict[str, list[float]] = {}
     for sample in samples:
-        if _is_alone(sample):
+        if is_lone(sample.frame.structure) and len(sample.neighbourhood.first) == 0:
             found.setdefault(sample.frame.structure.get_chemical_symbols()[0], []).append(sample.frame.energy)
     known = {symbol: float(np.median(energies)) for symbol, energies in found.items()}
     rest = [symbol for symbol in species if symbol not in known]
@@ -34,13 +31,6 @@ def reference_energies(samples: Sequence[Sample], species: Sequence[str]) -> tup
         return known, tuple(known)
     frames = [sample.frame for sample in samples if set(sample.frame.structure.get_chemical_symbols()) & set(rest)]
     return known | _fitted(frames, rest, known), tuple(known)
-
-
-def _is_alone(sample: Sample) -> bool:
-    if len(sample.frame.structure) > 1 or len(sample.neighbourhood.first):
-        return False
-    # Neighbours of caesium are farther away than the usual cutoff.
-    return not sample.frame.structure.pbc.any() or not sample.neighbourhood.volume < LEAST_BOX
 
 
 def _fitted(frames: Sequence[Frame], rest: Sequence[str], known: dict[str, float]) -> dict[str, float]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from gnnp_bench.potential import PotentialError
-from reference_model.files import save_network
+from reference_model.files import read_notes, save_network
 from reference_model.graph import collate
 from reference_model.model import Network
 from reference_model.train.data import DataError, Sample, combinations_of, digest, rms_force, species_of
@@ -33,8 +34,8 @@ from reference_model.train.references import reference_energies
 from reference_model.train.sets import Frames, Request, Sets, Tell, prepared, read, refuse_unknown
 from reference_model.variants import Hyperparameters, hyperparameters
 
-STILL = 0.05
-"""Å⁻¹; RMS force over RMS energy per atom below which structures are at rest, such as crystals under strain."""
+STILL = 1e-3
+"""eV/Å; RMS force below which structures are at rest, such as perfect crystals under strain."""
 EMPTY = 4.0
 """Volume per atom over the median of the set, as which larger ones count."""
 Step = Callable[[int, int, int, int | None], None]
@@ -126,7 +127,7 @@ def _checkpoint(request: Request, frames: Frames) -> dict[str, Any] | None:
     remove_leftovers(request.out)
     path = request.out / CHECKPOINT
     if not path.exists():
-        if (request.out / METRICS).exists():
+        if (request.out / METRICS).exists() or _is_finished(request.out / MODEL):
             raise DataError(f"{request.out} holds a finished run: name another folder with --out")
         return None
     checkpoint = read_checkpoint(path)
@@ -138,6 +139,17 @@ def _checkpoint(request: Request, frames: Frames) -> dict[str, Any] | None:
             " name another folder with --out, or repeat the command that began it"
         )
     return checkpoint
+
+
+def _is_finished(model: Path) -> bool:
+    """Return whether there is a network that was not left behind by a run which did not come to its end."""
+    if not model.exists():
+        return False
+    try:
+        training = read_notes(model).get("training", {})
+    except PotentialError:
+        return True  # of somebody else
+    return "epochs_done" not in training or training["epochs_done"] == training.get("epochs")
 
 
 def _identity(request: Request, frames: Frames) -> dict[str, Any]:
@@ -162,7 +174,7 @@ def scales_of(samples: Sequence[Sample], references: Mapping[str, float]) -> Sca
     volumes = np.array([s.neighbourhood.volume / len(s.frame.structure) for s in samples if s.frame.stress is not None])
     # Molecules in large boxes would make stresses of crystals count for more than all else.
     volume = float(np.mean(np.minimum(volumes, EMPTY * np.median(volumes)))) if len(volumes) else 1.0
-    return Scales(force if force > STILL * energy else energy or 1.0, volume)
+    return Scales(force if force > STILL else energy or 1.0, volume)
 
 
 def new_trainer(

@@ -131,3 +131,5 @@ def test_what_breaks_in_the_second_round_was_not_measured():
     found = first.confirmed(second)
     assert (found.status, found.reason) == ("broken", "measured once more, on the head: ValueError: x")
     assert exit_status([found]) == 2
+    grown = one({"counters": {"edges": 1.0}}, {"counters": {"edges": 2.0}}, slower=1.3).confirmed(second)
+    assert (grown.status, grown.worse) == ("worse", ("counters/edges",))

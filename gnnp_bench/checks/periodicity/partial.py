@@ -57,7 +57,7 @@ def _near(rng: np.random.Generator, case: Case) -> Case:
 def _simpler(case: Case) -> Iterator[Case]:
     if case.parameters["tilt"]:
         yield with_parameters(case, tilt=0.0)
-    if case.parameters["order"] != SAME_ORDER:
+    if case.parameters.get("order", SAME_ORDER) != SAME_ORDER:
         yield with_parameters(case, order=SAME_ORDER)
     yield from (simpler for simpler in on_simpler_structures(case) if not simpler.structure.pbc.all())
 
@@ -68,7 +68,7 @@ def _measure(case: Case) -> Measurement:
         return vacuous("the structure is periodic in every direction")
     changed = _with_vacuum(structure, case.parameters["length"], case.parameters["tilt"])
     # A slab is one whichever of its cell vectors is the one out of its plane.
-    changed = permute_axes(changed, case.parameters["order"])
+    changed = permute_axes(changed, case.parameters.get("order", SAME_ORDER))
     if np.allclose(changed.cell.array, structure.cell.array):
         return vacuous("the cell is the same")
     before = yield from base_prediction(case, ENERGY_FORCES)

@@ -10,7 +10,16 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 
-from reference_model.train.data import DataError, combinations_of, digest, prepare, read_frames, species_of, split
+from reference_model.train.data import (
+    DataError,
+    Frame,
+    combinations_of,
+    digest,
+    prepare,
+    read_frames,
+    species_of,
+    split,
+)
 from tests.reference_model.train.frames import as_frames, crystals, molecules, save
 
 
@@ -204,14 +213,29 @@ def test_forces_of_gap(tmp_path: Path):
 
 @pytest.mark.parametrize("nothing", [None, "None", "n/a", True])
 def test_words_for_nothing_are_no_labels(tmp_path: Path, nothing):
-    atoms = crystals(1)[0]
-    atoms.info |= {"REF_energy": nothing, "REF_stress": nothing}
-    (frame,), _ = read_frames(save(tmp_path / "a.extxyz", [atoms]))
-    assert frame.energy == pytest.approx(atoms.get_potential_energy(), abs=1e-6)
+    first, second = crystals(2)
+    first.info |= {"REF_energy": nothing, "REF_stress": nothing}
+    (frame,), remarks = read_frames(save(tmp_path / "a.extxyz", [first]))
+    assert frame.energy == pytest.approx(first.get_potential_energy(), abs=1e-6)
     assert frame.stress is not None
-    atoms.calc = None
+    assert remarks == []
+    # Where others have a reference energy, that of a calculator is no label.
+    second.info["REF_energy"] = -5.0
+    path = save(tmp_path / "b.extxyz", [first, second])
+    (frame,), remarks = read_frames(path)
+    assert frame.energy == -5.0
+    assert remarks == [
+        f"{path}: 1 frame (0) skipped: others have an energy that is named a reference",
+        f"{path}: the stress of 1 frames left out: it is not named a reference, the energy is",
+    ]
+    first.calc = None
     with pytest.raises(DataError, match="has no energy"):
-        read_frames(save(tmp_path / "b.extxyz", [atoms]))
+        read_frames(save(tmp_path / "c.extxyz", [first]))
+
+
+def test_one_atom_cells_of_a_crystal_can_be_held_out():
+    cell = Frame(Atoms("Cs", cell=[[-3, 3, 3], [3, -3, 3], [3, 3, -3]], pbc=True), -1.0, np.zeros((1, 3)), None, "")
+    assert [len(part) for part in split([cell] * 10, 0.2, 0)] == [8, 2]
 
 
 def test_a_file_may_have_an_at_sign_in_its_name(tmp_path: Path):

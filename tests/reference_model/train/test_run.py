@@ -345,6 +345,9 @@ def test_a_damaged_checkpoint_may_be_removed_to_start_anew(data, tmp_path):
     (out / "checkpoint.pt").unlink()
     with pytest.raises(DataError, match="holds a finished run"):
         train(request(data, out), silent)
+    (out / "metrics.json").unlink()  # a network alone is what a potential is loaded from
+    with pytest.raises(DataError, match="holds a finished run"):
+        train(request(data, out), silent)
 
 
 def test_atoms_that_see_no_neighbours_are_told(tmp_path):
