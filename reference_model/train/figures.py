@@ -96,6 +96,9 @@ def _logarithmic(axis: Any) -> None:
     """Make the vertical axis logarithmic, with plain numbers even where it spans less than a decade."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+    values = np.concatenate([np.asarray(line.get_ydata(), float) for line in axis.get_lines()] or [np.zeros(0)])
+    if not (values > 0.0).any():  # forces that symmetry forbids are right from the start
+        return
     axis.set_yscale("log")
     low, high = axis.get_ylim()
     few = [1.0, 2.0, 5.0] if high > 4.0 * low else [0.5 * k for k in range(2, 20)]

@@ -44,6 +44,8 @@ EXPLAINED = 0.7
 """Share of the variance of forces that it must explain before it may judge."""
 CORRELATED = 0.7
 """Correlation of labels with what follows from forces, from which they are compared."""
+ALSO_CORRELATED = 0.35
+"""That of what differs between the structures of a group."""
 BETTER = 0.2
 """Gain in correlation from which another order of components is believed."""
 FEWEST_STRESSES = 4
@@ -305,7 +307,8 @@ def _of_stresses(label: FloatArray, predicted: FloatArray) -> StressEvidence:
     if order is None:
         parts = [np.concatenate(both, axis=1) for both in zip(parts, shears, strict=True)]
     # What all structures of a group share is one number, however many they are.
-    told = _correlation(*(part - part.mean(axis=0) for part in parts)) * _correlation(*parts) > 0.0
+    changes = [part - part.mean(axis=0) for part in parts]
+    told = _correlation(*changes) * np.sign(_correlation(*parts)) > ALSO_CORRELATED
     ratio = _ratio(parts[0].ravel(), parts[1].ravel(), taken=parts[0].shape[1]) if told else None
     return StressEvidence(ratio, order)
 

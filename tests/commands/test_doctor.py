@@ -53,6 +53,7 @@ class NotForceConsistent:
         found = []
         for structure in structures:
             atoms = structure.copy()
+            atoms.set_constraint()
             atoms.calc = self.calculator
             stress = atoms.get_stress(voigt=False) if "stress" in properties else None
             forces = atoms.get_forces() if "forces" in properties else None
