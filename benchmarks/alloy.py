@@ -77,25 +77,16 @@ def trained_errors(variant: str, out: Path | None = None) -> dict[str, float]:
         This revision does not train, or not this variant.
     """
     try:
-        import reference_model.train  # noqa: F401
         from gnnp_bench.cli import main
     except ImportError as error:
         raise NotImplementedError("this revision does not train") from error
     with tempfile.TemporaryDirectory() as folder:
         place = out or Path(folder) / "run"
-        asked = [
-            "train",
-            str(file("train")),
-            "--test",
-            str(file("test")),
-            "--variant",
-            variant,
-            "--epochs",
-            str(EPOCHS),
-        ]
+        options = {"--test": file("test"), "--variant": variant, "--epochs": EPOCHS, "--out": place}
+        asked = [str(word) for option in options.items() for word in option]
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            status = main([*asked, "--trust-labels", "--out", str(place)])
+            status = main(["train", str(file("train")), "--trust-labels", *asked])
         if status:
             raise NotImplementedError(f"this revision does not train {variant}: {said.getvalue().strip()[-200:]}")
         test = json.loads((place / "metrics.json").read_text())["test"]

@@ -38,7 +38,7 @@ for _method in (Physics.track_rotation, Physics.track_loop_force, Physics.track_
 
 
 class Accuracy:
-    """What the defaults of training reach on structures of our own making, and what a fitted network reaches."""
+    """What the defaults of training reach on structures of our own making."""
 
     params = (("lmax1", "lmax2", "equivariant"), tuple(alloy.KEYS))
     param_names = ("variant", "of")

@@ -91,14 +91,14 @@ def read_frames(path: str | Path) -> tuple[list[Frame], list[str]]:
     raw = _read(path)
     free = all("free_energy" in _results(atoms) for atoms in raw)
     # What fails in a reference calculation is often left in a file, with the energy of what made the structure.
-    referenced = any(_has_reference(atoms) for atoms in raw)
+    referenced = [_has_reference(atoms, ENERGY_KEYS) for atoms in raw]
     nameless: list[int] = []
     skipped: list[int] = []
     unstressed: list[int] = []
     frames: list[Frame] = []
     for index, atoms in enumerate(raw):
         where = f"{path}: frame {index} ({atoms.get_chemical_formula()})"
-        if referenced and not _has_reference(atoms):
+        if any(referenced) and not referenced[index]:
             nameless.append(index)
             continue
         energy = _label(atoms, "free_energy" if free else "energy", ENERGY_KEYS, atoms.info)
@@ -128,7 +128,7 @@ def read_frames(path: str | Path) -> tuple[list[Frame], list[str]]:
     remarks = []
     if nameless:
         remarks.append(f"{path}: {_counted(nameless)} skipped: others have an energy that is named a reference")
-    if unnamed := sum(_has_reference(atoms) and _plain_stress(atoms) for atoms in raw):
+    if unnamed := sum(_plain_stress(atoms) for atoms in itertools.compress(raw, referenced)):
         remarks.append(f"{path}: the stress of {unnamed} frames left out: it is not named a reference, the energy is")
     if skipped:
         remarks.append(f"{path}: {_counted(skipped)} skipped: labels or positions that are not finite")
@@ -272,15 +272,16 @@ def _names_a_reference(key: str) -> bool:
     return key.lower().startswith(("ref_", "dft_"))
 
 
-def _has_reference(atoms: Atoms) -> bool:
-    return any(_names_a_reference(key) and _is_label(atoms.info.get(key)) for key in ENERGY_KEYS)
+def _has_reference(atoms: Atoms, keys: Iterable[str]) -> bool:
+    """Return whether a label stands under one of these keys that names a reference."""
+    return any(_names_a_reference(key) and _is_label(atoms.info.get(key)) for key in keys)
 
 
 def _plain_stress(atoms: Atoms) -> bool:
     """Return whether there is a stress, but none that is named a reference."""
-    keys = [key for key in (*STRESS_KEYS, *VIRIAL_KEYS) if _is_label(atoms.info.get(key))]
-    plain = _is_label(_results(atoms).get("stress")) or bool(keys)
-    return bool(atoms.pbc.all()) and plain and not any(_names_a_reference(key) for key in keys)
+    keys = (*STRESS_KEYS, *VIRIAL_KEYS)
+    plain = _is_label(_results(atoms).get("stress")) or any(_is_label(atoms.info.get(key)) for key in keys)
+    return bool(atoms.pbc.all()) and plain and not _has_reference(atoms, keys)
 
 
 def _is_label(value: Any) -> bool:
@@ -296,9 +297,7 @@ def _stress(atoms: Atoms, where: str) -> FloatArray | None:
     """Return the stress as a symmetric matrix; a virial, compression-positive, is divided by −V."""
     if not atoms.pbc.all() or not abs(atoms.cell.volume) > 0.0:
         return None
-    named = _has_reference(atoms) or any(
-        _names_a_reference(key) and _is_label(atoms.info.get(key)) for key in (*STRESS_KEYS, *VIRIAL_KEYS)
-    )
+    named = _has_reference(atoms, (*ENERGY_KEYS, *STRESS_KEYS, *VIRIAL_KEYS))
     # Beside an energy that is named a reference, a stress that is not is of some other calculator.
     keys = [key for key in STRESS_KEYS if not named or _names_a_reference(key)]
     label, factor = _label(atoms, None if named else "stress", keys, atoms.info), 1.0

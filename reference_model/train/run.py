@@ -94,6 +94,8 @@ def train(request: Request, tell: Tell, step: Step = _ignore) -> Metrics:
         course = checkpoint["course"]
         epochs, history = course["epochs"], course["history"]
         tell(f"going on after epoch {trainer.epoch} of {epochs}")
+        if trainer.epoch == epochs:  # killed between the last checkpoint and its model
+            _save(request, sets, trainer, epochs, history)
     tell(
         f"{len(sets.train)} structures to train on, {len(sets.valid)} to validate on; species {', '.join(species)};"
         f" variant {recipe.variant}, {sum(p.numel() for p in trainer.network.parameters()):,} parameters"
@@ -114,7 +116,6 @@ def train(request: Request, tell: Tell, step: Step = _ignore) -> Metrics:
         history.append(row)
         tell(f"epoch {trainer.epoch}/{epochs}: loss {row['loss']:.4g}, validation {summary(found)} ({took:.1f} s)")
         _keep(request, frames, sets, trainer, epochs, history)
-    _save(request, sets, trainer, epochs, history)  # a run that was killed before it did goes on here
     return _finish(request, sets, trainer, history, tell)
 
 
