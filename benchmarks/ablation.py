@@ -55,6 +55,8 @@ class Trial:
         Attributes of `Recipe` that differ from their defaults.
     network : mapping
         Attributes of `Hyperparameters` that do.
+    initial : mapping of str to float
+        What drawn weights are multiplied by, for parameters whose name ends so.
     stretch : float
         Epochs over those of the other trials.
     average : bool
@@ -64,6 +66,7 @@ class Trial:
     what: str
     recipe: Mapping[str, Any] = field(default_factory=dict)
     network: Mapping[str, Any] = field(default_factory=dict)
+    initial: Mapping[str, float] = field(default_factory=dict)
     stretch: float = 1.0
     average: bool = True
 
@@ -83,6 +86,10 @@ TRIALS = {
     "clip-10": Trial("gradients clipped at 10", {"clip": 10.0}),
     "clip-1": Trial("gradients clipped at 1", {"clip": 1.0}),
     "no-decay": Trial("no decay of weights", {"weight_decay": 0.0}),
+    "decay-0.1": Trial("decay of weights 0.1", {"weight_decay": 0.1}),
+    "small-products": Trial("weights of products drawn a third as large", initial={"to_scalars": 1 / 3}),
+    "large-products": Trial("weights of products drawn three times as large", initial={"to_scalars": 3.0}),
+    "small-energies": Trial("weights to energies drawn a tenth as large", initial={"outer": 0.1}),
     "radial-6": Trial("6 radial functions", network={"n_radial": 6}),
     "radial-12": Trial("12 radial functions", network={"n_radial": 12}),
     "channels-32": Trial("32 channels", network={"n_channels": 32}),
@@ -90,6 +97,7 @@ TRIALS = {
     "lmax1": Trial("l_max 1", {"variant": "lmax1"}),
     "lmax3": Trial("l_max 3", {"variant": "lmax3"}),
     "equivariant": Trial("messages with vectors", {"variant": "equivariant"}),
+    "equivariant-lmax3": Trial("messages with vectors, l_max 3", {"variant": "equivariant"}, {"l_max": 3}),
     "half": Trial("half the epochs", stretch=0.5),
     "double": Trial("twice the epochs", stretch=2.0),
 }
@@ -130,6 +138,10 @@ def trained(
     hyper = hyperparameters(["Si"], recipe.variant, cutoff=CUTOFF, **trial.network)
     references, _ = reference_energies(train, hyper.species)
     trainer = new_trainer(train, hyper, recipe, references, torch.device("cpu"))
+    with torch.no_grad():
+        for network in (trainer.network, trainer.average):
+            for name, weight in network.named_parameters():
+                weight.mul_(next((factor for end, factor in trial.initial.items() if name.endswith(end)), 1.0))
     spent = 0.0
     if checkpoint.exists():
         found = read_checkpoint(checkpoint)
@@ -161,7 +173,7 @@ def run(names: Sequence[str], seeds: Sequence[int], epochs: int, out: Path, part
             # The same training serves both: only what is validated differs.
             folder = "recipe" if name == "no-average" else name
             settings = dataclasses.asdict(Recipe(**{"variant": "lmax2", **trial.recipe, "seed": seed}))
-            identity = json.dumps([settings, dict(trial.network), length, data], sort_keys=True)
+            identity = json.dumps([settings, dict(trial.network), dict(trial.initial), length, data], sort_keys=True)
             checkpoint = out / f"{folder}-{seed}-{epochs}.pt"
             trainer, seconds = trained(trial, seed, length, train, checkpoint, identity)
             found = metrics(compare(trainer.average if trial.average else trainer.network, valid))
@@ -169,6 +181,7 @@ def run(names: Sequence[str], seeds: Sequence[int], epochs: int, out: Path, part
                 "structures": [len(train), len(valid)],
                 "recipe": settings,
                 "network": dict(trial.network),
+                "initial": dict(trial.initial),
                 "cpu_s": round(seconds, 1),
                 **{error: found[error] for error in ERRORS},
             }

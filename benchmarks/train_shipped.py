@@ -54,6 +54,7 @@ PLANS = {
     "default": Plan(SIX, EPOCHS),
     "silicon": Plan(("Si",), 60, shipped=False),
     "silicon-equivariant": Plan(("Si",), 60, "equivariant", shipped=False),
+    "silicon-lmax3": Plan(("Si",), 60, "lmax3", shipped=False),
     **{
         name: Plan(PAIR, VARIANT_EPOCHS, name)
         for name in (

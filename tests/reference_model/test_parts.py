@@ -101,11 +101,15 @@ def test_invariants_are_independent():
     assert np.linalg.matrix_rank(found.numpy()) == n_invariants(3)
 
 
-def test_derivatives_written_by_hand_are_derivatives_and_can_be_derived_again():
-    angular, radial, sources = random(3, 4, 5), random(3, 2, 5, seed=1), random(3, 5, 2, seed=2)
+@pytest.mark.parametrize("n_sources", [1, 2, 3])  # at l_max 1, a single one is summed in another way than several
+def test_the_sum_over_neighbours_can_be_derived_twice(n_sources):
+    angular, radial, sources = random(3, 4, 5), random(3, 2, 5, seed=1), random(3, 5, n_sources, seed=2)
     inputs = [tensor.requires_grad_() for tensor in (angular, radial, sources)]
     assert torch.autograd.gradcheck(lambda y, r, h: aggregate(EdgeBasis(y, r), h), inputs)
     assert torch.autograd.gradgradcheck(lambda y, r, h: aggregate(EdgeBasis(y, r), h), inputs)
+
+
+def test_derivatives_written_by_hand_are_derivatives_and_can_be_derived_again():
     density = random(9, 4).requires_grad_()
     invariants = Invariants(2)
     assert torch.autograd.gradcheck(lambda a: invariants(by_degree(a)), (density,))
@@ -118,9 +122,10 @@ def test_derivatives_written_by_hand_are_derivatives_and_can_be_derived_again():
     assert torch.autograd.gradgradcheck(function, (features,))
 
 
-def test_the_sum_over_neighbours_is_the_same_across_blocks():
-    n_atoms = 2 * BLOCK + 3
-    angular, radial, sources = random(n_atoms, 4, 6), random(n_atoms, 3, 6, seed=1), random(n_atoms, 6, 2, seed=2)
+@pytest.mark.parametrize("n_sources", [1, 2])
+def test_the_sum_over_neighbours_is_the_same_across_blocks(n_sources):
+    n = 2 * BLOCK + 3
+    angular, radial, sources = random(n, 4, 6), random(n, 3, 6, seed=1), random(n, 6, n_sources, seed=2)
     expected = torch.einsum("nsm,nbm,nmq->nsbq", angular, radial, sources)
     torch.testing.assert_close(aggregate(EdgeBasis(angular, radial), sources), expected)
 

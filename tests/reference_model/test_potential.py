@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -182,3 +186,24 @@ def test_every_variant_names_itself_and_what_it_claims():
         assert made.network.hyper.variant == variant
         assert ("conservative" in made.capabilities.claims) == (variant != "direct")
         assert ("permutation-invariant" in made.capabilities.claims) == (variant != "ordered")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries decide otherwise what to keep")
+def test_memory_is_kept_between_evaluations():
+    code = """
+import resource
+import torch
+from ase.build import bulk
+from gnnp_bench.potential import ALL_PROPERTIES
+from reference_model.potential import create
+
+torch.set_num_threads(1)
+potential, copper = create("untrained", {}, ("Cu",)), bulk("Cu", cubic=True) * (4, 4, 4)
+for _ in range(5):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    potential.evaluate([copper], ALL_PROPERTIES)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+print(after - before)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(ran.stdout) < 200  # pages; thousands if they are given back
