@@ -129,7 +129,8 @@ def read_frames(path: str | Path) -> tuple[list[Frame], list[str]]:
     if nameless:
         remarks.append(f"{path}: {_counted(nameless)} skipped: others have an energy that is named a reference")
     if unnamed := sum(_plain_stress(atoms) for atoms in itertools.compress(raw, referenced)):
-        remarks.append(f"{path}: the stress of {unnamed} frames left out: it is not named a reference, the energy is")
+        counted = f"{unnamed} frame{'s' * (unnamed != 1)}"
+        remarks.append(f"{path}: the stress of {counted} left out: it is not named a reference, the energy is")
     if skipped:
         remarks.append(f"{path}: {_counted(skipped)} skipped: labels or positions that are not finite")
     if unstressed:

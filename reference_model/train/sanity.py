@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from ase.stress import voigt_6_to_full_3x3_stress
 
 from gnnp_bench.potential import FloatArray
 from reference_model.derivatives import predict
 from reference_model.graph import collate, find_neighbours
 from reference_model.model import Network
+from reference_model.train import stresses
+from reference_model.train.correlation import ratio
 from reference_model.train.data import Frame, Group, Sample, drawn_in_turn, group, rms_force
 from reference_model.train.loop import Trainer
 from reference_model.train.loss import Scales
@@ -29,8 +30,6 @@ from reference_model.train.recipe import Recipe
 from reference_model.train.scales import (
     ENERGY_UNITS,
     FORCE_UNITS,
-    STRESS_UNITS,
-    VOIGT,
     all_electron_unit,
     expected_stiffness,
 )
@@ -42,14 +41,6 @@ JUDGED_ATOMS, JUDGED_EACH = 20_000, 20
 """How many atoms it then judges, in at most so many structures of each group."""
 EXPLAINED = 0.7
 """Share of the variance of forces that it must explain before it may judge."""
-CORRELATED = 0.7
-"""Correlation of labels with what follows from forces, from which they are compared."""
-ALSO_CORRELATED = 0.35
-"""That of what differs between the structures of a group."""
-BETTER = 0.2
-"""Gain in correlation from which another order of components is believed."""
-FEWEST_STRESSES = 4
-"""Structures in a group whose stresses are judged."""
 SPREAD = 0.8
 """Standard deviation of ln(stiffness / expected)."""
 PRECISION = 0.2
@@ -59,35 +50,8 @@ RARITY = {"kJ/mol": 2.0, "hartree/Å": 8.0}
 hartree/Å, which no program writes, and which ionic hydrides and soft model potentials would be taken for."""
 STIFF = 30
 """Structures whose stiffness is measured."""
-FREE, SURE_FREE, SURE = 4, 6, 0.9
-"""Degrees of freedom from which a correlation says anything; and from which, if it is as strong, that a sign is
-wrong."""
 DECISIVE = 4.0
 """Difference of squared deviations from which another unit is believed."""
-
-
-@dataclass(frozen=True, slots=True)
-class StressEvidence:
-    """What was found on the stresses of one group of structures.
-
-    Attributes
-    ----------
-    ratio : float or None
-        Labels over what follows from forces, hydrostatic part aside; None where they are not correlated.
-    order : str or None
-        A key of `VOIGT` where that order fits labels better than ASE's.
-    """
-
-    ratio: float | None
-    order: str | None
-
-    @property
-    def convention(self) -> tuple[bool, str, str | None]:
-        """Whether the sign is wrong, in which unit and in which order the labels are."""
-        if self.ratio is None:
-            return False, "eV/Å³", self.order
-        size = abs(self.ratio)
-        return self.ratio < 0.0, min(STRESS_UNITS, key=lambda u: abs(math.log(size * STRESS_UNITS[u]))), self.order
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +68,9 @@ class Evidence:
         Labelled energies over those that follow from forces; None where they are not correlated.
     all_electron : str or None
         The unit in which total energies are those of all electrons.
-    stress : dict of group to StressEvidence
+    stress : dict of group to stresses.Evidence
         For each of the `group`s of structures to train on that have stresses.
-    elsewhere : dict of group to StressEvidence
+    elsewhere : dict of group to stresses.Evidence
         For groups whose stresses are not trained on. What is trained on must not depend on them.
     """
 
@@ -114,8 +78,8 @@ class Evidence:
     stiffness: float
     energy_ratio: float | None
     all_electron: str | None
-    stress: Mapping[Group, StressEvidence]
-    elsewhere: Mapping[Group, StressEvidence] = field(default_factory=dict)
+    stress: Mapping[Group, stresses.Evidence]
+    elsewhere: Mapping[Group, stresses.Evidence] = field(default_factory=dict)
 
 
 def examine(
@@ -155,11 +119,11 @@ def examine(
     judge = trainer.average
     judged = drawn_in_turn(samples, JUDGED_ATOMS, JUDGED_EACH, seed)
     found = compare(judge, judged)
-    stress, elsewhere = _stresses(found, judged), {}
+    stress, elsewhere = stresses.judged(found, judged), {}
     trained_on = {group(sample.frame) for sample in samples if sample.frame.stress is not None}
     if strange := [s for s in others if s.frame.stress is not None and group(s.frame) not in trained_on]:
         strange = drawn_in_turn(strange, JUDGED_ATOMS, JUDGED_EACH, seed)
-        elsewhere = _stresses(compare(judge, strange), strange)
+        elsewhere = stresses.judged(compare(judge, strange), strange)
     residual = found.forces[1] - found.forces[0]
     return Evidence(
         explained=1.0 - float((residual**2).mean() / (found.forces[0] ** 2).mean()),
@@ -223,18 +187,7 @@ def mended(frame: Frame, evidence: Evidence | None) -> tuple[Frame, str | None]:
     conventions = {found.convention for found in alike if found.ratio is not None or found.order is not None}
     if len(conventions) != 1:
         return frame, None
-    negative, unit, order = conventions.pop()
-    stress, wrong = frame.stress, []
-    if negative:
-        wrong.append("the wrong sign (it must be positive under tension)")
-        stress = -stress
-    if unit != "eV/Å³":
-        wrong.append(f"the unit {unit} instead of eV/Å³")
-        stress = stress * STRESS_UNITS[unit]
-    if order is not None:
-        wrong.append(f"the order {order} instead of xx yy zz yz xz xy")
-        yz, xz, xy = _shear(stress)[list(VOIGT[order])]
-        stress = voigt_6_to_full_3x3_stress([*np.diagonal(stress), yz, xz, xy])
+    stress, wrong = stresses.converted(frame.stress, conventions.pop())
     return (dataclasses.replace(frame, stress=stress), " and ".join(wrong)) if wrong else (frame, None)
 
 
@@ -278,60 +231,4 @@ def _energy_ratio(found: Comparison, samples: Sequence[Sample]) -> float | None:
     if not pairs:
         return None
     label, predicted = np.concatenate(pairs, axis=1)
-    return _ratio(label, predicted, taken=len(pairs))
-
-
-def _stresses(found: Comparison, samples: Sequence[Sample]) -> dict[Group, StressEvidence]:
-    members: dict[Group, list[int]] = {}
-    for index, sample in enumerate(samples):
-        if sample.frame.stress is not None:
-            members.setdefault(group(sample.frame), []).append(index)
-    return {
-        name: _of_stresses(found.stresses[0, those], found.stresses[1, those])
-        for name, those in members.items()
-        if len(those) >= FEWEST_STRESSES
-    }
-
-
-def _of_stresses(label: FloatArray, predicted: FloatArray) -> StressEvidence:
-    """Compare (n, 3, 3) stresses: first in which order shears fit best, then ratio and sign of what is comparable."""
-    shears = [np.array([_shear(one) for one in stresses]) for stresses in (label, predicted)]
-    changes = [shear - shear.mean(axis=0) for shear in shears]
-    order, best = None, abs(_correlation(*changes))
-    for name, places in VOIGT.items():
-        here = abs(_correlation(changes[0][:, places], changes[1]))
-        if here > CORRELATED and here > best + BETTER:
-            order, best = name, here
-    diagonals = [np.diagonal(stresses, axis1=1, axis2=2) for stresses in (label, predicted)]
-    parts = [diagonal - diagonal.mean(axis=1, keepdims=True) for diagonal in diagonals]
-    if order is None:
-        parts = [np.concatenate(both, axis=1) for both in zip(parts, shears, strict=True)]
-    # What all structures of a group share is one number, however many they are.
-    changes = [part - part.mean(axis=0) for part in parts]
-    told = _correlation(*changes) * np.sign(_correlation(*parts)) > ALSO_CORRELATED
-    ratio = _ratio(parts[0].ravel(), parts[1].ravel(), taken=parts[0].shape[1]) if told else None
-    return StressEvidence(ratio, order)
-
-
-def _shear(stress: FloatArray) -> FloatArray:
-    """Return yz, xz, xy of a (3, 3) stress."""
-    return np.array([stress[1, 2], stress[0, 2], stress[0, 1]])
-
-
-def _ratio(label: FloatArray, predicted: FloatArray, *, taken: int = 0) -> float | None:
-    """Return the signed ratio of RMS values, or None where the two are not correlated.
-
-    `taken` are the means that were taken off: so many degrees of freedom are fewer.
-    """
-    correlation = _correlation(label, predicted)
-    free = len(label) - taken
-    if free < FREE or abs(correlation) < CORRELATED:
-        return None
-    if correlation < 0.0 and (free < SURE_FREE or correlation > -SURE):
-        return None  # by chance, as likely as not
-    return math.copysign(float(np.sqrt((label**2).mean() / (predicted**2).mean())), correlation)
-
-
-def _correlation(a: FloatArray, b: FloatArray) -> float:
-    size = float(np.sqrt((a**2).sum() * (b**2).sum()))
-    return float((a * b).sum()) / size if size > 0.0 else 0.0
+    return ratio(label, predicted, taken=len(pairs))

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from ase import units
 
-from reference_model.train import sanity
+from reference_model.train import stresses
+from reference_model.train.correlation import ratio
 from reference_model.train.data import Frame, prepare
-from reference_model.train.sanity import Evidence, StressEvidence, complaints, examine, mended
+from reference_model.train.sanity import Evidence, complaints, examine, mended
 from reference_model.train.scales import HARTREE, KCAL, KJ, VOIGT, all_electron_energy, expected_stiffness
 from tests.reference_model.train.frames import as_frames, crystals
 
@@ -128,7 +129,7 @@ def test_nothing_is_said_without_evidence(frames):
 
 def test_a_group_that_was_not_judged_is_mended_as_all_others_of_its_elements(frames):
     copper, silver = frozenset({"Cu"}), frozenset({"Ag"})
-    wrong, sound = StressEvidence(-1.0, None), StressEvidence(1.0, None)
+    wrong, sound = stresses.Evidence(-1.0, None), stresses.Evidence(1.0, None)
 
     def after(stress):
         return mended(frames[0], dataclasses.replace(SOUND, stress=stress))
@@ -140,7 +141,7 @@ def test_a_group_that_was_not_judged_is_mended_as_all_others_of_its_elements(fra
     assert text == "the wrong sign (it must be positive under tension)"
     assert after({("other", copper): wrong, ("another", copper): sound}) == (frames[0], None)
     assert after({("other", silver): wrong}) == (frames[0], None)
-    assert after({("other", copper): wrong, ("untold", copper): StressEvidence(None, None)})[1] == text
+    assert after({("other", copper): wrong, ("untold", copper): stresses.Evidence(None, None)})[1] == text
     # What is tested does not decide what is trained on.
     only_tested = dataclasses.replace(SOUND, elsewhere={("other", copper): wrong})
     assert mended(frames[0], only_tested) == (frames[0], None)
@@ -190,18 +191,18 @@ def test_a_few_energies_by_chance_do_not_turn_a_sign():
     for _ in range(200):
         pairs = rng.normal(size=(2, 2, 2))
         pairs -= pairs.mean(axis=2, keepdims=True)
-        found.append(sanity._ratio(pairs[0].ravel(), pairs[1].ravel(), taken=2))
+        found.append(ratio(pairs[0].ravel(), pairs[1].ravel(), taken=2))
     assert set(found) == {None}
     label = rng.normal(size=12)
-    assert sanity._ratio(label, -label) == pytest.approx(-1.0)
+    assert ratio(label, -label) == pytest.approx(-1.0)
 
 
 def test_a_stress_that_all_structures_share_says_nothing():
     rng = np.random.default_rng(1)
     shared = np.diag([1.0, -0.5, -0.5])
     label, predicted = (sign * shared + 0.01 * rng.normal(size=(8, 3, 3)) for sign in (1.0, -1.0))
-    found = sanity._of_stresses(label + np.swapaxes(label, 1, 2), predicted + np.swapaxes(predicted, 1, 2))
+    found = stresses._of_stresses(label + np.swapaxes(label, 1, 2), predicted + np.swapaxes(predicted, 1, 2))
     assert found.ratio is None
     changing = rng.normal(size=(8, 3, 3))
     changing = changing + np.swapaxes(changing, 1, 2)
-    assert sanity._of_stresses(changing, -changing).ratio == pytest.approx(-1.0)
+    assert stresses._of_stresses(changing, -changing).ratio == pytest.approx(-1.0)
