@@ -124,7 +124,7 @@ def read_frames(path: str | Path) -> tuple[list[Frame], list[str]]:
         config_type = str(atoms.info.get("config_type", ""))
         frames.append(Frame(bare, energy.item(), forces, stress, config_type, f"{path}: frame {index}"))
     if not frames:
-        raise DataError(f"{path}: all {len(raw)} frames hold labels or positions that are not finite")
+        raise DataError(f"{path}: all frames ({len(raw)}) hold labels or positions that are not finite")
     remarks = []
     if nameless:
         remarks.append(f"{path}: {_counted(nameless)} skipped: others have an energy that is named a reference")

@@ -134,7 +134,7 @@ def test_files_that_hold_nothing(tmp_path: Path):
         read_frames(tmp_path)
     bad = crystals(1)
     bad[0].calc.results["energy"] = np.nan
-    with pytest.raises(DataError, match="all 1 frames hold labels or positions that are not finite"):
+    with pytest.raises(DataError, match="all frames \(1\) hold labels or positions that are not finite"):
         read_frames(save(tmp_path / "nan.extxyz", bad))
 
 
@@ -226,7 +226,7 @@ def test_words_for_nothing_are_no_labels(tmp_path: Path, nothing):
     assert frame.energy == -5.0
     assert remarks == [
         f"{path}: 1 frame (0) skipped: others have an energy that is named a reference",
-        f"{path}: the stress of 1 frames left out: it is not named a reference, the energy is",
+        f"{path}: the stress of 1 frame left out: it is not named a reference, the energy is",
     ]
     first.calc = None
     with pytest.raises(DataError, match="has no energy"):
