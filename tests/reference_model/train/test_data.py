@@ -134,7 +134,7 @@ def test_files_that_hold_nothing(tmp_path: Path):
         read_frames(tmp_path)
     bad = crystals(1)
     bad[0].calc.results["energy"] = np.nan
-    with pytest.raises(DataError, match="all frames \(1\) hold labels or positions that are not finite"):
+    with pytest.raises(DataError, match=r"all frames \(1\) hold labels or positions that are not finite"):
         read_frames(save(tmp_path / "nan.extxyz", bad))
 
 
