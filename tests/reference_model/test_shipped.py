@@ -10,7 +10,8 @@ import pytest
 from ase.build import bulk
 
 from benchmarks.certify_variants import DIRECT
-from benchmarks.train_shipped import PLANS, RESULTS, SIX
+from benchmarks.sources import ROOT
+from benchmarks.train_shipped import PLANS, RESULTS, SIX, errors, together
 from gnnp_bench.adapters.registry import load
 from gnnp_bench.cli import main
 from gnnp_bench.potential import ENERGY_FORCES, Claim
@@ -31,6 +32,11 @@ def made(spec: str) -> ReferencePotential:
 def test_every_network_that_is_planned_is_shipped_and_no_other() -> None:
     assert shipped().keys() == set(NAMES)
     assert DEFAULT in NAMES
+
+
+@pytest.mark.parametrize("table", [errors, together])
+def test_the_tables_of_errors_are_those_that_were_measured(table):
+    assert "\n".join(table()) in (ROOT / "docs" / "training.md").read_text()
 
 
 @pytest.mark.parametrize("name", NAMES)
