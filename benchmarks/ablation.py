@@ -97,7 +97,7 @@ TRIALS = {
     "lmax1": Trial("l_max 1", {"variant": "lmax1"}),
     "lmax3": Trial("l_max 3", {"variant": "lmax3"}),
     "equivariant": Trial("messages with vectors", {"variant": "equivariant"}),
-    "equivariant-lmax3": Trial("messages with vectors, l_max 3", {"variant": "equivariant"}, {"l_max": 3}),
+    "equivariant-lmax3": Trial("messages with vectors, l_max 3", {"variant": "equivariant-lmax3"}),
     "half": Trial("half the epochs", stretch=0.5),
     "double": Trial("twice the epochs", stretch=2.0),
 }

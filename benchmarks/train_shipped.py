@@ -58,7 +58,9 @@ PLANS = {
     "silicon": Plan(("Si",), 60, shipped=False),
     "silicon-equivariant": Plan(("Si",), 60, "equivariant", shipped=False),
     "silicon-lmax3": Plan(("Si",), 60, "lmax3", shipped=False),
+    "silicon-equivariant-lmax3": Plan(("Si",), 60, "equivariant-lmax3", shipped=False),
     "nickel-lmax3": Plan(("Ni",), 60, "lmax3", shipped=False),
+    "nickel-equivariant-lmax3": Plan(("Ni",), 60, "equivariant-lmax3", shipped=False),
     **{
         name: Plan(PAIR, VARIANT_EPOCHS, name)
         for name in (
@@ -71,6 +73,7 @@ PLANS = {
             "adaptive",
             "equivariant",
             "lmax3",
+            "equivariant-lmax3",
         )
     },
     "ordered-penalised": Plan(PAIR, VARIANT_EPOCHS, "ordered", penalty=1.0),

@@ -69,6 +69,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "lmax2": {"l_max": 2},
     "lmax3": {"l_max": 3},
     "equivariant": {"l_max": 2, "n_vectors": 8},
+    "equivariant-lmax3": {"l_max": 3, "n_vectors": 8},
     "adaptive": {"l_max": 2, "adaptive_from": 3.5},
     "direct": {"l_max": 2, "direct": True},
     "twobody": {"l_max": 0, "n_layers": 0},
