@@ -33,6 +33,7 @@ from benchmarks.sources import JUDGES, ROOT, digest
 from gnnp_bench.adapters.registry import load
 from gnnp_bench.checks.registry import BUILT_IN, all_checks, calibration
 from gnnp_bench.checks.robustness.processes import PROCESSES
+from gnnp_bench.checks.robustness.refusals import REFUSALS
 from gnnp_bench.engine.evaluate import Evaluator
 from gnnp_bench.engine.pool import draw_structures, evaluate_pool
 from gnnp_bench.engine.run import explore, not_applicable
@@ -40,8 +41,9 @@ from gnnp_bench.engine.settings import POOL_SIZE, Settings
 from gnnp_bench.potential import Potential
 from tests.analytic import CALIBRATION, HELD_OUT
 
-PROCESSES_ONE_IN = 10
-"""Seeds. Starting processes takes longer than the rest of a certificate, and no factor of this check is calibrated."""
+SLOW, SLOW_ONE_IN = {PROCESSES.id, REFUSALS.id}, 10
+"""Checks, and seeds. Starting processes takes longer than the rest of a certificate, and no factor of these checks is
+calibrated."""
 MARGIN = 10.0
 SMALLEST = 10.0
 PER_SEED = 4
@@ -102,7 +104,7 @@ def measure(name: str, seed: int, budget: str, sources: str) -> dict[str, Any]:
     for check in all_checks():
         if not_applicable(check, potential.capabilities) is not None:
             continue
-        if check.id == PROCESSES.id and seed % PROCESSES_ONE_IN:
+        if check.id in SLOW and seed % SLOW_ONE_IN:
             continue
         findings = explore(check, pool, evaluator, settings)
         alarms += [f"{check.id}: {message}" for message in findings.errors]

@@ -24,13 +24,15 @@ from gnnp_bench.case import (
     on_structure,
     with_parameters,
 )
-from gnnp_bench.potential import ALL_PROPERTIES, Capabilities, Prediction, Property
+from gnnp_bench.potential import ALL_PROPERTIES, Capabilities, Prediction, Property, Unsupported
 
 __all__ = [
+    "CannotBeSent",
     "Case",
     "Category",
     "Check",
     "Component",
+    "EndedProcess",
     "InvalidPrediction",
     "Json",
     "Measurement",
@@ -64,7 +66,7 @@ class Request:
         What the check can use. The engine leaves out what the potential does not have, and the stress of
         structures that are not periodic in three directions: these come back as None.
     fresh : bool
-        Evaluate with the potential loaded anew.
+        Evaluate with the potential loaded anew; with `elsewhere`, in processes that have evaluated nothing yet.
     partial_stress : bool
         Ask for the stress of partially periodic structures too.
     together : bool
@@ -153,6 +155,14 @@ Measurement: TypeAlias = Generator[Request, list[Prediction], Residual]
 
 class InvalidPrediction(Exception):
     """A potential returned something else than it was asked for: a wrong number, a wrong shape, a missing property."""
+
+
+class CannotBeSent(Unsupported):
+    """Nothing can be evaluated elsewhere, for another process cannot be told how to load the potential."""
+
+
+class EndedProcess(InvalidPrediction):
+    """A process that evaluates elsewhere is not there any more: the potential, or a library below it, ended it."""
 
 
 class NonFinitePrediction(InvalidPrediction):

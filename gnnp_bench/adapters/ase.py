@@ -11,6 +11,7 @@ import copy
 import importlib.metadata
 import io
 import itertools
+import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -89,7 +90,15 @@ class AsePotential:
             )
         except PropertyNotImplementedError as error:
             raise Unsupported(f"{self.name} does not implement a property: {' '.join(str(error).split())}") from error
-        return Prediction(float(energy), forces, stress)
+        return Prediction(_number(energy), forces, stress)
+
+
+def _number(energy: Any) -> float:
+    """Return an energy as a number; calculators of neural networks often give an array with one."""
+    values = energy if hasattr(energy, "item") else np.asarray(energy, np.float64)
+    if math.prod(values.shape) != 1:
+        raise ValueError(f"the energy is an array of shape {tuple(values.shape)}, where one number is expected")
+    return float(values.item())
 
 
 def from_calculator(calculator: Any, species: Sequence[str] | None) -> AsePotential:

@@ -19,6 +19,7 @@ from typing import Self
 from gnnp_bench.certificate.provenance import THREAD_VARIABLES
 from gnnp_bench.engine.assemble import Subject
 from gnnp_bench.engine.pool import Pool
+from gnnp_bench.engine.processes import fate
 from gnnp_bench.engine.settings import Settings
 from gnnp_bench.engine.worker import BEATS, Finished, Load, Ready, Refused, Task, work
 from gnnp_bench.potential import PotentialError
@@ -242,13 +243,7 @@ def _kill(process: SpawnProcess) -> None:
 
 
 def _fate(exitcode: int | None) -> str:
-    """Return how a process ended, in words."""
-    if exitcode is None:
-        return "fell silent"
-    if exitcode >= 0:
-        return f"ended itself, with exit status {exitcode}"
-    described = f"was ended by {signal.Signals(-exitcode).name} ({signal.strsignal(-exitcode)})"
-    return f"{described}, as happens when memory runs out" if -exitcode == signal.SIGKILL else described
+    return "fell silent" if exitcode is None else fate(exitcode)
 
 
 @contextlib.contextmanager

@@ -160,6 +160,8 @@ class Evaluator:
         asked = [(structure, self._available(request, structure)) for structure in request.structures]
         try:
             if request.elsewhere:
+                if request.fresh:
+                    self.close()
                 return self._in_new_processes(asked)
             if request.at_once:
                 return self._in_threads(asked)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,7 @@ from typing import IO, Any, TypeAlias
 
 from ase import Atoms
 
-from gnnp_bench.check import InvalidPrediction
+from gnnp_bench.check import CannotBeSent, EndedProcess, InvalidPrediction
 from gnnp_bench.potential import Potential, Prediction, Property, Unsupported
 
 PROCESSES = 2
@@ -56,7 +57,7 @@ class Elsewhere:
 
     Raises
     ------
-    Unsupported
+    CannotBeSent
         If the way to load the potential cannot be sent to another process.
     InvalidPrediction
         If one of them cannot load it, dies or hangs.
@@ -68,7 +69,7 @@ class Elsewhere:
         try:
             how = cloudpickle.dumps(reload)  # type: ignore[attr-defined]  # a name that it exports by a star
         except Exception as error:
-            raise Unsupported(f"the potential cannot be sent to another process: {error}") from error
+            raise CannotBeSent(f"the potential cannot be sent to another process: {error}") from error
         # Each has its own order of sets of strings: one of the things that differ between two runs of a program.
         self._processes = [_Process(hash_seed) for hash_seed in range(1, PROCESSES + 1)]
         self._close = weakref.finalize(self, _close_all, self._processes)
@@ -131,8 +132,7 @@ class _Process:
         except (EOFError, pickle.UnpicklingError) as error:
             if hung.is_set():
                 raise InvalidPrediction(f"a new process did not answer within {timeout:g} s") from error
-            status = self.popen.wait()
-            raise InvalidPrediction(f"a new process ended with status {status}{self._last_words()}") from error
+            raise EndedProcess(f"a new process {fate(self.popen.wait())}{self._last_words()}") from error
         finally:
             timer.cancel()
             timer.join()
@@ -146,6 +146,14 @@ class _Process:
 
 
 _START = "import sys; sys.path[:] = sys.argv[1:]; from gnnp_bench.engine.processes import serve; serve()"
+
+
+def fate(status: int) -> str:
+    """Return how a process ended, in words, from its exit status: minus a signal's number where that ended it."""
+    if status >= 0:
+        return f"ended itself, with exit status {status}"
+    described = f"was ended by {signal.Signals(-status).name} ({signal.strsignal(-status)})"
+    return f"{described}, as happens when memory runs out" if -status == signal.SIGKILL else described
 
 
 def _open(stream: IO[bytes] | None) -> IO[bytes]:

@@ -10,7 +10,7 @@ from gnnp_bench.certificate.result import Certificate, CheckResult
 Budget: TypeAlias = Literal["quick", "standard", "thorough"]
 Profile: TypeAlias = Literal["strict", "default", "loose"]
 
-POOL_SIZE: dict[Budget, int] = {"quick": 8, "standard": 24, "thorough": 96}
+POOL_SIZE: dict[Budget, int] = {"quick": 10, "standard": 24, "thorough": 96}
 EVALUATIONS: dict[Budget, int] = {"quick": 32, "standard": 64, "thorough": 768}
 """Evaluations per check of weight 1."""
 SIGNIFICANCE_SCALE: dict[Profile, float] = {"strict": 0.1, "default": 1.0, "loose": 10.0}

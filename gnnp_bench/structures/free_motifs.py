@@ -117,6 +117,14 @@ def droplet(ground: Ground) -> Recipe:
     return _droplet(ground, ((2, 2, 2), (2, 2, 3), (1, 2, 3))[int(ground.rng.integers(3))])
 
 
+def element_droplet(ground: Ground) -> Recipe:
+    """Draw a disordered isolated packing of 24 atoms of one element, which looks like its mirror image nowhere."""
+    if "isolated" not in ground.periodicity:
+        return shaken_cluster(ground)
+    species = choose.several(ground.rng, ground.palette, 1)
+    return Recipe("liquid", "packing", species, (2, 3, 4), seed=draw_seed(ground.rng), pbc=ISOLATED)
+
+
 def large_droplet(ground: Ground) -> Recipe:
     """Draw a disordered isolated packing of 32 or 36 atoms."""
     return _droplet(ground, ((2, 4, 4), (3, 3, 4))[int(ground.rng.integers(2))])

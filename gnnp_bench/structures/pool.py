@@ -16,8 +16,9 @@ from gnnp_bench.structures.recipe import Recipe
 
 Maker = Callable[[Ground], Recipe]
 
-# In this order, so that the first eight hold what fails most often: cells smaller than a cutoff, unlike species,
-# large forces with shear, skewed bases, molecules, surfaces, disorder, compression.
+# In this order, so that the first ten hold what fails most often: cells smaller than a cutoff, unlike species,
+# large forces with shear, skewed bases, molecules, surfaces, disorder, compression, no periodicity and no symmetry with
+# more atoms than a small cell has, one periodic direction.
 HARD: tuple[Maker, ...] = (
     motifs.smallest_cell,
     motifs.ionic,
@@ -27,6 +28,8 @@ HARD: tuple[Maker, ...] = (
     motifs.slab,
     motifs.liquid,
     motifs.near_contact,
+    free_motifs.element_droplet,
+    motifs.wire,
     motifs.many_species,
     motifs.tetrahedral,
     free_motifs.dimer,
@@ -36,7 +39,6 @@ HARD: tuple[Maker, ...] = (
     motifs.stretched,
     motifs.flat_sheets,
     motifs.large,
-    motifs.wire,
     free_motifs.cluster,
     motifs.tilted_slab,
     free_motifs.shaken_molecule,
@@ -55,6 +57,7 @@ HARD_ISOLATED: tuple[Maker, ...] = (
     free_motifs.flat_molecule,
     free_motifs.droplet,
     free_motifs.shaken_cluster,
+    free_motifs.element_droplet,
     free_motifs.near_contact_cluster,
     free_motifs.atom,
     free_motifs.close_packed_cluster,
@@ -100,7 +103,7 @@ def draw_recipes(rng: np.random.Generator, capabilities: Capabilities, n: int) -
     capabilities : Capabilities
     n : int
         Number of recipes; all are different, and the first of them are those of a smaller n. Most structures have
-        at most 12 atoms, none of the first 16 more than 16, one of the others 32 to 36.
+        at most 12 atoms, one of the first ten 24, one of the others 32 to 36.
 
     Raises
     ------

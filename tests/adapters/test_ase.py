@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from ase import Atoms
 from ase.build import bulk, fcc111, molecule
 from ase.calculators.calculator import Calculator, all_changes
@@ -155,6 +156,28 @@ def test_properties_are_those_the_calculator_implements() -> None:
 def test_what_the_calculator_raises_is_not_disguised() -> None:
     with pytest.raises(NotImplementedError, match="No EMT-potential for Fe"):
         from_calculator(EMT(), ("Fe",)).evaluate([bulk("Fe")], ENERGY)
+
+
+@pytest.mark.parametrize("wrapped", [lambda e: np.array([e], np.float32), lambda e: torch.tensor([[e]]), np.float64])
+def test_an_energy_may_be_an_array_of_one_number(wrapped: Any) -> None:
+    class Network(LennardJones):
+        def calculate(self, *arguments: Any, **options: Any) -> None:
+            super().calculate(*arguments, **options)
+            self.results["energy"] = wrapped(self.results["energy"])
+
+    (expected,) = from_calculator(LennardJones(), ("Cu", "Au")).evaluate([rattled()], ENERGY)
+    (found,) = from_calculator(Network(), ("Cu", "Au")).evaluate([rattled()], ENERGY)
+    assert found.energy == pytest.approx(expected.energy, rel=1e-6)
+
+
+def test_an_energy_of_several_numbers_is_refused() -> None:
+    class PerAtom(LennardJones):
+        def calculate(self, *arguments: Any, **options: Any) -> None:
+            super().calculate(*arguments, **options)
+            self.results["energy"] = np.full(4, self.results["energy"] / 4)
+
+    with pytest.raises(ValueError, match=r"the energy is an array of shape \(4,\), where one number is expected"):
+        from_calculator(PerAtom(), ("Cu", "Au")).evaluate([rattled()], ENERGY)
 
 
 def test_nothing_is_claimed_and_the_origin_is_told() -> None:

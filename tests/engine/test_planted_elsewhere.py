@@ -38,8 +38,8 @@ class Altered:
         return [self.after(s, prediction) for s, prediction in zip(structures, found, strict=True)]
 
 
-def judged(make: Callable[[], Potential], *only: str, budget: Budget = "quick") -> Certificate:
-    settings = Settings(spec="altered", budget=budget, only=only)
+def judged(make: Callable[[], Potential], *only: str, budget: Budget = "quick", seed: int = 0) -> Certificate:
+    settings = Settings(spec="altered", budget=budget, seed=seed, only=only)
     *_, last = run(make(), all_checks(), settings, reload=make)
     return last.certificate
 

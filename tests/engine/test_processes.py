@@ -67,7 +67,7 @@ def test_they_have_ended_after_close_and_when_nobody_holds_them() -> None:
 @pytest.mark.parametrize(
     ("behaviour", "message"),
     [
-        ("dies", "a new process ended with status 7: no space left on device"),
+        ("dies", "a new process ended itself, with exit status 7: no space left on device"),
         ("hangs", "a new process did not answer within 3 s"),
         ("breaks", "in a new process: KeyError: 'Cu'"),
     ],

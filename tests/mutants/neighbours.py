@@ -142,6 +142,7 @@ NEIGHBOUR_MUTANTS = (
                 "symmetry/space-group",
                 "periodicity/lattice-wrap",
                 "periodicity/supercell",
+                "periodicity/partial",
                 "conservation/stress-strain",
                 "conservation/closed-loop-cell",
             }

@@ -165,6 +165,6 @@ PATH_WORK = Check(
     simpler=_simpler,
     measure=_measure,
     claim="conservative",
-    weight=6.0,
+    weight=8.0,
     cost=7 * FEWEST_NODES + 2,
 )

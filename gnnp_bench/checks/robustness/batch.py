@@ -5,8 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
 
-from gnnp_bench.check import Case, Check, Measurement, PoolView, Request, Residual, on_structure, with_parameters
+from gnnp_bench.check import (
+    Case,
+    Check,
+    Measurement,
+    NoSuitableStructure,
+    PoolView,
+    Request,
+    Residual,
+    Sample,
+    on_structure,
+    with_parameters,
+)
 from gnnp_bench.checks.common import LADDER, difference, displaced
 from gnnp_bench.checks.simplifying import in_turn
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY
@@ -14,32 +27,99 @@ from gnnp_bench.structures.serialise import from_json, to_json
 from gnnp_bench.structures.simpler import simpler_structures
 
 MOST_COMPANIONS = 4
-CROWD = 20
-"""Companions, now and then: an index or a buffer may be right for a few structures and wrong for many."""
-CROWDED = 0.25
-"""Share of cases with a crowd; of those without, as many keep company with a displaced copy of the structure itself."""
-ALIKE = 0.7
+CROWD = 48
+"""Companions, once in a while: an index or a buffer may be right for a few structures and wrong for many."""
+ALIKE = 0.5
 """Share of cases whose companions are periodic in three directions if the structure itself is, and are not if it is
 not."""
 NUDGE = 0.05
-"""Å, by which a copy of the structure itself is displaced when it keeps itself company."""
+"""Å, and strain"""
+FEW = 4
+"""Atoms among which most exchanges of species are symmetries."""
+COMPANIES = (
+    "unlike",
+    "displaced",
+    "other species",
+    "crowd",
+    "other cell",
+    "other order of species",
+    "other periodicity",
+    "copy",
+    "others",
+)
+"""Other structures, first of all one that is periodic where the structure is not or the other way round; and before the structure a twin of it that differs in one thing: who tells them apart by the rest
+mixes them up."""
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
-    sample = view.pick(rng)
+    company = view.next_of(COMPANIES)
+    sample = _suitable(rng, view, company)
     others = [s for s in view.samples if s.index != sample.index]
-    if rng.random() < ALIKE:  # then their stresses are compared, too
+    if company == "unlike":
+        others = [s for s in others if s.structure.pbc.all() != sample.structure.pbc.all()]
+    elif rng.random() < ALIKE:  # then their stresses are compared, too
         others = [s for s in others if s.structure.pbc.all() == sample.structure.pbc.all()]
     count = min(len(others), int(rng.integers(1, MOST_COMPANIONS + 1)))
     chosen = [others[int(i)].structure for i in rng.choice(len(others), size=count, replace=False)] if count else []
-    kind = rng.random()
-    if chosen and kind < CROWDED:
+    first = 0
+    if chosen and company == "crowd":
         chosen = [chosen[k % len(chosen)] for k in range(CROWD)]
-    elif not chosen or kind < 2.0 * CROWDED:
-        # The same species and cell, so that only the numbers in the batch tell them apart.
-        chosen.append(displaced(sample.structure, NUDGE * rng.normal(size=sample.structure.positions.shape)))
-    place = int(rng.integers(len(chosen) + 1))
+        first = CROWD  # where indices and buffers end
+    elif chosen and company == "unlike":
+        first = 1
+    elif not chosen or company != "others":
+        first = int(rng.integers(len(chosen) + 1)) + 1  # what is taken for known is what came before
+        chosen.insert(first - 1, _twin(rng, sample.structure, company, view))
+    place = int(rng.integers(first, len(chosen) + 1))
     return sample.case({"company": [to_json(s) for s in chosen], "place": place})
+
+
+def _suitable(rng: np.random.Generator, view: PoolView, company: str) -> Sample:
+    try:
+        return view.pick(rng, lambda sample: _possible(company, sample.structure, view))
+    except NoSuitableStructure:
+        return view.pick(rng)
+
+
+def _possible(company: str, structure: Atoms, view: PoolView) -> bool:
+    """Return whether a structure has a twin that differs in this."""
+    if company == "unlike":  # one that is not periodic is mistaken for one that is more easily
+        return not structure.pbc.any()
+    if company == "other species":
+        return any(set(s.structure.numbers) != set(structure.numbers) for s in view.samples)
+    if company == "other order of species":
+        return len(structure) > FEW and len(set(structure.numbers)) > 1
+    if company == "other cell":
+        return bool(structure.pbc.any())
+    if company == "other periodicity":
+        return bool(structure.pbc.any()) and "isolated" in view.capabilities.periodicity
+    return True
+
+
+def _twin(rng: np.random.Generator, structure: Atoms, company: str, view: PoolView) -> Atoms:
+    """Return a copy that differs in one thing; where that cannot be, in its positions."""
+    twin: Atoms = structure.copy()
+    if company == "copy":
+        return twin
+    if not company.startswith("other ") or not _possible(company, structure, view):
+        return displaced(structure, NUDGE * rng.normal(size=structure.positions.shape))
+    if company == "other species":
+        twin.numbers = _other_species(rng, twin.numbers, view)
+    elif company == "other order of species":
+        while (twin.numbers == structure.numbers).all():
+            twin.numbers = rng.permutation(twin.numbers)
+    elif company == "other cell":
+        twin.set_cell(twin.cell.array * (1.0 + NUDGE))
+    else:
+        twin.pbc = False
+    return twin
+
+
+def _other_species(rng: np.random.Generator, numbers: NDArray[np.int_], view: PoolView) -> NDArray[np.int_]:
+    """Return the elements of another structure of the pool, which may stand together, over and over."""
+    others = [s.structure.numbers for s in view.samples if set(s.structure.numbers) != set(numbers)]
+    chosen = others[int(rng.integers(len(others)))]
+    return np.asarray(np.resize(np.unique(chosen)[::-1], len(numbers)))
 
 
 def _near(rng: np.random.Generator, case: Case) -> Case:
@@ -92,6 +172,6 @@ BATCH = Check(
     near=_near,
     simpler=_simpler,
     measure=_measure,
-    weight=1.5,
+    weight=3.0,
     cost=6,
 )

@@ -2,26 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from ase import Atoms
-from ase.constraints import FixAtoms, FixCartesian
+from ase.constraints import (
+    FixAtoms,
+    FixBondLength,
+    FixBondLengths,
+    FixCartesian,
+    FixCom,
+    FixConstraint,
+    FixedLine,
+    FixedPlane,
+)
 
-from gnnp_bench.check import Case, Check, Measurement, PoolView, Request, Residual, base_prediction, with_parameters
-from gnnp_bench.checks.common import LADDER, difference, on_simpler_structures
+from gnnp_bench.check import (
+    Case,
+    Check,
+    Measurement,
+    PoolView,
+    Request,
+    Residual,
+    Sample,
+    base_prediction,
+    with_parameters,
+)
+from gnnp_bench.checks.common import LADDER, difference, forces_vanish, moves, on_simpler_structures
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY
 
-ATTRIBUTES = ("masses", "momenta", "tags", "constraints", "cell displacement", "info")
+ATTRIBUTES = ("masses", "momenta", "tags", "constraint", "cell displacement", "info")
+OBLIQUE = (1.0, 2.0, 3.0)
+CONSTRAINTS: Mapping[str, Callable[[list[int]], FixConstraint]] = {
+    "FixAtoms": FixAtoms,
+    "FixCartesian": lambda atoms: FixCartesian(atoms, (True, False, True)),
+    "FixedPlane": lambda atoms: FixedPlane(atoms, OBLIQUE),
+    "FixedLine": lambda atoms: FixedLine(atoms, OBLIQUE),
+    "FixBondLength": lambda atoms: FixBondLength(*atoms[:2]),
+    "FixBondLengths": lambda atoms: FixBondLengths(list(zip(atoms[::2], atoms[1::2], strict=False))),
+    "FixCom": lambda atoms: FixCom(),
+}
+"""By name, made for some atoms, two or more. Codes that know one may forget another."""
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
-    return _near(rng, view.pick(rng).case({}))
+    sample = view.pick(rng)
+    if not _loaded(sample):
+        return _near(rng, sample.case({}))
+    constraint = view.next_of(list(CONSTRAINTS))
+    others = [name for name in ATTRIBUTES if name != "constraint" and rng.random() < 0.5]
+    # The centre of mass of equal masses feels the net force only, which is zero.
+    masses = ["masses"] if constraint == "FixCom" and "masses" not in others else []
+    parameters = {"attributes": [*others, *masses, "constraint"], "constraint": constraint}
+    return sample.case({**parameters, "seed": int(rng.integers(2**31))})
+
+
+def _loaded(sample: Sample) -> bool:
+    """Return whether there is a force that constraints could take away."""
+    forces = sample.prediction.forces
+    return moves(sample) and (forces is None or not forces_vanish(forces, sample.noise))
 
 
 def _near(rng: np.random.Generator, case: Case) -> Case:
     chosen = [name for name in ATTRIBUTES if rng.random() < 0.5] or [ATTRIBUTES[int(rng.integers(len(ATTRIBUTES)))]]
-    return with_parameters(case, attributes=chosen, seed=int(rng.integers(2**31)))
+    constraint = list(CONSTRAINTS)[int(rng.integers(len(CONSTRAINTS)))]
+    return with_parameters(case, attributes=chosen, constraint=constraint, seed=int(rng.integers(2**31)))
 
 
 def _simpler(case: Case) -> Iterator[Case]:
@@ -33,15 +78,16 @@ def _simpler(case: Case) -> Iterator[Case]:
 
 
 def _measure(case: Case) -> Measurement:
-    dressed = _dressed(case.structure, case.parameters["attributes"], int(case.parameters["seed"]))
+    dressed = _dressed(case)
     before = yield from base_prediction(case)
     (after,) = yield Request([dressed], ALL_PROPERTIES)
     return Residual(difference(before, after, case.nu, len(dressed)))
 
 
-def _dressed(structure: Atoms, attributes: list[str], seed: int) -> Atoms:
-    rng = np.random.default_rng(seed)
-    dressed: Atoms = structure.copy()
+def _dressed(case: Case) -> Atoms:
+    attributes = case.parameters["attributes"]
+    rng = np.random.default_rng(int(case.parameters["seed"]))
+    dressed: Atoms = case.structure.copy()
     n_atoms = len(dressed)
     if "masses" in attributes:
         dressed.set_masses(dressed.get_masses() * np.exp(rng.normal(size=n_atoms)))
@@ -49,12 +95,11 @@ def _dressed(structure: Atoms, attributes: list[str], seed: int) -> Atoms:
         dressed.set_momenta(10.0 * rng.normal(size=(n_atoms, 3)))
     if "tags" in attributes:
         dressed.set_tags(rng.integers(1, 9, size=n_atoms))
-    if "constraints" in attributes:
-        fixed = rng.permutation(n_atoms)[: max(1, n_atoms // 2)]
-        # Codes that know one constraint may forget another.
-        free = [atom for atom in range(n_atoms) if atom not in fixed]
-        constraints = [FixAtoms(fixed.tolist())]
-        dressed.set_constraint([*constraints, FixCartesian(free, (True, False, True))] if free else constraints)
+    if "constraint" in attributes:
+        # One atom has no distance to fix.
+        name = case.parameters["constraint"] if n_atoms > 1 else "FixAtoms"
+        some = rng.permutation(n_atoms)[: max(2, n_atoms // 2)].tolist()
+        dressed.set_constraint(CONSTRAINTS[name](some))
     if "cell displacement" in attributes:
         dressed.set_celldisp(rng.normal(size=3))
     if "info" in attributes:

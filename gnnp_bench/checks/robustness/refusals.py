@@ -8,7 +8,17 @@ import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
 
-from gnnp_bench.check import Case, Check, Component, Measurement, PoolView, Request, Residual
+from gnnp_bench.check import (
+    CannotBeSent,
+    Case,
+    Check,
+    Component,
+    EndedProcess,
+    Measurement,
+    PoolView,
+    Request,
+    Residual,
+)
 from gnnp_bench.potential import ENERGY
 
 NONSENSE = ("NaN position", "infinite cell", "empty structure", "undeclared species")
@@ -25,13 +35,20 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
 
 def _measure(case: Case) -> Measurement:
     nonsense = case.parameters["nonsense"]
+    spoiled = [_spoiled(case.structure, nonsense, case.parameters["foreign"])]
     answered = 1.0
+    note: str | None = f"answered with a finite energy: {nonsense}"
     try:
-        yield Request([_spoiled(case.structure, nonsense, case.parameters["foreign"])], ENERGY)
-    except Exception:  # any exception is a refusal, and so is a NaN
-        answered = 0.0
-    note = f"answered with a finite energy: {nonsense}" if answered else None
-    return Residual((Component("answered", answered, 0.0, "", bound=0.0),), note=note)
+        try:
+            # Libraries written in C may end the process over an infinity; not the one that certifies.
+            yield Request(spoiled, ENERGY, elsewhere=True)
+        except CannotBeSent:
+            yield Request(spoiled, ENERGY)
+    except EndedProcess as error:
+        note = f"{nonsense}: {error}"
+    except Exception:  # any other exception is a refusal, and so is a NaN
+        answered, note = 0.0, None
+    return Residual((Component("not refused", answered, 0.0, "", bound=0.0),), note=note)
 
 
 def _spoiled(structure: Atoms, nonsense: str, foreign: str | None) -> Atoms:

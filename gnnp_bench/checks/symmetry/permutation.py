@@ -3,33 +3,45 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
 import numpy as np
+from ase import Atoms
 
 from gnnp_bench.check import (
     Case,
     Check,
+    Json,
     Measurement,
     PoolView,
     Request,
     Residual,
+    Sample,
     base_prediction,
     on_structure,
     vacuous,
     with_parameters,
 )
 from gnnp_bench.checks.common import LADDER, difference
-from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Prediction
+from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, FloatArray, Prediction, Unsupported
+from gnnp_bench.structures.radii import IntArray
 from gnnp_bench.structures.simpler import simpler_structures
 from gnnp_bench.structures.transform import permute
 
 MAX_TRANSPOSITIONS = 12
-WITH_MOMENTS = 0.2
+LADEN_ONE_IN = 5
+"""Cases whose atoms carry magnetic moments and charges."""
+SETTERS: Mapping[str, Callable[[Atoms, Sequence[float]], None]] = {
+    "moments": Atoms.set_initial_magnetic_moments,
+    "charges": Atoms.set_initial_charges,
+}
+CHARGE = 0.3
+"""e, standard deviation. The energies that they bring are then of the size of those without them."""
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
-    sample = view.pick(rng, lambda s: len(s.structure) > 1, "more than one atom")
+    laden = view.next_of(["laden", *["bare"] * (LADEN_ONE_IN - 1)]) == "laden"
+    sample = _sample(rng, view, laden=laden)
     numbers = sample.structure.numbers
     order = np.arange(len(numbers))
     repeated = [z for z in np.unique(numbers) if np.count_nonzero(numbers == z) > 1]
@@ -39,9 +51,23 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
             order[sites] = _derangement(rng, sites)
     else:
         order = _derangement(rng, order)
-    # Moments travel with their atoms, if a potential reads them.
-    moments = rng.normal(size=len(numbers)).tolist() if rng.random() < WITH_MOMENTS else None
-    return sample.case({"order": order.tolist(), "moments": moments})
+    # Moments and charges travel with their atoms, if a potential reads them.
+    moments = rng.normal(size=len(numbers)).tolist() if laden else None
+    charges = _neutral(rng.normal(scale=CHARGE, size=len(numbers))) if laden else None
+    return sample.case({"order": order.tolist(), "moments": moments, "charges": charges})
+
+
+def _sample(rng: np.random.Generator, view: PoolView, *, laden: bool) -> Sample:
+    """Return a structure; for moments and charges one of three atoms or more, for two may change places unnoticed."""
+    if laden and any(len(s.structure) > 2 for s in view.samples):
+        return view.pick(rng, lambda s: len(s.structure) > 2)
+    return view.pick(rng, lambda s: len(s.structure) > 1, "more than one atom")
+
+
+def _neutral(charges: FloatArray) -> list[float]:
+    """Return charges without a sum, which the energy of a crystal does not allow, e."""
+    neutral: list[float] = (charges - charges.mean()).tolist()
+    return neutral
 
 
 def _near(rng: np.random.Generator, case: Case) -> Case:
@@ -52,41 +78,61 @@ def _near(rng: np.random.Generator, case: Case) -> Case:
 
 
 def _simpler(case: Case) -> Iterator[Case]:
-    if case.parameters["moments"] is not None:
-        yield with_parameters(case, moments=None)
+    for name in SETTERS:
+        if case.parameters.get(name) is not None:
+            yield with_parameters(case, **{name: None})
     for structure in simpler_structures(case.structure):
         if len(structure) == len(case.structure):
             yield on_structure(case, structure)
         elif len(structure) > 1:
-            moments = case.parameters["moments"]
-            fewer = None if moments is None else moments[: len(structure)]
-            yield on_structure(case, structure, order=list(range(len(structure)))[::-1], moments=fewer)
-            yield on_structure(case, structure, order=_transposition(len(structure), 0, 1), moments=fewer)
+            fewer = _of_fewer(case, len(structure))
+            yield on_structure(case, structure, order=list(range(len(structure)))[::-1], **fewer)
+            yield on_structure(case, structure, order=_transposition(len(structure), 0, 1), **fewer)
     n = len(case.structure)
     if sum(i != j for i, j in enumerate(case.parameters["order"])) > 2:
         for i, j in itertools.islice(itertools.combinations(range(n), 2), MAX_TRANSPOSITIONS):
             yield with_parameters(case, order=_transposition(n, i, j))
 
 
+def _of_fewer(case: Case, n_atoms: int) -> dict[str, Json]:
+    """Return what the first atoms carry."""
+    moments, charges = (case.parameters.get(name) for name in SETTERS)
+    return {
+        "moments": None if moments is None else moments[:n_atoms],
+        "charges": None if charges is None else _neutral(np.array(charges[:n_atoms])),
+    }
+
+
 def _measure(case: Case) -> Measurement:
     order = np.asarray(case.parameters["order"])
-    structure = case.structure
-    if sorted(order) != list(range(len(structure))):
-        raise ValueError(f"'order' must be a permutation of {len(structure)} atoms")
+    n_atoms = len(case.structure)
+    if sorted(order) != list(range(n_atoms)):
+        raise ValueError(f"'order' must be a permutation of {n_atoms} atoms")
     if np.array_equal(order, np.arange(len(order))):
         return vacuous("the permutation is the identity")
-    if case.parameters["moments"] is None:
-        before = yield from base_prediction(case)
-        (after,) = yield Request([permute(structure, order)], ALL_PROPERTIES)
-    else:
-        structure = structure.copy()
-        structure.set_initial_magnetic_moments(case.parameters["moments"])
-        before, after = yield Request([structure, permute(structure, order)], ALL_PROPERTIES)
+    before, after = yield from _before_and_after(case, order)
     expected = Prediction(before.energy, None if before.forces is None else before.forces[order], before.stress)
-    return Residual(difference(expected, after, case.nu, len(structure)))
+    return Residual(difference(expected, after, case.nu, n_atoms))
 
 
-def _derangement(rng: np.random.Generator, items: np.ndarray) -> np.ndarray:
+def _before_and_after(case: Case, order: IntArray) -> Generator[Request, list[Prediction], list[Prediction]]:
+    """Return both predictions, with as much of moments and charges as the potential does not refuse."""
+    carried = {name: case.parameters[name] for name in SETTERS if case.parameters.get(name) is not None}
+    alone = [{name: values} for name, values in carried.items()] if len(carried) > 1 else []
+    for load in [carried, *alone] if carried else []:
+        laden = case.structure.copy()
+        for name, values in load.items():
+            SETTERS[name](laden, values)
+        try:
+            return (yield Request([laden, permute(laden, order)], ALL_PROPERTIES))
+        except (Unsupported, NotImplementedError, ValueError):
+            continue
+    before = yield from base_prediction(case)
+    (after,) = yield Request([permute(case.structure, order)], ALL_PROPERTIES)
+    return [before, after]
+
+
+def _derangement(rng: np.random.Generator, items: IntArray) -> IntArray:
     """Return the items in a random cyclic order: none stays where it was, whatever their number above one."""
     cycle = rng.permutation(len(items))
     moved = items.copy()
@@ -110,7 +156,8 @@ PERMUTATION = Check(
     physics=(
         "The number that an atom has in a file is no property of the atom. Where energy or forces depend on it, two "
         "copies of one structure differ, atoms that change places in a liquid or by diffusion change the energy, and "
-        "a restart from a sorted file continues on another potential-energy surface."
+        "a restart from a sorted file continues on another potential-energy surface. Magnetic moments and charges "
+        "belong to atoms, where a potential reads them, and travel along."
     ),
     draw=_draw,
     near=_near,
