@@ -47,8 +47,8 @@ COMPANIES = (
     "copy",
     "others",
 )
-"""Other structures, first of all one that is periodic where the structure is not or the other way round; and before the structure a twin of it that differs in one thing: who tells them apart by the rest
-mixes them up."""
+"""Other structures, first of all some that are periodic where the structure is not; and before it a twin that differs
+in one thing: who tells them apart by the rest mixes them up."""
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
