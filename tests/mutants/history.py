@@ -316,6 +316,7 @@ HISTORY_MUTANTS = (
                 "conservation/stress-strain",
                 "conservation/closed-loop-cell",
                 "robustness/batch",
+                "robustness/requested-properties",
             }
         ),
         _sticky("sticky-cell", lambda s: s.positions.tobytes() + s.numbers.tobytes() + s.pbc.tobytes()),
