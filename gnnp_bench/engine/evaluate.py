@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from ase import Atoms
 
-from gnnp_bench.check import InvalidPrediction, NonFinitePrediction, Request
+from gnnp_bench.check import EndedProcess, InvalidPrediction, NonFinitePrediction, Request
 from gnnp_bench.engine.processes import Asked, Elsewhere
 from gnnp_bench.engine.threads import at_once
 from gnnp_bench.potential import FloatArray, Potential, Prediction, Property, Unsupported, periodicity_of
@@ -205,7 +205,7 @@ class Evaluator:
                 self.meter.loading_s += time.perf_counter() - start
         try:
             predictions, seconds = self._elsewhere.evaluate([(_copy(s), properties) for s, properties in asked])
-        except InvalidPrediction:  # they may not be there any more
+        except EndedProcess:
             self.close()
             raise
         self.meter.evaluations += len(predictions)

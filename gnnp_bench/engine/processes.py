@@ -131,7 +131,7 @@ class _Process:
             answer: Answer = pickle.load(_open(self.popen.stdout))
         except (EOFError, pickle.UnpicklingError) as error:
             if hung.is_set():
-                raise InvalidPrediction(f"a new process did not answer within {timeout:g} s") from error
+                raise EndedProcess(f"a new process did not answer within {timeout:g} s") from error
             raise EndedProcess(f"a new process {fate(self.popen.wait())}{self._last_words()}") from error
         finally:
             timer.cancel()

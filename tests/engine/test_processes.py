@@ -38,6 +38,8 @@ class Odd:
             raise Unsupported("no copper today")
         if self.behaviour == "breaks":
             raise KeyError("Cu")
+        if self.behaviour == "is choosy" and len(structures[0]) > 1:
+            raise KeyError("too many")
         print("chatter on standard output")
         return [Prediction(float(os.getpid())) for _ in structures]
 
@@ -104,6 +106,24 @@ def test_what_cannot_be_sent_is_a_refusal_of_the_request() -> None:
     assert isinstance(outcome, Failed)
     assert is_refusal(outcome)
     assert "cannot be sent to another process" in str(outcome.error)
+
+
+def test_processes_go_on_after_an_exception() -> None:
+    told = []
+
+    def generator():
+        told.append({p.energy for p in (yield Request([bulk("Cu")], ENERGY, elsewhere=True))})
+        with pytest.raises(InvalidPrediction, match="too many"):
+            yield Request([bulk("Cu", cubic=True)], ENERGY, elsewhere=True)
+        told.append({p.energy for p in (yield Request([bulk("Cu")], ENERGY, elsewhere=True))})
+        told.append({p.energy for p in (yield Request([bulk("Cu")], ENERGY, elsewhere=True, fresh=True))})
+
+    evaluator = Evaluator(Odd("is choosy"), lambda: Odd("is choosy"))
+    evaluator.drive([generator()])
+    evaluator.close()
+    before, after, anew = told
+    assert before == after
+    assert not before & anew
 
 
 def test_the_evaluator_counts_them_and_starts_them_once() -> None:
