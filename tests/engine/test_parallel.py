@@ -175,7 +175,7 @@ def test_a_potential_that_cannot_be_loaded_is_one_line(spec: str, message: str) 
 def test_what_cannot_be_loaded_again_costs_what_was_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOADED", str(tmp_path / "loaded"))
     results = by_id(together("tests.engine.hazards:loads_once", jobs=1, only=("periodicity/*", "symmetry/net-force")))
-    assert "SIGSEGV" in str(results["periodicity/cell-choice"].reason)
+    assert sum("SIGSEGV" in str(result.reason) for result in results.values()) == 1
     left = [str(r.reason) for r in results.values() if "no process was left" in str(r.reason)]
     assert left
     assert all("FileExistsError" in reason for reason in left)

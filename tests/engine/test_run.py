@@ -214,7 +214,7 @@ def test_an_interrupted_run_leaves_the_last_step() -> None:
 
 def test_costs_are_counted() -> None:
     certificate = certify(smooth_pair(species=SPECIES))
-    assert certificate.structures == 8
+    assert certificate.structures == 10
     assert certificate.evaluations > sum(result.evaluations for result in certificate.checks)
     assert 0.0 < certificate.potential_s < certificate.elapsed_s
 

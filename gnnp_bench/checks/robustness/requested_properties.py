@@ -55,6 +55,7 @@ REQUESTED_PROPERTIES = Check(
     draw=_draw,
     simpler=_simpler,
     measure=_measure,
+    applies=_applies,
     weight=1.25,
     cost=4,
 )
