@@ -94,7 +94,7 @@ reason = "pulled on purpose"
 FITTING = {
     "potential": "Drifting",
     "check": "symmetry/net-force",
-    "max": "0.7",
+    "max": "1.3",
     "unit": "eV/Å",
     "expires": "2999-12-31",
 }
@@ -110,7 +110,7 @@ def test_a_waived_failure_is_shown_and_fails_nothing(jobs, workplace, capsys):
     jsonschema.validate(json.loads((workplace / "c.json").read_text()), schema.schema())
     assert (result.status, result.waivers[0].reason) == ("waived", "pulled on purpose")
     assert "waived       symmetry/net-force" in told
-    assert "symmetry/net-force: waived until 2999-12-31, up to 0.7 eV/Å: pulled on purpose" in " ".join(told.split())
+    assert "symmetry/net-force: waived until 2999-12-31, up to 1.3 eV/Å: pulled on purpose" in " ".join(told.split())
     assert "FAILED" not in told
     assert "warning" not in told
 
@@ -118,7 +118,7 @@ def test_a_waived_failure_is_shown_and_fails_nothing(jobs, workplace, capsys):
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"max": "0.01"}, "60 times the 0.01 that the waiver allows"),
+        ({"max": "0.01"}, "120 times the 0.01 that the waiver allows"),
         ({"expires": "2026-01-31"}, "the waiver expired on 2026-01-31"),
         ({"unit": "eV"}, "but the waiver is in 'eV'"),
         ({"potential": "other"}, "warning: unused waiver: symmetry/net-force of other: what was judged is Drifting"),
