@@ -199,11 +199,11 @@ from reference_model.potential import create
 
 torch.set_num_threads(1)
 potential, copper = create("untrained", {}, ("Cu",)), bulk("Cu", cubic=True) * (4, 4, 4)
-for _ in range(5):
+for _ in range(16):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     potential.evaluate([copper], ALL_PROPERTIES)
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-print(after - before)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert int(ran.stdout) < 200  # pages; thousands if they are given back
+    # Pages; a thousand and more each time if they are given back.
+    assert np.median([int(line) for line in ran.stdout.split()[8:]]) < 100

@@ -92,7 +92,7 @@ def test_stopping_at_the_first_violation_keeps_what_was_found(foreign: Foreign) 
 
 
 def test_a_potential_that_dies_leaves_what_was_finished(foreign: Foreign) -> None:
-    done = foreign.suite("--potential", "potentials:dies", *FILE, "-k", f"{TWO} or refusals")
+    done = foreign.suite("--potential", "potentials:dies", *FILE, "-k", f"{TWO} or cell-choice")
     assert done.returncode < 0
     certificate = foreign.certificate()
     assert (certificate.verdict, certificate.complete) == ("partial", False)
@@ -100,9 +100,9 @@ def test_a_potential_that_dies_leaves_what_was_finished(foreign: Foreign) -> Non
 
 
 def test_a_worker_that_dies_costs_its_check_an_error_and_nothing_else(foreign: Foreign) -> None:
-    done = foreign.suite("--potential", "potentials:dies", *FILE, "-n", "2", "-k", f"{TWO} or refusals")
+    done = foreign.suite("--potential", "potentials:dies", *FILE, "-n", "2", "-k", f"{TWO} or cell-choice")
     assert done.returncode == 1
-    expected = {"symmetry/rotation": "pass", "symmetry/net-force": "pass", "robustness/refusals": "error"}
+    expected = {"symmetry/rotation": "pass", "symmetry/net-force": "pass", "periodicity/cell-choice": "error"}
     certificate = foreign.certificate()
     assert statuses(certificate) == expected
     died = next(result for result in certificate.checks if result.status == "error")
@@ -118,7 +118,7 @@ def test_a_failure_is_what_a_physicist_reads(foreign: Foreign) -> None:
         "eV/Å in net force",
         "times what is allowed (rounding explains",
         "0.001 starts to matter)",
-        "input Cu, 1 atom, periodic",
+        "input Cu, 1 atom, not periodic",
         "reproduce gnnp-bench reproduce certificate.json symmetry/net-force",
     ):
         assert said in text
