@@ -80,6 +80,8 @@ def chosen(runs: Path | None) -> dict[str, tuple[str, Mapping[str, Any]]]:
     """Return argument of the spec string, and metrics, of every network trained on silicon and copper."""
     found = {}
     for name, plan in PLANS.items():
+        if runs is None and not plan.shipped:
+            continue
         metrics = TRAINING / f"{name}.json" if runs is None else runs / name / "metrics.json"
         if plan.elements == PAIR and metrics.exists():
             found[name] = (name if runs is None else str((runs / name).resolve()), json.loads(metrics.read_text()))

@@ -73,9 +73,9 @@ PLANS = {
             "adaptive",
             "equivariant",
             "lmax3",
-            "equivariant-lmax3",
         )
     },
+    "equivariant-lmax3": Plan(PAIR, VARIANT_EPOCHS, "equivariant-lmax3", shipped=False),
     "ordered-penalised": Plan(PAIR, VARIANT_EPOCHS, "ordered", penalty=1.0),
     **{f"only-{element}": Plan((element,), EPOCHS, shipped=False) for element in SIX},
 }
