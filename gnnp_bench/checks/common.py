@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 
 from gnnp_bench.check import Case, Component, Noise, Sample, on_structure
 from gnnp_bench.potential import FloatArray, Prediction
@@ -22,6 +23,8 @@ LADDER = "s = 0.1 meV/atom, 1 meV/Å, 1e-4 eV/Å³"
 TWO_ATOMS = "of two atoms or more"
 SAME_INPUT = 10.0
 """b/ν where only the order of sums may differ between two evaluations: ν is the change that a new rounding makes."""
+FEW = 4
+"""Atoms among which most exchanges of species are symmetries."""
 SAME = 1e-3
 """Å. A transformation that moves nothing by more than this proves nothing."""
 
@@ -181,3 +184,14 @@ def displaced(structure: Atoms, displacements: FloatArray) -> Atoms:
     moved: Atoms = structure.copy()
     moved.positions = moved.positions + displacements
     return moved
+
+
+def species_reordered(rng: np.random.Generator, structure: Atoms) -> NDArray[np.int_]:
+    """Return the atomic numbers in another order; the structure must have unlike atoms.
+
+    Among more than `FEW` atoms it is rarely a symmetry.
+    """
+    numbers: NDArray[np.int_] = structure.numbers
+    while (numbers == structure.numbers).all():
+        numbers = rng.permutation(numbers)
+    return numbers

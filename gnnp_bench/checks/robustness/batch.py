@@ -20,7 +20,7 @@ from gnnp_bench.check import (
     on_structure,
     with_parameters,
 )
-from gnnp_bench.checks.common import LADDER, difference, displaced
+from gnnp_bench.checks.common import FEW, LADDER, difference, displaced, species_reordered
 from gnnp_bench.checks.simplifying import in_turn
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY
 from gnnp_bench.structures.serialise import from_json, to_json
@@ -34,8 +34,6 @@ ALIKE = 0.5
 not."""
 NUDGE = 0.05
 """Å, and strain"""
-FEW = 4
-"""Atoms among which most exchanges of species are symmetries."""
 COMPANIES = (
     "unlike",
     "displaced",
@@ -106,8 +104,7 @@ def _twin(rng: np.random.Generator, structure: Atoms, company: str, view: PoolVi
     if company == "other species":
         twin.numbers = _other_species(rng, twin.numbers, view)
     elif company == "other order of species":
-        while (twin.numbers == structure.numbers).all():
-            twin.numbers = rng.permutation(twin.numbers)
+        twin.numbers = species_reordered(rng, structure)
     elif company == "other cell":
         twin.set_cell(twin.cell.array * (1.0 + NUDGE))
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
 from ase import Atoms
@@ -12,6 +12,7 @@ from gnnp_bench.check import (
     CannotBeSent,
     Case,
     Check,
+    Component,
     Measurement,
     NoSuitableStructure,
     PoolView,
@@ -21,7 +22,7 @@ from gnnp_bench.check import (
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import LADDER, SAME_INPUT, difference, on_simpler_structures
+from gnnp_bench.checks.common import FEW, LADDER, SAME_INPUT, difference, on_simpler_structures, species_reordered
 from gnnp_bench.potential import (
     ALL_PROPERTIES,
     ENERGY,
@@ -57,8 +58,6 @@ FAR = 0.4
 for too long lacks some."""
 SLIGHTLY = 1e-3
 """Strain, which a cache that compares cells roughly takes for nothing."""
-FEW = 4
-"""Atoms among which most exchanges of species are symmetries."""
 LITTLE = 5e-4
 """Å, by which one atom moves: a cache that compares roughly takes it for nothing, and forces tell it."""
 OF_CELL = ("cell", "cell a little", "angles", "shape", "periodicity", "one periodicity")
@@ -122,14 +121,17 @@ def _measure(case: Case) -> Measurement:
     if case.parameters["change"] != "nothing":
         # What was answered above does not tell: it may itself come from a cache.
         base = case.base or (yield Request([case.structure], asked, fresh=True))[0]
-        changed = difference(base, fresh, case.nu, len(subject))
-        if all(abs(component.residual) <= SAME_INPUT * component.noise for component in changed):
+        if _alike(difference(base, fresh, case.nu, len(subject))):
             # Or what is remembered outlives the potential, in a module: then a new process knows better.
             fresh = yield from _in_a_new_process(subject, asked, fresh)
-            missed = difference(fresh, after_history, case.nu, len(subject))
-            if all(abs(component.residual) <= SAME_INPUT * component.noise for component in missed):
+            if _alike(difference(fresh, after_history, case.nu, len(subject))):
                 return vacuous(f"the change of {case.parameters['change']} changes nothing")
     return Residual(difference(fresh, after_history, case.nu, len(subject)))
+
+
+def _alike(components: Sequence[Component]) -> bool:
+    """Return whether rounding explains all that differs."""
+    return all(abs(component.residual) <= SAME_INPUT * component.noise for component in components)
 
 
 def _in_a_new_process(
@@ -163,8 +165,7 @@ def _changed(structure: Atoms, change: str, seed: int) -> Atoms:
         numbers[0] = numbers[np.flatnonzero(numbers != numbers[0])[0]]
         changed.numbers = numbers
     elif change == "order of species":  # the composition stays as it is
-        while (changed.numbers == structure.numbers).all():
-            changed.numbers = rng.permutation(changed.numbers)
+        changed.numbers = species_reordered(rng, structure)
     elif change == "periodicity":
         changed.pbc = False
     elif change == "one periodicity":
