@@ -11,7 +11,8 @@ import pytest
 from ase import Atoms
 
 from gnnp_bench.certificate.result import Certificate
-from gnnp_bench.checks.periodicity.partial import boxed, reach_of, volume_of_matter
+from gnnp_bench.checks.periodicity.partial import boxed, reach_of
+from gnnp_bench.checks.virial import volume_of_matter
 from gnnp_bench.engine.settings import Budget
 from gnnp_bench.potential import Capabilities, FloatArray, Periodicity, Potential, Prediction, Unsupported
 from tests.analytic import embedded_atom, long_range, smooth_pair, three_body

@@ -26,8 +26,8 @@ from gnnp_bench.check import (
 )
 from gnnp_bench.checks.common import STRESS_S, on_simpler_structures, stands_out, stress
 from gnnp_bench.checks.conservation.ladder import FEWEST_LEVELS, energy_derivative
-from gnnp_bench.checks.periodicity.partial import has_volume, span, virial_noise, volume_of_matter
 from gnnp_bench.checks.periodicity.supercell import periodic_somewhere
+from gnnp_bench.checks.virial import has_volume, span, virial_noise, volume_of_matter
 from gnnp_bench.numerics.differences import Derivative
 from gnnp_bench.potential import ALL_PROPERTIES, FloatArray, Prediction
 from gnnp_bench.structures.transform import strain

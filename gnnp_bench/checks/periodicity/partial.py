@@ -23,6 +23,7 @@ from gnnp_bench.check import (
     with_parameters,
 )
 from gnnp_bench.checks.common import LADDER, STRESS_S, difference, grown, on_simpler_structures
+from gnnp_bench.checks.virial import has_volume, span, virial_noise, volume_of_matter
 from gnnp_bench.potential import (
     ALL_PROPERTIES,
     ENERGY,
@@ -40,8 +41,6 @@ LENGTHS = (0.0, 1.0, 3.0, 30.0)
 """Å, of the cell vectors along directions that are not periodic. Zero stands for no vector, as in ASE."""
 MARGINS = (0.5, 3.0)
 """Å, of vacuum in a periodic box beyond what the potential declares to reach."""
-VOLUME_PER_ATOM = 20.0
-"""Å³, as in silicon."""
 
 
 def _applies(capabilities: Capabilities) -> str | None:
@@ -183,31 +182,6 @@ def _projected(stress: FloatArray | None, structure: Atoms, plane: FloatArray) -
     assert stress is not None
     virial: FloatArray = structure.cell.volume * (plane.T @ stress @ plane)
     return virial
-
-
-def has_volume(structure: Atoms) -> bool:
-    """Return whether the cell encloses a volume, by which a stress can be told."""
-    return abs(float(structure.cell.volume)) > 0.0
-
-
-def span(structure: Atoms) -> FloatArray:
-    """Return orthonormal vectors (columns) that span the periodic directions."""
-    basis: FloatArray = np.linalg.qr(structure.cell.array[structure.pbc].T)[0]
-    return basis
-
-
-def volume_of_matter(structure: Atoms) -> float:
-    """Return the volume that V·σ is judged by, Å³: vacuum must not make what is missed seem small."""
-    volume = abs(float(structure.cell.volume))
-    return volume if structure.pbc.all() else min(volume, VOLUME_PER_ATOM * len(structure))
-
-
-def virial_noise(force_noise: float, n_atoms: int) -> float:
-    """Return ν of V·σ, eV, where that of σ is not measured, without full periodicity.
-
-    A virial is a sum of forces times distances of a few Å.
-    """
-    return 10.0 * force_noise * float(np.sqrt(n_atoms))
 
 
 PARTIAL = Check(

@@ -49,12 +49,17 @@ def _measure(case: Case) -> Measurement:
 def _growth(structure: Atoms, rng: np.random.Generator, warm_up: int) -> Generator[Request, list[Prediction], float]:
     """Return the growth in KiB per evaluation after so many evaluations."""
     held = []
-    for block in range(BLOCKS + 1):
-        for _ in range(warm_up if block == 0 else BLOCK):
-            moved = displaced(structure, NUDGE * rng.normal(size=structure.positions.shape))
-            yield Request([moved], ALL_PROPERTIES, together=True)
-        gc.collect()
-        held.append(_held())
+    gc.collect()
+    gc.freeze()  # what is there already need not be looked through after each block
+    try:
+        for block in range(BLOCKS + 1):
+            for _ in range(warm_up if block == 0 else BLOCK):
+                moved = displaced(structure, NUDGE * rng.normal(size=structure.positions.shape))
+                yield Request([moved], ALL_PROPERTIES, together=True)
+            gc.collect()
+            held.append(_held())
+    finally:
+        gc.unfreeze()
     # The median, for memory is taken in large pieces now and then; and whole multiples of what matters, for the few
     # pages that come and go are no property of the potential.
     per_evaluation = float(np.median(np.diff(held, axis=0), axis=0).max()) / BLOCK / 1024.0
