@@ -19,7 +19,10 @@ FORCES_S = 1e-3
 """eV/Å. A tenth of the convergence that relaxations ask for."""
 STRESS_S = 1e-4
 """eV/Å³, 16 MPa."""
-LADDER = "s = 0.1 meV/atom, 1 meV/Å, 1e-4 eV/Å³"
+EXTREME_FORCES, EXTREME_STRESS = 20.0, 1.0
+"""eV/Å and eV/Å³ (160 GPa), above which what matters grows in proportion: see `pressed`."""
+EXTREME = "more in proportion where forces exceed 20 eV/Å or stress 160 GPa"
+LADDER = f"s = 0.1 meV/atom, 1 meV/Å, 1e-4 eV/Å³; {EXTREME}"
 TWO_ATOMS = "of two atoms or more"
 SAME_INPUT = 10.0
 """b/ν where only the order of sums may differ between two evaluations: ν is the change that a new rounding makes."""
@@ -39,12 +42,33 @@ def difference(expected: Prediction, found: Prediction, noise: Noise, n_atoms: i
     noise : Noise
         ν of the structure.
     """
-    components = [energy(found.energy - expected.energy, noise, n_atoms)]
+    scale = pressed(expected)
+    components = [energy(found.energy - expected.energy, noise, n_atoms, scale)]
     if expected.forces is not None and found.forces is not None:
-        components.append(forces(found.forces - expected.forces, noise))
+        components.append(forces(found.forces - expected.forces, noise, scale))
     if expected.stress is not None and found.stress is not None:
-        components.append(stress(found.stress - expected.stress, noise))
+        components.append(stress(found.stress - expected.stress, noise, scale))
     return tuple(components)
+
+
+def pressed(prediction: Prediction) -> float:
+    """Return the factor on s in a structure where forces or stress are very large, else 1.
+
+    Where atoms are pushed into each other, as in a collision, a force of 100 eV/Å that is off by a few meV/Å changes
+    nothing that anyone computes; and coordinates of seven digits leave no more of the fifteenth power of a distance
+    (docs/adr/0009).
+
+    Parameters
+    ----------
+    prediction : Prediction
+        With all that the potential has, for the factor must not depend on what a check happens to ask for.
+    """
+    large = [1.0]
+    if prediction.forces is not None:
+        large.append(float(np.abs(prediction.forces).max(initial=0.0)) / EXTREME_FORCES)
+    if prediction.stress is not None:
+        large.append(float(np.abs(prediction.stress).max()) / EXTREME_STRESS)
+    return max(large)
 
 
 def converged(error: float, noise: float, significance: float) -> bool:
@@ -131,19 +155,20 @@ def _extent(structure: Atoms) -> FloatArray:
     return extent
 
 
-def energy(total: float, noise: Noise, n_atoms: int) -> Component:
-    """Return the component for a difference of total energies, eV."""
-    return Component("energy", abs(total) / n_atoms, ENERGY_S, "eV/atom", noise=noise.energy)
+def energy(total: float, noise: Noise, n_atoms: int, scale: float) -> Component:
+    """Return the component for a difference of total energies, eV; s is multiplied by `scale`."""
+    return Component("energy", abs(total) / n_atoms, scale * ENERGY_S, "eV/atom", noise=noise.energy)
 
 
-def forces(delta: FloatArray, noise: Noise) -> Component:
-    """Return the component for a difference of forces, eV/Å: the largest of its numbers."""
-    return Component("forces", float(np.abs(delta).max(initial=0.0)), FORCES_S, "eV/Å", noise=noise.forces)
+def forces(delta: FloatArray, noise: Noise, scale: float) -> Component:
+    """Return the component for a difference of forces, eV/Å: the largest of its numbers; s is multiplied by `scale`."""
+    largest = float(np.abs(delta).max(initial=0.0))
+    return Component("forces", largest, scale * FORCES_S, "eV/Å", noise=noise.forces)
 
 
-def stress(delta: FloatArray, noise: Noise) -> Component:
-    """Return the component for a difference of stresses, eV/Å³: the largest of its numbers."""
-    return Component("stress", float(np.abs(delta).max()), STRESS_S, "eV/Å³", noise=noise.stress)
+def stress(delta: FloatArray, noise: Noise, scale: float) -> Component:
+    """Return the component for a difference of stresses, eV/Å³: the largest of its numbers; s is times `scale`."""
+    return Component("stress", float(np.abs(delta).max()), scale * STRESS_S, "eV/Å³", noise=noise.stress)
 
 
 def rms(array: FloatArray) -> float:
@@ -151,10 +176,11 @@ def rms(array: FloatArray) -> float:
     return float(np.sqrt(np.mean(np.square(array)))) if array.size else 0.0
 
 
-def force_significance(base_forces: FloatArray) -> float:
+def force_significance(base: Prediction) -> float:
     """Return s for a law about the derivative of the energy: a thousandth of the forces where these are large."""
-    size = rms(base_forces)
-    return min(FORCES_S, 1e-3 * size) if size >= 0.5 else FORCES_S
+    assert base.forces is not None
+    size = rms(base.forces)
+    return pressed(base) * (min(FORCES_S, 1e-3 * size) if size >= 0.5 else FORCES_S)
 
 
 def forces_vanish(base_forces: FloatArray, noise: Noise) -> bool:

@@ -28,6 +28,8 @@ HALF_LENGTH = {True: 1e-4, False: 1e-7}
 """Å, in float32 and float64: many roundings of the input, yet too short for a cubic term to rise above the noise."""
 SINGLE_ROUGHNESS = 1e-10
 """Relative to the output: between what float64 and what float32 rounding leave."""
+SMALLEST = float(np.finfo(float).eps)
+"""eV, eV/Å, eV/Å³: what terms of order one leave of themselves where they cancel to nothing."""
 VANISHING = 1e-6
 TERMS = 100
 """Neighbours within a usual cutoff, whose forces and energies are summed."""
@@ -57,7 +59,8 @@ def measure_noise(
             return 0.0
         values = np.array([[getattr(p, quantity) for p in points] for points in grouped])
         measured = upper_limit(base_points) * float(np.median([scatter(points, ORDER).max() for points in values]))
-        return max(measured, ulp(float(np.abs(values).max()), single=representable_in_float32(values)))
+        one_ulp = ulp(float(np.abs(values).max()), single=representable_in_float32(values))
+        return max(measured, one_ulp, SMALLEST)
 
     n_atoms = len(structure)
     energy, forces, stress = floor("energy") / n_atoms, floor("forces"), floor("stress")

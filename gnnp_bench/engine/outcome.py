@@ -127,7 +127,8 @@ def _why_nothing(findings: Findings) -> tuple[Literal["error", "not_applicable"]
 def _remarks(findings: Findings, worst: Outcome) -> str | None:
     remarks = [worst.note] if worst.note else []
     if worst.worst.status == "inconclusive" and not remarks:
-        remarks.append("missed by more than matters, but rounding may explain it")
+        formula = worst.case.structure.get_chemical_formula()
+        remarks.append(f"missed by more than matters on {formula}, but rounding may explain it")
     if findings.errors:
         remarks.append(f"{len(findings.errors)} cases broke: {findings.errors[0]}")
     if findings.refusals:

@@ -22,10 +22,15 @@ from gnnp_bench.engine.noise import looks_single, measure_noise
 from gnnp_bench.potential import ALL_PROPERTIES, Capabilities, Prediction
 from gnnp_bench.structures.build import build
 from gnnp_bench.structures.pool import draw_recipes
+from gnnp_bench.structures.wider import wider
 
 T = TypeVar("T")
 
 LOOKED_AT = 3
+WIDE_ENOUGH = 2.001
+"""Cutoffs."""
+USUAL_CUTOFFS = (4.0, 5.0, 6.0)
+"""Å, tried where none is declared."""
 SHARD = 4
 """Structures evaluated together. Fixed, so that batches and hence results do not depend on the number of workers."""
 
@@ -119,6 +124,17 @@ def stages_of(structures: Sequence[Atoms], capabilities: Capabilities) -> Genera
     """
     predictions = yield _shards("predictions", structures)
     answered = list(zip(structures, itertools.chain.from_iterable(predictions), strict=True))
+    # Who refuses cells that are smaller than twice the cutoff is asked about larger ones of the same.
+    refusing = [s for s, answer in answered if _is_refusal(answer)]
+    for cutoff in (capabilities.cutoff,) if capabilities.cutoff else USUAL_CUTOFFS:
+        # None where more atoms would be needed than are affordable.
+        of_refused = [(s, larger) for s in refusing if (larger := wider(s, WIDE_ENOUGH * cutoff)) is not None]
+        if of_refused:
+            predictions = yield _shards("predictions", [larger for _, larger in of_refused])
+            found = list(zip(of_refused, itertools.chain.from_iterable(predictions), strict=True))
+            answered += [(larger, answer) for (_, larger), answer in found if not _is_refusal(answer)]
+            refusing = [s for (s, _), answer in found if _is_refusal(answer)]
+    answered.sort(key=lambda pair: len(pair[0]))
     kept = [(structure, answer) for structure, answer in answered if not isinstance(answer, Unanswered)]
     rough: Answers = []
     if kept and capabilities.dtype != "float32":
@@ -138,6 +154,10 @@ def stages_of(structures: Sequence[Atoms], capabilities: Capabilities) -> Genera
         if not isinstance(noise, Unanswered):
             samples.append(Sample(len(samples), structure, prediction, noise))
     return Pool(tuple(samples), tuple(refused), tuple(failures), single)
+
+
+def _is_refusal(answer: Answer | Unanswered) -> bool:
+    return isinstance(answer, Unanswered) and answer.refused
 
 
 def _predict(structure: Atoms) -> Generator[Request, list[Prediction], Prediction]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from gnnp_bench.potential import Periodicity
 from gnnp_bench.structures import palette as choose
+from gnnp_bench.structures.molecules import CHAINS
 from gnnp_bench.structures.palette import Palette, one_of
 from gnnp_bench.structures.prototypes import PROTOTYPES
 from gnnp_bench.structures.recipe import PERIODIC, Kind, Recipe, Row
@@ -252,13 +253,14 @@ def wire(ground: Ground) -> Recipe:
     """Draw a chain, straight or zigzag, endless along x."""
     species = choose.pair(ground.rng, ground.palette)
     prototype = one_of(ground.rng, ("chain", "zigzag"))
-    repeat: Row = (int(ground.rng.integers(2, 5)), 1, 1)
+    repeat: Row = (int(ground.rng.integers(1, 5)), 1, 1)
+    species = species[: len(CHAINS[prototype][0]) * repeat[0]]
     pbc = _open(ground, WIRE_PBC)
     return _shaken(ground, "wire", prototype, species, repeat, rattle=(0.02, 0.1), vacuum=ground.vacuum, pbc=pbc)
 
 
 def liquid(ground: Ground) -> Recipe:
-    """Draw a disordered packing of up to three species."""
+    """Draw a disordered packing of up to five species: many pairs in few atoms."""
     repeat: Row = ((2, 2, 2), (2, 2, 3), (3, 2, 2))[int(ground.rng.integers(3))]
-    species = choose.several(ground.rng, ground.palette, 3)
+    species = choose.several(ground.rng, ground.palette, 5)
     return Recipe("liquid", "packing", species, repeat, seed=draw_seed(ground.rng))

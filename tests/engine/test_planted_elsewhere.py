@@ -174,19 +174,39 @@ def test_periodic_and_isolated_structures_in_one_batch() -> None:
     assert statuses(found)["batch"] == "fail"
 
 
-def test_a_cache_with_a_limit_is_no_leak() -> None:
-    class Caching(Altered):
-        def __init__(self, limit: int) -> None:
-            super().__init__()
-            self.kept: list[np.ndarray] = []
-            self.limit = limit
+def far_away(structure: Atoms, prediction: Prediction) -> Prediction:
+    """Have a wrong energy where an atom is more than three cells away from the one it belongs to."""
+    if not structure.pbc.any():
+        return prediction
+    cells = structure.positions @ np.linalg.pinv(structure.cell.array[structure.pbc])
+    out = bool((np.abs(cells) > 4.0).any())
+    return replace(prediction, energy=prediction.energy + 1e-3 * len(structure) * out)
 
-        def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
-            for _ in structures:
-                self.kept.append(np.ones(20_000))
-                del self.kept[: -self.limit]
-            return self.sound.evaluate(structures, properties)
 
-    for limit, status in ((128, "pass"), (10**9, "fail")):
-        found = judged(functools.partial(Caching, limit), "robustness/memory-growth")
-        assert statuses(found) == {"memory-growth": status}
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_atoms_many_cells_away_belong_to_the_structure(seed: int) -> None:
+    found = judged(lambda: Altered(after=far_away), "periodicity/lattice-wrap", seed=seed)
+    assert statuses(found) == {"lattice-wrap": "fail"}
+
+
+@pytest.mark.parametrize(("directions", "more_than"), [(2, 32), (3, 150), (1, 12)])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_large_supercells_in_every_number_of_directions(directions: int, more_than: int, seed: int) -> None:
+    def late(structure: Atoms, prediction: Prediction) -> Prediction:
+        large = int(structure.pbc.sum()) == directions and len(structure) > more_than
+        return replace(prediction, energy=prediction.energy + 3e-4 * len(structure) * large)
+
+    found = judged(lambda: Altered(after=late), "periodicity/supercell", seed=seed)
+    assert statuses(found) == {"supercell": "fail"}
+
+
+@pytest.mark.parametrize("kind", ["flat", "in a row"])
+def test_numbers_where_all_atoms_are_in_a_plane_or_in_a_row(kind: str) -> None:
+    def singular(structure: Atoms, prediction: Prediction) -> Prediction:
+        if kind == "flat":
+            found = len(structure) > 2 and np.ptp(structure.positions[:, 2]) < 1e-6
+        else:
+            found = int(structure.pbc.sum()) == 1
+        return replace(prediction, energy=float("nan")) if found else prediction
+
+    assert statuses(judged(lambda: Altered(after=singular), "robustness/finite-output")) == {"finite-output": "fail"}

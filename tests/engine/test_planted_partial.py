@@ -165,13 +165,41 @@ def test_other_energies_of_wires_than_in_a_box_with_vacuum() -> None:
     assert violated(judged(lambda: scaled(is_wire), *LAWS, budget="standard")) == {"partial"}
 
 
-def test_who_declares_no_reach_is_not_compared_with_a_box() -> None:
-    """What interacts over any distance feels its images in every box."""
-    declared = replace(smooth_pair(species=SPECIES).capabilities, receptive_field=None, claims=frozenset())
-    for reach in (None, 6.0):  # that of one layer is not that of the potential
-        without = replace(declared, cutoff=reach)
-        found = judged(functools.partial(Declaring, after=scaled(is_isolated).after, declared=without), LAWS[1])
-        assert statuses(found) == {"partial": "pass"}
+WITHOUT_REACH = replace(smooth_pair(species=SPECIES).capabilities, receptive_field=None, claims=frozenset())
+
+
+@pytest.mark.parametrize("kind", [is_isolated, is_slab], ids=["isolated", "slabs"])
+@pytest.mark.parametrize("cutoff", [None, 6.0])
+def test_who_declares_no_reach_is_compared_with_a_wide_box(kind: Callable[[Atoms], bool], cutoff: float | None) -> None:
+    """The cutoff of one layer is not the reach of the potential."""
+    declared = replace(WITHOUT_REACH, cutoff=cutoff)
+    found = judged(functools.partial(Declaring, after=scaled(kind).after, declared=declared), LAWS[1])
+    assert statuses(found) == {"partial": "fail"}
+
+
+@pytest.mark.parametrize("power", [1, 2, 3])
+def test_what_feels_its_images_in_every_box_is_sound(power: int) -> None:
+    """The energy of images falls off as a power of the distance, as that of charges and dipoles does."""
+
+    def image(structure: Atoms, prediction: Prediction) -> Prediction:
+        if not structure.pbc.all():
+            return prediction
+        return replace(prediction, energy=prediction.energy + structure.cell.volume ** (-power / 3.0))
+
+    found = judged(functools.partial(Declaring, after=image, declared=WITHOUT_REACH), LAWS[1], budget="standard")
+    assert statuses(found) == {"partial": "pass"}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_molecule_in_a_tight_cell_is_no_crystal(seed: int) -> None:
+    def periodic(structure: Atoms) -> Atoms:
+        changed: Atoms = structure.copy()
+        if is_isolated(structure) and structure.cell.rank == 3 and (structure.cell.lengths() > 4.0).all():
+            changed.pbc = True
+        return changed
+
+    found = judged(lambda: Altered(before=periodic), LAWS[1], seed=seed)
+    assert statuses(found) == {"partial": "fail"}
 
 
 @pytest.mark.parametrize("without", ["periodic", "partial", "isolated"])

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import pytest
+from ase import Atoms
 
 from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.engine.run import run
 from gnnp_bench.engine.settings import Settings
-from gnnp_bench.potential import Potential
+from gnnp_bench.potential import Capabilities, Potential, Prediction, Property, Unsupported
+from gnnp_bench.structures.wider import widths
+from tests.analytic import smooth_pair
 from tests.engine.unlike_forms import (
     behler_parrinello,
     message_passing,
@@ -34,3 +39,56 @@ def test_a_sound_potential_of_another_form_is_certified(make: Callable[[], Poten
     }
     assert not told
     assert last.certificate.verdict == "certified"
+
+
+@dataclass(slots=True)
+class Refusing:
+    """A sound potential that finds the nearest image of a neighbour only, and refuses cells where there are others."""
+
+    cutoff: float
+    declares_it: bool = True
+    name: str = "refusing"
+
+    @property
+    def sound(self) -> Potential:
+        return smooth_pair(self.cutoff)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        declared = self.sound.capabilities
+        return (
+            declared if self.declares_it else replace(declared, cutoff=None, receptive_field=None, claims=frozenset())
+        )
+
+    def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        if any(s.pbc.any() and widths(s).min() < 2.0 * self.cutoff for s in structures):
+            raise Unsupported("the cell is thinner than twice the cutoff")
+        return self.sound.evaluate(structures, properties)
+
+
+@pytest.mark.parametrize(("cutoff", "declares_it"), [(4.0, True), (5.0, True), (4.0, False)])
+def test_who_refuses_small_cells_is_certified_on_larger_ones(cutoff: float, declares_it: bool) -> None:
+    make = functools.partial(Refusing, cutoff, declares_it)
+    *_, last = run(make(), CHECKS, Settings(spec="test", budget="quick"), reload=make)
+    assert last.certificate.verdict == "certified"
+    cases = {result.id: result.cases for result in last.certificate.checks}
+    for law in ("periodicity/supercell", "periodicity/lattice-wrap", "conservation/stress-strain"):
+        assert cases[law] > 5, law
+
+
+@pytest.mark.parametrize("make", [behler_parrinello, shifted_force])
+@pytest.mark.parametrize("seed", range(5, 9))
+def test_kinks_of_many_pairs_are_no_rounding(make: Callable[[], Potential], seed: int) -> None:
+    """Where the slope of a cutoff jumps, lines along which many atoms move cross it here and there."""
+    checks = tuple(check for check in all_checks() if check.id == "robustness/precision")
+    *_, last = run(make(), checks, Settings(spec="test", budget="quick", seed=seed), reload=make)
+    assert [result.status for result in last.certificate.checks] == ["pass"]
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_a_steep_potential_in_float32_is_certified(seed: int) -> None:
+    """Forces reach hundreds of eV/Å where atoms are pushed together, and round accordingly."""
+    make = functools.partial(shifted_force, dtype="float32")
+    *_, last = run(make(), CHECKS, Settings(spec="test", budget="quick", seed=seed), reload=make)
+    told = {r.id: (r.status, r.reason) for r in last.certificate.checks if r.status not in ("pass", "not_applicable")}
+    assert not told

@@ -298,7 +298,7 @@ def message_passing(cutoff: float = 4.5) -> AutogradPotential:
     return _potential("message_passing", form, cutoff, smoothness=2, layers=2)
 
 
-def shifted_force(cutoff: float = 6.0) -> AutogradPotential:
+def shifted_force(cutoff: float = 6.0, dtype: DType = "float64") -> AutogradPotential:
     """Return Lennard-Jones pairs, cut off so that energy and force end at zero. One continuous derivative.
 
     E = ½ Σ_ij [φ(r) − φ(r_c) − (r − r_c) φ′(r_c)], φ = ε ((σ/r)¹² − 2 (σ/r)⁶), ε = 0.2 eV, σ = 1.1 r₀: Toxvaerd and
@@ -313,4 +313,4 @@ def shifted_force(cutoff: float = 6.0) -> AutogradPotential:
         shifted = here * here - 2.0 * here - (edge * edge - 2.0 * edge) - (r - cutoff) * slope
         return around.summed(0.5 * depth * shifted)
 
-    return _potential("shifted_force", form, cutoff, smoothness=1)
+    return _potential("shifted_force", form, cutoff, smoothness=1, dtype=dtype)

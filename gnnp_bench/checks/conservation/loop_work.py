@@ -26,7 +26,7 @@ Powers: TypeAlias = Generator[Request, list[Prediction], tuple[FloatArray, Float
 
 
 def loop_work(
-    powers_at: Callable[[FloatArray], Powers], length: float
+    powers_at: Callable[[FloatArray], Powers], length: float, scale: float
 ) -> Generator[Request, list[Prediction], Residual]:
     """Integrate dW/dt over t from 0 to 2π by the trapezoid rule, doubling the nodes (16 or more) until they settle it.
 
@@ -36,7 +36,10 @@ def loop_work(
         Takes nodes t, (n,).
     length : float, Å
         Sum of the paths, by which the work is divided.
+    scale : float
+        Factor on s: see `common.pressed`.
     """
+    significance = scale * LOOP_S
     t = angles(FEWEST_NODES)
     powers, variances = yield from powers_at(t)
     work = 2.0 * np.pi * float(powers.mean())
@@ -56,21 +59,23 @@ def loop_work(
         error = remaining_error(changes, noise, max(0.0, spread - 2.0 * ALLOWANCE * noise))
         # Two coarse estimates may agree by accident; noise is the one reason to believe a single change.
         believed = len(changes) > 1 or error == 0.0
-        before, settled = settled, believed and converged(error, noise, LOOP_S * length)
+        before, settled = settled, believed and converged(error, noise, significance * length)
         confirmed = before or not stands_out(work, error, noise)
         if (settled and confirmed) or len(t) >= MOST_NODES:
             break
-        if len(t) >= MANY_NODES and not (settled or worth_more_points(work, changes, error, noise, LOOP_S * length)):
+        if len(t) >= MANY_NODES and not (
+            settled or worth_more_points(work, changes, error, noise, significance * length)
+        ):
             break
     if not (settled and confirmed):
         cautious = max(spread / 6.0, float(jumps_around(powers, t)))
-        error, settled = out_of_points(work, error, noise, LOOP_S * length, cautious)
+        error, settled = out_of_points(work, error, noise, significance * length, cautious)
     if 2.0 * np.pi * np.abs(powers).mean() <= 10.0 * noise:
         return vacuous("nothing does work anywhere on the loop")
     component = Component(
         "mean non-conservative force",
         abs(work) / length,
-        LOOP_S,
+        significance,
         "eV/Å",
         noise=noise / length,
         error=error / length,

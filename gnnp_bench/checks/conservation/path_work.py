@@ -14,17 +14,20 @@ from gnnp_bench.check import (
     PoolView,
     Request,
     Residual,
+    base_prediction,
     on_structure,
     vacuous,
     with_parameters,
 )
 from gnnp_bench.checks.common import (
+    EXTREME,
     TWO_ATOMS,
     converged,
     displaced,
     forces_vanish,
     moves,
     out_of_points,
+    pressed,
     rms,
     stands_out,
     worth_more_points,
@@ -106,9 +109,10 @@ def _measure(case: Case) -> Measurement:
     size = float(np.linalg.norm(displacement))
     if length == 0.0:
         return vacuous("nothing moves")
+    start = yield from base_prediction(case)
+    (end,) = yield Request([displaced(structure, displacement)], ENERGY_FORCES)
     # Along a short path 0.1 meV in all is what matters, as for any total energy.
-    significance = LOOP_S * max(1.0, 1.0 / length)
-    start, end = yield Request([structure, displaced(structure, displacement)], ENERGY_FORCES)
+    significance = pressed(start) * LOOP_S * max(1.0, 1.0 / length)
     works: list[float] = []
     settled = False
     n_nodes = FEWEST_NODES
@@ -154,7 +158,7 @@ PATH_WORK = Check(
     category="mandatory",
     needs=ENERGY_FORCES,
     source="work–energy theorem; Gauss–Legendre quadrature, Press et al., Numerical Recipes, 3rd ed., section 4.6",
-    tolerance="s = 0.1 meV/Å, work missed per length of all paths, or 0.1 meV in all where that is more",
+    tolerance=f"s = 0.1 meV/Å, work missed per length of all paths, or 0.1 meV in all where that is more; {EXTREME}",
     physics=(
         "Along any path the forces do exactly the work by which the energy falls. Over finite paths this holds far "
         "above rounding, so that it tells errors of a few parts in 10⁵ even in float32. Where it fails, barriers and "

@@ -27,6 +27,8 @@ from gnnp_bench.structures.transform import change_cell
 
 SMALLEST_ANGLE = 20.0
 """degrees, between cell vectors"""
+SHEARS = (-3, -2, -1, 1, 2, 3)
+"""Vectors of a slab that are added to its other one."""
 EVEN = ([[0, 1, 0], [0, 0, 1], [1, 0, 0]], [[0, 0, 1], [1, 0, 0], [0, 1, 0]])
 LEFT_HANDED = (
     [[0, 1, 0], [1, 0, 0], [0, 0, 1]],
@@ -79,13 +81,12 @@ def _of_periodic_axes(rng: np.random.Generator, structure: Atoms) -> list[list[i
         matrix[first, first] = -1
     else:
         second = int(axes[axes != first][0])
-        shear = matrix.copy()
-        shear[first, second] = int(rng.choice((-1, 1)))
-        lattice = (shear @ structure.cell.array)[axes]
-        cosine = abs(lattice[0] @ lattice[1]) / np.prod(np.linalg.norm(lattice, axis=1))
-        if cosine > np.cos(np.radians(SMALLEST_ANGLE)):
-            shear[first, second] *= -1
-        matrix = shear
+        for shear in rng.permutation(SHEARS).tolist():
+            matrix[first, second] = shear
+            lattice = (matrix @ structure.cell.array)[axes]
+            cosine = abs(lattice[0] @ lattice[1]) / np.prod(np.linalg.norm(lattice, axis=1))
+            if cosine <= np.cos(np.radians(SMALLEST_ANGLE)):
+                break
     found: list[list[int]] = matrix.tolist()
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from ase import Atoms
 
 from gnnp_bench.check import (
     Case,
@@ -22,15 +23,24 @@ from gnnp_bench.checks.periodicity.supercell import periodic_somewhere
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY
 
 MOST_CELLS = 2
+FARTHEST = 25.0
+"""Å. Small cells are small steps: atoms are moved by as many of them as fit, further than any list of images goes."""
+MANY_CELLS = 0.25
+"""Share of cases in which they are."""
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     sample = view.pick(rng, lambda s: bool(s.structure.pbc.any()), "periodic in some direction")
-    return sample.case({"cells": _cells(rng, sample.structure.pbc, len(sample.structure))})
+    return sample.case({"cells": _cells(rng, sample.structure)})
 
 
-def _cells(rng: np.random.Generator, pbc: np.ndarray, n_atoms: int) -> list[list[int]]:
-    cells = rng.integers(-MOST_CELLS, MOST_CELLS + 1, size=(n_atoms, 3)) * pbc
+def _cells(rng: np.random.Generator, structure: Atoms) -> list[list[int]]:
+    pbc, n_atoms = structure.pbc, len(structure)
+    most = np.full(3, MOST_CELLS)
+    if rng.random() < MANY_CELLS:
+        lengths = structure.cell.lengths()
+        most[pbc] = np.maximum(most[pbc], (FARTHEST / lengths[pbc]).astype(int))
+    cells = rng.integers(-most, most + 1, size=(n_atoms, 3)) * pbc
     if not cells.any():
         cells[int(rng.integers(n_atoms))] = pbc
     found: list[list[int]] = cells.tolist()
@@ -38,7 +48,7 @@ def _cells(rng: np.random.Generator, pbc: np.ndarray, n_atoms: int) -> list[list
 
 
 def _near(rng: np.random.Generator, case: Case) -> Case:
-    return with_parameters(case, cells=_cells(rng, case.structure.pbc, len(case.structure)))
+    return with_parameters(case, cells=_cells(rng, case.structure))
 
 
 def _simpler(case: Case) -> Iterator[Case]:

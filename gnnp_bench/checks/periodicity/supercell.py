@@ -27,6 +27,11 @@ MAX_ATOMS = 48
 MAX_IMAGES = 27
 LARGE = 200
 """Atoms at most of the few large supercells: codes change their neighbour search or their kernels with the size."""
+LONGEST = 64.0
+"""Å, of wires: a longer row of cells says more of the rounding of large coordinates than of the potential."""
+LARGE_KINDS = {"largest crystal": 3, "large slab": 2, "large wire": 1, "large crystal": 3}
+"""Periodic directions of each."""
+KINDS = tuple(kind for large in LARGE_KINDS for kind in (large, *["small"] * 3))
 DIAGONAL = ((2, 1, 1), (1, 2, 1), (1, 1, 2), (3, 1, 1), (2, 2, 1), (2, 1, 2), (2, 2, 2), (3, 3, 1), (3, 3, 3))
 
 
@@ -42,14 +47,24 @@ def periodic_somewhere(capabilities: Capabilities) -> str | None:
     return "the potential is for isolated structures only"
 
 
-def _suitable(sample: Sample) -> bool:
-    return bool(sample.structure.pbc.any()) and 2 * len(sample.structure) <= MAX_ATOMS
-
-
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
-    sample = view.pick(rng, _suitable, f"periodic in some direction, at most {MAX_ATOMS // 2} atoms")
-    if view.next_of(("large", *["small"] * 11)) == "large":
-        return sample.case({"matrix": _large(rng, sample.structure)})
+    small = min((len(s.structure) for s in view.samples if s.structure.pbc.any()), default=0)
+    # A potential that refuses small cells has none of a few atoms.
+    most = max(small, MAX_ATOMS // 2)
+
+    def suitable(sample: Sample) -> bool:
+        return bool(sample.structure.pbc.any()) and len(sample.structure) <= most
+
+    kind = view.next_of(KINDS)
+    if kind in LARGE_KINDS:
+        axes = LARGE_KINDS[kind]
+        largest = [s for s in view.samples if suitable(s) and s.structure.pbc.sum() == axes]
+        if largest:
+            # The smallest cell makes most of the atoms that there may be.
+            index = largest[0].index if kind == "largest crystal" else largest[int(rng.integers(len(largest)))].index
+            sample = view.pick(rng, lambda s: s.index == index)
+            return sample.case({"matrix": _large(rng, sample.structure)})
+    sample = view.pick(rng, suitable, "periodic in some direction")
     return sample.case({"matrix": _matrix(rng, sample.structure)})
 
 
@@ -58,6 +73,9 @@ def _large(rng: np.random.Generator, structure: Atoms) -> list[list[int]]:
     factors = np.ones(int(structure.pbc.sum()), dtype=int)
     while len(structure) * factors.prod() * (factors.min() + 1) // factors.min() <= LARGE:
         factors[factors.argmin()] += 1
+    if len(factors) == 1:
+        (length,) = structure.cell.lengths()[structure.pbc]
+        factors = np.clip(factors, 2, max(2, int(LONGEST / length)))
     return _on_axes(np.diag(factors[rng.permutation(len(factors))]), structure)
 
 
@@ -66,7 +84,7 @@ def _near(rng: np.random.Generator, case: Case) -> Case:
 
 
 def _matrix(rng: np.random.Generator, structure: Atoms) -> list[list[int]]:
-    most, axes = min(MAX_IMAGES, MAX_ATOMS // len(structure)), int(structure.pbc.sum())
+    most, axes = min(MAX_IMAGES, max(2, MAX_ATOMS // len(structure))), int(structure.pbc.sum())
     fitting = [d for d in DIAGONAL if np.prod(d) <= most and max(d[:axes]) > 1 and max((*d[axes:], 1)) == 1]
     diagonal = np.array(fitting[int(rng.integers(len(fitting)))][:axes])
     matrix = np.diag(diagonal[rng.permutation(axes)])

@@ -34,6 +34,7 @@ from gnnp_bench.potential import (
 from gnnp_bench.structures.transform import strain
 
 CHANGES = (
+    "all a little",
     "positions",
     "cell",
     "species",
@@ -50,7 +51,17 @@ CHANGES = (
     "shape",
     "one periodicity",
     "cell a little",
+    "gradually",
+    "exchange",
 )
+STEPS = 8
+"""Evaluations on the way of a gradual change: each step is less than the skin of a list of neighbours, all of them
+more."""
+APART = 1.5
+"""Å, by which the outermost atom of a molecule starts further out, where nothing stands in the way of its coming back:
+what becomes a neighbour on the way is not in a list that was made at the start."""
+AT_ONCE = ("little", "all a little", "cell a little")
+"""Changes so small that a memory of the last answer alone takes the structure for the one before."""
 NUDGE = 0.05
 """Å, and strain"""
 FAR = 0.4
@@ -60,6 +71,8 @@ SLIGHTLY = 1e-3
 """Strain, which a cache that compares cells roughly takes for nothing."""
 LITTLE = 5e-4
 """Å, by which one atom moves: a cache that compares roughly takes it for nothing, and forces tell it."""
+ALL_A_LITTLE = 9e-4
+"""Å, by which every coordinate changes, up or down."""
 OF_CELL = ("cell", "cell a little", "angles", "shape", "periodicity", "one periodicity")
 
 
@@ -68,7 +81,12 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     sample = _suitable(rng, view, change)
     if sample is None:  # what can change in every pool
         change, sample = "positions", view.pick(rng)
-    return sample.case({"change": change, "again": bool(rng.integers(2)), "seed": int(rng.integers(2**31))})
+    at_once = change in AT_ONCE
+    again = at_once or bool(rng.integers(2))
+    # Forces that are remembered beside an energy may stay what they were when only the energy was asked for.
+    energy_first = not at_once and bool(rng.integers(2))
+    seed = int(rng.integers(2**31))
+    return sample.case({"change": change, "again": again, "energy_first": energy_first, "seed": seed})
 
 
 def _suitable(rng: np.random.Generator, view: PoolView, change: str) -> Sample | None:
@@ -77,10 +95,21 @@ def _suitable(rng: np.random.Generator, view: PoolView, change: str) -> Sample |
     if change == "one periodicity" and "partial" not in view.capabilities.periodicity:
         return None
     fewest = FEW + 1 if change == "order of species" else 1
+    # Atoms that come from further away, where nothing stands in their way.
+    free = change == "gradually" and any(_possible(change, s.structure) and _is_free(s) for s in view.samples)
+
+    def suitable(sample: Sample) -> bool:
+        structure = sample.structure
+        return len(structure) >= fewest and _possible(change, structure) and (not free or _is_free(sample))
+
     try:
-        return view.pick(rng, lambda s: len(s.structure) >= fewest and _possible(change, s.structure))
+        return view.pick(rng, suitable)
     except NoSuitableStructure:
         return None
+
+
+def _is_free(sample: Sample) -> bool:
+    return not sample.structure.pbc.any()
 
 
 def _possible(change: str, structure: Atoms) -> bool:
@@ -90,6 +119,10 @@ def _possible(change: str, structure: Atoms) -> bool:
         return int(structure.pbc.sum()) >= fewest
     if change == "two atoms":
         return len(structure) > 1
+    if change == "gradually":
+        return len(structure) > FEW
+    if change == "exchange":
+        return len(set(structure.numbers)) < len(structure)
     return "species" not in change or len(set(structure.numbers)) > 1
 
 
@@ -103,24 +136,32 @@ def _simpler(case: Case) -> Iterator[Case]:
 
 
 def _measure(case: Case) -> Measurement:
-    subject = _changed(case.structure, case.parameters["change"], int(case.parameters["seed"]))
+    start, subject = _from_and_to(case.structure, case.parameters["change"], int(case.parameters["seed"]))
     # One object throughout, as dynamics do it: a cache that looks at identities or at half of the input is caught.
-    object_ = case.structure.copy()
+    object_ = start.copy()
     # Without periodicity there is no stress to ask for, and what is remembered may depend on what was asked.
     asked = ENERGY_FORCES if "periodicity" in case.parameters["change"] else ALL_PROPERTIES
     yield Request([object_], asked, together=True)
-    yield Request([strain(case.structure, 0.1 * np.eye(3))], asked, together=True)
+    yield Request([strain(start, 0.1 * np.eye(3))], asked, together=True)
     if case.parameters["again"]:  # else the last one asked for has another cell
         yield Request([object_], asked, together=True)
     object_.numbers[:] = subject.numbers
+    if case.parameters["change"] == "gradually":
+        way = subject.positions - start.positions
+        for step in range(1, STEPS):
+            object_.positions[:] = start.positions + way * (step / STEPS)
+            yield Request([object_], asked, together=True)
     object_.positions[:] = subject.positions
     object_.cell[:] = subject.cell.array
     object_.pbc[:] = subject.pbc
+    if case.parameters["energy_first"]:
+        yield Request([object_], ENERGY, together=True)
     (after_history,) = yield Request([object_], asked, together=True)
     (fresh,) = yield Request([subject], asked, fresh=True)
     if case.parameters["change"] != "nothing":
         # What was answered above does not tell: it may itself come from a cache.
-        base = case.base or (yield Request([case.structure], asked, fresh=True))[0]
+        known = case.base if start is case.structure else None
+        base = known or (yield Request([start], asked, fresh=True))[0]
         if _alike(difference(base, fresh, case.nu, len(subject))):
             # Or what is remembered outlives the potential, in a module: then a new process knows better.
             fresh = yield from _in_a_new_process(subject, asked, fresh)
@@ -143,6 +184,20 @@ def _in_a_new_process(
         return otherwise
 
 
+def _from_and_to(structure: Atoms, change: str, seed: int) -> tuple[Atoms, Atoms]:
+    """Return the structure that is asked for first, and the one that it is changed to."""
+    if change != "gradually":
+        return structure, _changed(structure, change, seed)
+    start: Atoms = structure.copy()
+    outwards = structure.positions - structure.positions.mean(axis=0)
+    if structure.pbc.any():
+        outwards = FAR / APART * _directions(np.random.default_rng(seed), len(structure))
+    else:
+        outwards = outwards / max(float(np.linalg.norm(outwards, axis=1).max()), 1e-6)
+    start.positions = structure.positions + APART * outwards
+    return start, structure
+
+
 def _changed(structure: Atoms, change: str, seed: int) -> Atoms:
     rng = np.random.default_rng(seed)
     changed: Atoms = structure.copy()
@@ -158,8 +213,16 @@ def _changed(structure: Atoms, change: str, seed: int) -> Atoms:
         step = NUDGE * _directions(rng, 1)[0]
         changed.positions[first] += step
         changed.positions[second] -= step
+    elif change == "exchange":  # of atoms of one species: the same structure, in which no index has its neighbours
+        order = np.arange(n_atoms)
+        for number in np.unique(changed.numbers):
+            like = rng.permutation(np.flatnonzero(changed.numbers == number))
+            order[like] = np.roll(like, 1)
+        changed.positions = changed.positions[order]
     elif change == "little":
         changed.positions[int(rng.integers(n_atoms))] += LITTLE / np.sqrt(3.0)
+    elif change == "all a little":
+        changed.positions = changed.positions + ALL_A_LITTLE * rng.choice((-1.0, 1.0), size=(n_atoms, 3))
     elif change == "species":  # one atom becomes another; a mere swap may be a symmetry of the crystal
         numbers = changed.numbers.copy()
         numbers[0] = numbers[np.flatnonzero(numbers != numbers[0])[0]]
@@ -216,6 +279,7 @@ CALL_HISTORY = Check(
     draw=_draw,
     simpler=_simpler,
     measure=_measure,
-    weight=3.6,
-    cost=4,
+    weight=4.8,
+    cost=5,
+    side_by_side=1,  # or the last answer that a potential remembers is always that of another case
 )

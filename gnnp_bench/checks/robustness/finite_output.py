@@ -16,8 +16,9 @@ from gnnp_bench.structures.simpler import simpler_structures
 UNKNOWN_NOISE = Noise(0.0, 0.0, 0.0)
 """No bound of this law depends on ν."""
 MOST_SPECIES = 100
-LARGE = ((4, 5), (4, 5), (5, 8))
-"""From and to how many atoms along each direction: 80 to 200 in all, so that limits at 64, 100 and 128 are crossed."""
+LARGE = ((4, 5), (5, 5), (5, 10))
+"""From and to how many atoms along each direction: 100 to 250 in all, so that limits at 64, 100, 128 and 200 are
+crossed."""
 BOX = 12.0
 """Å of vacuum around an isolated atom or molecule in a periodic box."""
 
@@ -71,6 +72,23 @@ def _vacuum(rng: np.random.Generator, capabilities: Capabilities, pbc: tuple[boo
     return Recipe("slab", "fcc", (_one(rng, capabilities),), repeat=(1, 1, 2), pbc=pbc, vacuum=25.0)
 
 
+def _flat(rng: np.random.Generator, capabilities: Capabilities, pbc: tuple[bool, bool, bool]) -> Recipe:
+    species = (_one(rng, capabilities),)
+    if all(pbc):
+        return Recipe("crystal", "honeycomb", species, (2, 2, 1), pbc=pbc)
+    if any(pbc):
+        return Recipe("slab", "honeycomb", species, (2, 2, 1), pbc=pbc, vacuum=BOX)
+    return Recipe("cluster", "square", species, pbc=pbc)
+
+
+def _in_a_row(rng: np.random.Generator, capabilities: Capabilities, pbc: tuple[bool, bool, bool]) -> Recipe:
+    species = (_one(rng, capabilities),)
+    if not any(pbc):
+        return Recipe("cluster", "dimer", species, pbc=pbc)
+    pbc = pbc if all(pbc) else (True, False, False)
+    return Recipe("wire", "zigzag", species, (2, 1, 1), pbc=pbc, vacuum=BOX, rattle=0.05, seed=_seed(rng))
+
+
 PBC: Mapping[Periodicity, tuple[bool, bool, bool]] = {
     "periodic": PERIODIC,
     "isolated": ISOLATED,
@@ -84,6 +102,8 @@ KINDS: Mapping[str, Callable[[np.random.Generator, Capabilities, tuple[bool, boo
     "atoms in line": _straight,
     "very skewed": _very_skewed,
     "vacuum": _vacuum,
+    "flat": _flat,
+    "chain": _in_a_row,
 }
 
 
@@ -104,7 +124,7 @@ def _seed(rng: np.random.Generator) -> int:
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     declared = [pbc for name, pbc in PBC.items() if name in view.capabilities.periodicity]
-    # In turn as well: with seven kinds and two or three of these, each meets each.
+    # In turn as well: with two or three of these, each kind meets each.
     turn = view.next_of([f"{kind}:{number}" for number in range(len(declared)) for kind in KINDS])
     kind, _, number = turn.partition(":")
     pbc = declared[(int(number) + list(KINDS).index(kind)) % len(declared)]
@@ -128,7 +148,10 @@ def _measure(case: Case) -> Measurement:
 
 FINITE_OUTPUT = Check(
     id="robustness/finite-output",
-    law="E, F and σ are finite: all species mixed, one atom, many atoms, near contact, in line, very skewed, in vacuum",
+    law=(
+        "E, F and σ are finite: all species mixed, one atom, many atoms, near contact, in line, very skewed, in "
+        "vacuum, flat, in chains"
+    ),
     category="mandatory",
     needs=ENERGY,
     source="the contract of evaluate; docs/design.md, section 3",
@@ -140,5 +163,5 @@ FINITE_OUTPUT = Check(
     draw=_draw,
     simpler=_simpler,
     measure=_measure,
-    weight=0.75,  # on the smallest budget too, each kind in each periodicity
+    weight=1.0,  # on the smallest budget too, each kind in each periodicity
 )

@@ -15,9 +15,9 @@ from gnnp_bench.checks.common import on_simpler_structures
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, ENERGY_FORCES, Property
 
 ASKED: tuple[frozenset[Property], ...] = (ALL_PROPERTIES, ENERGY_FORCES, ENERGY)
-COPIES = (1, 2, 5)
+COPIES = (1, 2, 5, 12)
 """Structures in a batch: one, two and several may each take another way."""
-BATCHES = ("1 as it is", "2 left-handed", "5 as it is", "1 left-handed", "2 as it is", "5 left-handed")
+BATCHES = ("1 as it is", "2 left-handed", "5 as it is", "1 left-handed", "2 as it is", "5 left-handed", "12 as it is")
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
@@ -117,5 +117,5 @@ INPUT_INTACT = Check(
     draw=_draw,
     simpler=_simpler,
     measure=_measure,
-    weight=1.25,
+    weight=1.5,
 )

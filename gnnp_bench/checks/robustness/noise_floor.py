@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from gnnp_bench.check import Case, Check, Component, InvalidPrediction, Measurement, PoolView, Residual, base_prediction
-from gnnp_bench.checks.common import ENERGY_S, FORCES_S, STRESS_S, on_simpler_structures
+from gnnp_bench.checks.common import ENERGY_S, EXTREME, FORCES_S, STRESS_S, on_simpler_structures, pressed
 from gnnp_bench.potential import ENERGY
 
 MOST_REFUSED = 0.75
-"""Share of the pool: what is left after more than that is not what the potential says it is for. Who refuses all cells
-that are smaller than twice the cutoff, clearly, refuses somewhat less."""
+"""Share of the pool: what is left after more than that is not what the potential says it is for. Cells of twice the
+cutoff are among the pool, for those who refuse smaller ones."""
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
@@ -25,7 +25,7 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     total = len(view.refused) + len(view.samples)
     told = f"{len(view.refused)} of {total} of the pool's structures were refused; the first: {view.refused[0]}"
     if len(view.refused) > MOST_REFUSED * total:
-        raise InvalidPrediction(f"{told}; species and periodicity are declared")
+        raise InvalidPrediction(f"{told}; restrict its species, or declare for which periodicity it is")
     return view.pick(rng).case({"refused": told})
 
 
@@ -35,11 +35,12 @@ def _simpler(case: Case) -> Iterator[Case]:
 
 def _measure(case: Case) -> Measurement:
     prediction = yield from base_prediction(case)
-    components = [_floor("energy", case.nu.energy / ENERGY_S)]
+    scale = pressed(prediction)
+    components = [_floor("energy", case.nu.energy / (scale * ENERGY_S))]
     if prediction.forces is not None:
-        components.append(_floor("forces", case.nu.forces / FORCES_S))
+        components.append(_floor("forces", case.nu.forces / (scale * FORCES_S)))
     if prediction.stress is not None:
-        components.append(_floor("stress", case.nu.stress / STRESS_S))
+        components.append(_floor("stress", case.nu.stress / (scale * STRESS_S)))
     return Residual(tuple(components), note=case.parameters.get("refused"))
 
 
@@ -53,7 +54,7 @@ NOISE_FLOOR = Check(
     category="mandatory",
     needs=ENERGY,
     source="docs/design.md, section 4; Higham, Accuracy and Stability of Numerical Algorithms, chapter 1",
-    tolerance="exact up to ν = significance, violated above ten times that",
+    tolerance=f"exact up to ν = significance (1 meV/Å, …; {EXTREME}), violated above ten times that",
     physics=(
         "Every potential rounds; this measures what its rounding does to energy, forces and stress. Noise above the "
         "significance drowns differences that people compute: vacancy and phonon energies, finite-difference force "

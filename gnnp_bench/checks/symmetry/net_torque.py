@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from gnnp_bench.check import Case, Component, Measurement, PoolView, Residual, Sample, vacuous, with_parameters
-from gnnp_bench.checks.common import forces_vanish
+from gnnp_bench.checks.common import EXTREME, forces_vanish, pressed
 from gnnp_bench.checks.symmetry.net_force import AMPLITUDES, NET_FORCE, displaced_prediction
 from gnnp_bench.numerics.rotations import about, matrix, perturbed, random_quaternion
 from gnnp_bench.potential import Capabilities, FloatArray
@@ -62,7 +62,8 @@ def _measure(case: Case) -> Measurement:
     arms = structure.positions - structure.positions.mean(axis=0)
     torque = _about_allowed_axes(np.cross(arms, prediction.forces).sum(axis=0), structure.cell.array, structure.pbc)
     noise = case.nu.forces * float(np.linalg.norm(arms))
-    return Residual((Component("net torque", float(np.abs(torque).max()), TORQUE_S, "eV", noise=noise),))
+    significance = pressed(prediction) * TORQUE_S
+    return Residual((Component("net torque", float(np.abs(torque).max()), significance, "eV", noise=noise),))
 
 
 def _about_allowed_axes(torque: FloatArray, cell: FloatArray, pbc: FloatArray) -> FloatArray:
@@ -79,7 +80,7 @@ NET_TORQUE = replace(
     id="symmetry/net-torque",
     law="Σᵢ (rᵢ − r̄) × Fᵢ = 0 for isolated structures; along its axis for a wire",
     source="isotropy of space (Noether); Landau and Lifshitz, Mechanics, section 9",
-    tolerance="s = 1 meV",
+    tolerance=f"s = 1 meV; {EXTREME}",
     physics=(
         "The forces within a molecule cannot make it spin. A net torque spins molecules and clusters up from rest: "
         "angular momentum is not conserved, rotational temperatures drift, and relaxed molecules keep turning."
