@@ -2,7 +2,8 @@
 
 A spec is `name[:argument][?key=value&key=value]` with a name registered under the entry-point group
 `gnnp_bench.potentials`, or `package.module:factory[?key=value&key=value]` with a callable that returns an ASE
-calculator or a `Potential`. A registered name wins over a module of the same name.
+calculator or a `Potential`. A registered name wins over a module of the same name. The option `periodicity` is read
+here, for all of them: what the potential is to be asked for, such as `?periodicity=isolated` or `partial,isolated`.
 
 An entry point names a `factory(argument: str | None, options: Mapping[str, str], species: tuple[str, ...] | None)`
 that returns a `Potential` and raises `PotentialError` for what the user can mend: docs/adapters.md.
@@ -73,7 +74,8 @@ def load(spec: str, species: Sequence[str] | None = None) -> Loaded:
         a valid potential for these species. The message is one line and says how to mend it.
     """
     wanted = None if species is None else _symbols(species)
-    build = partial(_build, spec, _factory_of(spec), wanted)
+    factory, periodicity = _factory_of(spec)
+    build = partial(_build, spec, factory, wanted, periodicity)
     return Loaded(spec, build(), build)
 
 
@@ -117,10 +119,26 @@ def known() -> dict[str, EntryPoint]:
     return dict(sorted(found.items()))
 
 
-def _factory_of(spec: str) -> Callable[[Species | None], object]:
-    """Return what builds a potential, given the species."""
+def _factory_of(spec: str) -> tuple[Callable[[Species | None], object], frozenset[Periodicity] | None]:
+    """Return what builds a potential, given the species, and the periodicity that the spec restricts it to."""
     body, mark, query = spec.partition("?")
     options = _options(spec, query) if mark else {}
+    periodicity = _periodicity(options.pop("periodicity")) if "periodicity" in options else None
+    return _factory_with(spec, body, options), periodicity
+
+
+def _periodicity(text: str) -> frozenset[Periodicity]:
+    chosen = text.split(",")
+    for word in chosen:
+        if word not in get_args(Periodicity):
+            hint = _factory.suggestion(word, get_args(Periodicity))
+            raise PotentialError(
+                f"periodicity is one of {', '.join(get_args(Periodicity))}, or several, not {word!r}{hint}"
+            )
+    return frozenset[Periodicity](chosen)  # type: ignore[arg-type]  # looked at above
+
+
+def _factory_with(spec: str, body: str, options: Mapping[str, str]) -> Callable[[Species | None], object]:
     name, colon, argument = body.partition(":")
     entries = known()
     if name in entries:
@@ -179,7 +197,12 @@ def _call(path: str, factory: Callable[..., object], options: Mapping[str, str],
     return ase.from_calculator(made, species) if ase.is_calculator(made) else made
 
 
-def _build(spec: str, factory: Callable[[Species | None], object], species: Species | None) -> Potential:
+def _build(
+    spec: str,
+    factory: Callable[[Species | None], object],
+    species: Species | None,
+    periodicity: frozenset[Periodicity] | None = None,
+) -> Potential:
     with contextlib.redirect_stdout(io.StringIO()):
         made = factory(species)
     if not isinstance(made, Potential):
@@ -190,6 +213,8 @@ def _build(spec: str, factory: Callable[[Species | None], object], species: Spec
         )
     for problem in _problems(made):
         raise PotentialError(f"{spec} is not a valid potential: {problem}")
+    if periodicity is not None:
+        made = _asked_for(spec, made, periodicity)
     return made if species is None else _restricted(spec, made, species)
 
 
@@ -246,7 +271,7 @@ def _capability_problems(has: Any) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Restricted:
-    """A potential that says it supports fewer species than it does; everything else is the potential's own."""
+    """A potential that says it supports less than it does; everything else is the potential's own."""
 
     potential: Potential
     capabilities: Capabilities
@@ -266,10 +291,21 @@ class _Restricted:
     def on(self, device: str) -> _Restricted:
         there: Potential = self.potential.on(device)  # type: ignore[attr-defined]  # who declares others has it
         has = self.capabilities
-        return _Restricted(there, replace(there.capabilities, species=has.species, combinations=has.combinations))
+        kept = replace(there.capabilities, species=has.species, combinations=has.combinations)
+        return _Restricted(there, replace(kept, periodicity=has.periodicity))
 
     def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
         return self.potential.evaluate(structures, properties)
+
+
+def _asked_for(spec: str, potential: Potential, periodicity: frozenset[Periodicity]) -> Potential:
+    has = potential.capabilities
+    if lacking := sorted(periodicity - has.periodicity):
+        handled = ", ".join(sorted(has.periodicity))
+        raise PotentialError(f"{spec} declares that it handles {handled}, not {', '.join(lacking)} structures")
+    if periodicity == has.periodicity:
+        return potential
+    return _Restricted(potential, replace(has, periodicity=periodicity))
 
 
 def _restricted(spec: str, potential: Potential, species: Species) -> Potential:

@@ -172,6 +172,29 @@ def test_factory_may_be_an_attribute_of_a_class(calculators: str) -> None:
     assert load(f"{calculators}:Nested.make", ("Ar",)).potential.name == "LennardJones"
 
 
+@pytest.mark.parametrize("spec", [EMT_SPEC, "{calculators}:make_calculator", "{potentials}:make"])
+def test_any_potential_can_be_restricted_to_a_periodicity(spec: str, calculators: str, potentials: str) -> None:
+    spec = spec.format(calculators=calculators, potentials=potentials)
+    whole = load(spec, ("Cu",)).potential.capabilities
+    assert whole.periodicity == {"periodic", "partial", "isolated"}
+    for given, expected in (("isolated", {"isolated"}), ("partial,isolated", {"partial", "isolated"})):
+        loaded = load(f"{spec}?periodicity={given}", ("Cu",))
+        for potential in (loaded.potential, loaded.reload()):
+            assert potential.capabilities == replace(whole, periodicity=frozenset(expected))
+    if calculators in spec:
+        assert all("periodicity" not in options for options in sys.modules[calculators].built)
+
+
+def test_what_can_be_asked_for_is_said() -> None:
+    said = message(f"{EMT_SPEC}?periodicity=isolate")
+    assert said == (
+        "periodicity is one of periodic, partial, isolated, or several, not 'isolate': did you mean 'isolated'?"
+    )
+    assert message("chgnet?periodicity=isolated", None) == (
+        "chgnet?periodicity=isolated declares that it handles periodic, not isolated structures"
+    )
+
+
 def test_reload_builds_anew(calculators: str) -> None:
     loaded = load(f"{calculators}:make_calculator", ("Ar",))
     again, once_more = loaded.reload(), loaded.reload()

@@ -62,6 +62,14 @@ def test_a_sound_potential_is_certified(workplace):
     )
 
 
+def test_calculators_on_the_neighbour_search_of_ase_come_back_from_nonsense(workplace, capsys):
+    only = ("--only", "robustness/refusals", "--budget", "quick", "--json", "c.json")
+    assert main(["certify", "ase:ase.calculators.lj:LennardJones?smooth=true", "--species", "Ar", *only]) == 3
+    (result,) = read(workplace / "c.json").checks
+    assert result.status == "pass"
+    assert result.elapsed_s < 60.0
+
+
 def test_a_violated_law_fails_is_explained_and_is_reproduced(workplace, monkeypatch, capsys):
     assert main(["certify", "tempers:Drifting", *QUICK, *NET_FORCE, "--json", "c.json"]) == 1
     told = capsys.readouterr().out

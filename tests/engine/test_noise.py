@@ -138,3 +138,10 @@ def test_what_is_declared_is_believed() -> None:
     assert looks_single(Capabilities(species=SPECIES, dtype="float32"), [])
     assert not looks_single(Capabilities(species=SPECIES), [{"energy": 1e-13, "forces": 1e-12}])
     assert looks_single(Capabilities(species=SPECIES), [{"energy": 1e-13, "forces": 1e-7}])
+
+
+def test_nothing_is_known_more_exactly_than_terms_of_order_one_cancel() -> None:
+    """Where all is zero, one ulp of it would be a denormal number, and any other zero a violation of `exact`."""
+    alone = Atoms("Cu", positions=[[0.1, 0.2, 0.3]])
+    noise = noise_of(smooth_pair(species=SPECIES), alone, single=False)
+    assert noise.forces == np.finfo(float).eps
