@@ -14,7 +14,7 @@ from ase.calculators.emt import EMT
 
 from gnnp_bench.adapters import registry
 from gnnp_bench.adapters.registry import load
-from gnnp_bench.potential import ENERGY, ENERGY_FORCES, Potential, PotentialError
+from gnnp_bench.potential import ENERGY, ENERGY_FORCES, Periodicity, Potential, PotentialError
 
 EMT_SPEC = "ase:ase.calculators.emt:EMT"
 
@@ -177,7 +177,11 @@ def test_any_potential_can_be_restricted_to_a_periodicity(spec: str, calculators
     spec = spec.format(calculators=calculators, potentials=potentials)
     whole = load(spec, ("Cu",)).potential.capabilities
     assert whole.periodicity == {"periodic", "partial", "isolated"}
-    for given, expected in (("isolated", {"isolated"}), ("partial,isolated", {"partial", "isolated"})):
+    cases: tuple[tuple[str, set[Periodicity]], ...] = (
+        ("isolated", {"isolated"}),
+        ("partial,isolated", {"partial", "isolated"}),
+    )
+    for given, expected in cases:
         loaded = load(f"{spec}?periodicity={given}", ("Cu",))
         for potential in (loaded.potential, loaded.reload()):
             assert potential.capabilities == replace(whole, periodicity=frozenset(expected))
