@@ -39,6 +39,7 @@ __all__ = [
     "NoSuitableStructure",
     "Noise",
     "NonFinitePrediction",
+    "OverwrittenPrediction",
     "PoolView",
     "Request",
     "Residual",
@@ -163,6 +164,10 @@ class CannotBeSent(Unsupported):
 
 class EndedProcess(InvalidPrediction):
     """A process that evaluates elsewhere is not there any more: the potential, or a library below it, ended it."""
+
+
+class OverwrittenPrediction(InvalidPrediction):
+    """What a potential returned before has changed: it uses a buffer again."""
 
 
 class NonFinitePrediction(InvalidPrediction):

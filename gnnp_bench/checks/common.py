@@ -32,7 +32,9 @@ SAME = 1e-3
 """Å. A transformation that moves nothing by more than this proves nothing."""
 
 
-def difference(expected: Prediction, found: Prediction, noise: Noise, n_atoms: int) -> tuple[Component, ...]:
+def difference(
+    expected: Prediction, found: Prediction, noise: Noise, n_atoms: int, scale: float | None = None
+) -> tuple[Component, ...]:
     """Return by how much two predictions for one physical situation differ.
 
     Parameters
@@ -41,8 +43,10 @@ def difference(expected: Prediction, found: Prediction, noise: Noise, n_atoms: i
         Of `n_atoms` atoms, already in one frame. What either lacks is not compared.
     noise : Noise
         ν of the structure.
+    scale : float, optional
+        Factor on s, where `expected` has less than the potential: see `pressed`.
     """
-    scale = pressed(expected)
+    scale = pressed(expected) if scale is None else scale
     components = [energy(found.energy - expected.energy, noise, n_atoms, scale)]
     if expected.forces is not None and found.forces is not None:
         components.append(forces(found.forces - expected.forces, noise, scale))

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from ase import Atoms
 
-from gnnp_bench.check import EndedProcess, InvalidPrediction, NonFinitePrediction, Request
+from gnnp_bench.check import EndedProcess, InvalidPrediction, NonFinitePrediction, OverwrittenPrediction, Request
 from gnnp_bench.engine.processes import Asked, Elsewhere
 from gnnp_bench.engine.threads import at_once
 from gnnp_bench.potential import FloatArray, Potential, Prediction, Property, Unsupported, periodicity_of
@@ -238,14 +238,14 @@ def refuse_overwritten(returned: Sequence[tuple[Any, Prediction]]) -> None:
 
     Raises
     ------
-    InvalidPrediction
+    OverwrittenPrediction
         They differ: who keeps forces from step to step, as optimisers do, would have others in their place.
     """
     for raw, copy in returned:
         for name in ("forces", "stress"):
             kept = getattr(copy, name)
             if kept is not None and not np.array_equal(np.asarray(getattr(raw, name), np.float64), kept):
-                raise InvalidPrediction(
+                raise OverwrittenPrediction(
                     f"the {name} that were returned before have changed: evaluate returns a buffer that it uses again"
                 )
 

@@ -125,15 +125,17 @@ def stages_of(structures: Sequence[Atoms], capabilities: Capabilities) -> Genera
     predictions = yield _shards("predictions", structures)
     answered = list(zip(structures, itertools.chain.from_iterable(predictions), strict=True))
     # Who refuses cells that are smaller than twice the cutoff is asked about larger ones of the same.
-    refusing = [s for s, answer in answered if _is_refusal(answer)]
+    refused_at_first = {k: s for k, (s, answer) in enumerate(answered) if _is_refusal(answer)}
     for cutoff in (capabilities.cutoff,) if capabilities.cutoff else USUAL_CUTOFFS:
         # None where more atoms would be needed than are affordable.
-        of_refused = [(s, larger) for s in refusing if (larger := wider(s, WIDE_ENOUGH * cutoff)) is not None]
-        if of_refused:
-            predictions = yield _shards("predictions", [larger for _, larger in of_refused])
-            found = list(zip(of_refused, itertools.chain.from_iterable(predictions), strict=True))
-            answered += [(larger, answer) for (_, larger), answer in found if not _is_refusal(answer)]
-            refusing = [s for (s, _), answer in found if _is_refusal(answer)]
+        instead = {k: wider(s, WIDE_ENOUGH * cutoff) for k, s in refused_at_first.items()}
+        larger = {k: s for k, s in instead.items() if s is not None}
+        if larger:
+            predictions = yield _shards("predictions", list(larger.values()))
+            for (k, s), answer in zip(larger.items(), itertools.chain.from_iterable(predictions), strict=True):
+                if not _is_refusal(answer):
+                    answered[k] = s, answer
+                    del refused_at_first[k]
     answered.sort(key=lambda pair: len(pair[0]))
     kept = [(structure, answer) for structure, answer in answered if not isinstance(answer, Unanswered)]
     rough: Answers = []

@@ -9,7 +9,6 @@ import numpy as np
 
 from gnnp_bench.potential import Periodicity
 from gnnp_bench.structures import palette as choose
-from gnnp_bench.structures.molecules import CHAINS
 from gnnp_bench.structures.palette import Palette, one_of
 from gnnp_bench.structures.prototypes import PROTOTYPES
 from gnnp_bench.structures.recipe import PERIODIC, Kind, Recipe, Row
@@ -253,8 +252,8 @@ def wire(ground: Ground) -> Recipe:
     """Draw a chain, straight or zigzag, endless along x."""
     species = choose.pair(ground.rng, ground.palette)
     prototype = one_of(ground.rng, ("chain", "zigzag"))
-    repeat: Row = (int(ground.rng.integers(1, 5)), 1, 1)
-    species = species[: len(CHAINS[prototype][0]) * repeat[0]]
+    # A zigzag of one period is bonded to its own images; of a chain that would be a single atom without forces.
+    repeat: Row = (int(ground.rng.integers(1 if prototype == "zigzag" else 2, 5)), 1, 1)
     pbc = _open(ground, WIRE_PBC)
     return _shaken(ground, "wire", prototype, species, repeat, rattle=(0.02, 0.1), vacuum=ground.vacuum, pbc=pbc)
 

@@ -44,11 +44,11 @@ def _repeated(recipe: Recipe, width: float) -> Atoms | None:
     atoms = build(recipe)
     if not atoms.pbc.any():
         return None
-    factors = np.ones(3, dtype=int)
-    factors[atoms.pbc] = np.ceil(width / widths(atoms)).astype(int)
-    a, b, c = (int(n) for n in np.array(recipe.repeat) * factors)
+    wanted = np.array(recipe.repeat)
+    wanted[atoms.pbc] = np.maximum(wanted[atoms.pbc], np.ceil(wanted[atoms.pbc] * width / widths(atoms)))
+    a, b, c = (int(n) for n in wanted)
     repeat = (a, b, c)
-    if factors.max() == 1 or recipe.sites * math.prod(repeat) > MOST_ATOMS:
+    if repeat == recipe.repeat or recipe.sites * math.prod(repeat) > MOST_ATOMS:
         return None
     try:
         larger = build(replace(recipe, repeat=repeat))

@@ -17,6 +17,7 @@ from gnnp_bench.check import (
     Residual,
     Sample,
     base_prediction,
+    vacuous,
     with_parameters,
 )
 from gnnp_bench.checks.common import LADDER, difference, grown, on_simpler_structures
@@ -58,11 +59,10 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     kind = view.next_of(KINDS)
     if kind in LARGE_KINDS:
         axes = LARGE_KINDS[kind]
-        largest = [s for s in view.samples if suitable(s) and s.structure.pbc.sum() == axes]
-        if largest:
-            # The smallest cell makes most of the atoms that there may be.
-            index = largest[0].index if kind == "largest crystal" else largest[int(rng.integers(len(largest)))].index
-            sample = view.pick(rng, lambda s: s.index == index)
+        cells = [s for s in view.samples if suitable(s) and s.structure.pbc.sum() == axes]
+        if cells:
+            # Of the smallest cell, which is the first, most of the atoms that there may be are made.
+            sample = cells[0] if kind == "largest crystal" else cells[int(rng.integers(len(cells)))]
             return sample.case({"matrix": _large(rng, sample.structure)})
     sample = view.pick(rng, suitable, "periodic in some direction")
     return sample.case({"matrix": _matrix(rng, sample.structure)})
@@ -73,6 +73,8 @@ def _large(rng: np.random.Generator, structure: Atoms) -> list[list[int]]:
     factors = np.ones(int(structure.pbc.sum()), dtype=int)
     while len(structure) * factors.prod() * (factors.min() + 1) // factors.min() <= LARGE:
         factors[factors.argmin()] += 1
+    if factors.max() == 1:  # a cell of so many atoms that two of it are more
+        factors[0] = 2
     if len(factors) == 1:
         (length,) = structure.cell.lengths()[structure.pbc]
         factors = np.clip(factors, 2, max(2, int(LONGEST / length)))
@@ -131,7 +133,10 @@ def _off_diagonal(matrix: list[list[int]]) -> bool:
 
 
 def _measure(case: Case) -> Measurement:
-    larger, image_of = supercell(case.structure, np.asarray(case.parameters["matrix"]))
+    matrix = np.asarray(case.parameters["matrix"])
+    if np.array_equal(matrix, np.eye(3)):
+        return vacuous("the supercell is the cell")
+    larger, image_of = supercell(case.structure, matrix)
     n_images = len(larger) / len(case.structure)
     before = yield from base_prediction(case)
     (after,) = yield Request([larger], ALL_PROPERTIES)

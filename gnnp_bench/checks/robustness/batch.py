@@ -15,22 +15,25 @@ from gnnp_bench.check import (
     Component,
     Measurement,
     NoSuitableStructure,
+    OverwrittenPrediction,
     PoolView,
     Request,
     Residual,
     Sample,
+    base_prediction,
     on_structure,
     with_parameters,
 )
-from gnnp_bench.checks.common import FEW, LADDER, difference, displaced, species_reordered
+from gnnp_bench.checks.common import FEW, LADDER, difference, displaced, pressed, species_reordered
 from gnnp_bench.checks.simplifying import in_turn
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Unsupported
 from gnnp_bench.structures.serialise import from_json, to_json
 from gnnp_bench.structures.simpler import simpler_structures
 
 MOST_COMPANIONS = 4
-CROWD = 48
-"""Companions, once in a while: an index or a buffer may be right for a few structures and wrong for many."""
+CROWD, CROWD_ATOMS = 48, 1000
+"""Companions, once in a while, and atoms of them at most: an index or a buffer may be right for a few structures and
+wrong for many."""
 ALIKE = 0.5
 """Share of cases whose companions are periodic in three directions if the structure itself is, and are not if it is
 not."""
@@ -67,8 +70,9 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     chosen = [others[int(i)].structure for i in rng.choice(len(others), size=count, replace=False)] if count else []
     first = 0
     if chosen and company == "crowd":
-        chosen = [chosen[k % len(chosen)] for k in range(CROWD)]
-        first = CROWD  # where indices and buffers end
+        each = max(1, sum(map(len, chosen)) // len(chosen))
+        chosen = [chosen[k % len(chosen)] for k in range(min(CROWD, CROWD_ATOMS // each))]
+        first = len(chosen)  # where indices and buffers end
     elif chosen and company == "unlike":
         first = 1
     elif not chosen or company != "others":
@@ -156,20 +160,23 @@ def _simpler_company(case: Case, index: int) -> Iterator[Case]:
 def _measure(case: Case) -> Measurement:
     company = [from_json(companion) for companion in case.parameters["company"]]
     place = int(case.parameters["place"])
-    asked = ENERGY if case.parameters["asked"] == "energy" else ALL_PROPERTIES
+    asked = ENERGY if case.parameters.get("asked") == "energy" else ALL_PROPERTIES
+    base = yield from base_prediction(case)
     (alone,) = yield Request([case.structure.copy()], asked, together=True)
     batch = [*company[:place], case.structure.copy(), *company[place:]]
     try:
         together = yield Request(batch, asked, together=True)
-    except (Unsupported, NotImplementedError):
+    except (Unsupported, NotImplementedError, OverwrittenPrediction, MemoryError):
         raise
     except Exception as error:
+        if "OutOfMemory" in type(error).__name__:  # of an accelerator
+            raise
         # Each of them has an answer alone, or this raises again what is not the batch's fault.
         for companion in {json.dumps(c): from_json(c) for c in case.parameters["company"]}.values():
             yield Request([companion], asked, together=True)
         note = f"no answer for {len(batch)} structures that are answered one by one: {type(error).__name__}: {error}"
         return Residual((Component("not answered", 1.0, 0.0, "", bound=0.0),), note=note)
-    return Residual(difference(alone, together[place], case.nu, len(case.structure)))
+    return Residual(difference(alone, together[place], case.nu, len(case.structure), scale=pressed(base)))
 
 
 BATCH = Check(

@@ -100,12 +100,23 @@ def _suitable(rng: np.random.Generator, view: PoolView, change: str) -> Sample |
 
     def suitable(sample: Sample) -> bool:
         structure = sample.structure
+        if change == "exchange" and not _tells_exchanges(sample):
+            return False
         return len(structure) >= fewest and _possible(change, structure) and (not free or _is_free(sample))
 
     try:
         return view.pick(rng, suitable)
     except NoSuitableStructure:
         return None
+
+
+def _tells_exchanges(sample: Sample) -> bool:
+    """Return whether atoms of one species feel different forces, which is all that tells that they changed places."""
+    forces, numbers = sample.prediction.forces, sample.structure.numbers
+    if forces is None:
+        return False
+    spread = max(float(np.ptp(forces[numbers == number], axis=0).max()) for number in np.unique(numbers))
+    return spread > 10.0 * SAME_INPUT * sample.noise.forces
 
 
 def _is_free(sample: Sample) -> bool:
@@ -154,7 +165,7 @@ def _measure(case: Case) -> Measurement:
     object_.positions[:] = subject.positions
     object_.cell[:] = subject.cell.array
     object_.pbc[:] = subject.pbc
-    if case.parameters["energy_first"]:
+    if case.parameters.get("energy_first"):
         yield Request([object_], ENERGY, together=True)
     (after_history,) = yield Request([object_], asked, together=True)
     (fresh,) = yield Request([subject], asked, fresh=True)

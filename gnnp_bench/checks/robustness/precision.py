@@ -17,6 +17,8 @@ from gnnp_bench.structures.lines import base_point, interleaved, line
 
 PRECISION_B = 1e-11
 PRECISION_S = 1e-9
+SUSPECT = 1e-10
+"""Relative roughness between what float64 and what float32 rounding leave."""
 LINES = 3
 POINTS = 10
 ORDER = 5
@@ -43,14 +45,22 @@ def _applies(capabilities: Capabilities) -> str | None:
 def relative_roughness(structure: Atoms, seed: int) -> Generator[Request, list[Prediction], dict[str, float]]:
     """Measure noise relative to max(1, |X|) on lines long enough to cross the steps of a float32 input.
 
-    The median of three lines: a kink is on one of them, rounding on all.
+    The median of three lines: a kink is on one of them, rounding on all. Among many pairs kinks may be on most of the
+    lines, so that what looks like rounding is measured again on shorter ones.
 
     Returns
     -------
     dict
         "energy" (of the total), "forces", "stress" as far as the potential has them; dimensionless.
     """
-    return (yield from _roughness(structure, np.random.default_rng(seed), LINES, POINTS, ORDER))
+    return (yield from _closely(structure, np.random.default_rng(seed)))
+
+
+def _closely(structure: Atoms, rng: np.random.Generator) -> Generator[Request, list[Prediction], dict[str, float]]:
+    roughness = yield from _roughness(structure, rng, LINES, POINTS, ORDER)
+    if max(roughness.values()) > SUSPECT:
+        roughness = yield from _roughness(structure, rng, LINES, POINTS, ORDER, SHORT_HALF_LENGTH)
+    return roughness
 
 
 def _roughness(
@@ -95,9 +105,7 @@ def _measure(case: Case) -> Measurement:
     rng = np.random.default_rng(int(case.parameters["seed"]))
     roughness = yield from _roughness(case.structure, rng, 1, GLANCE_POINTS, GLANCE_ORDER)
     if max(roughness.values()) > PRECISION_B:  # rounding; or a kink, or a curve that bends more
-        roughness = yield from _roughness(case.structure, rng, LINES, POINTS, ORDER)
-    if max(roughness.values()) > PRECISION_S:  # among many pairs, kinks may be on most of the lines
-        roughness = yield from _roughness(case.structure, rng, LINES, POINTS, ORDER, SHORT_HALF_LENGTH)
+        roughness = yield from _closely(case.structure, rng)
     components = [Component(q, r, PRECISION_S, "relative", bound=PRECISION_B) for q, r in roughness.items()]
     return Residual(tuple(components))
 
