@@ -6,13 +6,19 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 from ase import Atoms
 
+from gnnp_bench.check import PoolView
 from gnnp_bench.checks.registry import all_checks
+from gnnp_bench.engine.evaluate import Evaluator
+from gnnp_bench.engine.pool import draw_structures, evaluate_pool
 from gnnp_bench.engine.run import run
 from gnnp_bench.engine.settings import Settings
 from gnnp_bench.potential import Capabilities, Potential, Prediction, Property, Unsupported
+from gnnp_bench.structures.build import build
+from gnnp_bench.structures.recipe import Recipe
 from gnnp_bench.structures.wider import widths
 from tests.analytic import smooth_pair
 from tests.engine.unlike_forms import (
@@ -92,3 +98,26 @@ def test_a_steep_potential_in_float32_is_certified(seed: int) -> None:
     *_, last = run(make(), CHECKS, Settings(spec="test", budget="quick", seed=seed), reload=make)
     told = {r.id: (r.status, r.reason) for r in last.certificate.checks if r.status not in ("pass", "not_applicable")}
     assert not told
+
+
+def test_each_refused_structure_has_at_most_one_larger_one_in_its_place() -> None:
+    potential = Refusing(4.0, declares_it=False)
+    structures = draw_structures(potential.capabilities, 24, 0)
+    pool = evaluate_pool(Evaluator(potential, lambda: potential), structures)
+    assert len(pool.samples) + len(pool.refused) == len(structures)
+    assert not pool.failures
+    assert [len(sample.structure) for sample in pool.samples] == sorted(len(s.structure) for s in pool.samples)
+    for sample in pool.samples:
+        assert not sample.structure.pbc.any() or widths(sample.structure).min() >= 8.0
+
+
+def test_no_supercell_is_the_cell_itself_however_large_that_is() -> None:
+    potential = smooth_pair()
+    structure = build(Recipe("crystal", "sc", ("Cu",), (5, 5, 5), rattle=0.1, seed=1))
+    pool = evaluate_pool(Evaluator(potential, lambda: potential), [structure])
+    view = PoolView(pool.samples, potential.capabilities)
+    check = next(check for check in all_checks() if check.id == "periodicity/supercell")
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        matrix = np.asarray(check.draw(rng, view).parameters["matrix"])
+        assert abs(round(np.linalg.det(matrix))) >= 2
