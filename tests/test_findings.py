@@ -21,6 +21,8 @@ FAILED_AT_STANDARD = {
     "sevennet-7net-0": {"symmetry/inversion"},
 }
 MISSED = {"periodicity/cell-choice": "stress", "conservation/stress-strain": "stress", "symmetry/inversion": "forces"}
+BROKEN = {"chgnet-0.3.0": set(), "sevennet-7net-0": {"periodicity/partial", "robustness/call-history"}}
+"""Slabs whose cell vectors are not in the order of the axes are exceptions in SevenNet."""
 FAILED_AT_QUICK = {"periodicity/cell-choice"}
 ANSWERS_NONSENSE = {"robustness/refusals"}
 ROUGH = {
@@ -52,7 +54,7 @@ def test_the_committed_certificate_says_what_the_findings_say(name: str) -> None
     assert (certificate.budget, certificate.seed) == ("standard", 0)
     assert with_status(certificate, "fail") == FAILED_AT_STANDARD[name]
     assert with_status(certificate, "inconclusive") <= ROUGH
-    assert with_status(certificate, "error") == set()
+    assert with_status(certificate, "error") == BROKEN[name]
     assert violated(certificate) == ANSWERS_NONSENSE
 
 

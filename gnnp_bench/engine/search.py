@@ -202,7 +202,9 @@ def judged(component: Component, rules: Rules) -> Judged:
 
 
 def _refuses_feature(check: Check, error: Exception) -> bool:
-    return check.feature is not None and isinstance(error, ValueError)
+    # numpy's error over a singular matrix is a ValueError, too: that of a cell which nobody looked at.
+    clear = isinstance(error, ValueError) and not isinstance(error, np.linalg.LinAlgError)
+    return check.feature is not None and clear
 
 
 def _measured(

@@ -174,6 +174,20 @@ def test_periodic_and_isolated_structures_in_one_batch() -> None:
     assert statuses(found)["batch"] == "fail"
 
 
+def test_a_singular_matrix_is_no_clear_refusal() -> None:
+    """Numpy's error is a ValueError, which over the very feature under test would count as one."""
+
+    def unforeseen(structure: Atoms) -> Atoms:
+        if structure.cell.handedness < 0:
+            np.linalg.inv(np.zeros((3, 3)))
+        return structure
+
+    (result,) = judged(lambda: Altered(before=unforeseen), "periodicity/cell-choice").checks
+    assert result.status == "error"
+    assert result.reason is not None
+    assert "LinAlgError: Singular matrix" in result.reason
+
+
 def far_away(structure: Atoms, prediction: Prediction) -> Prediction:
     """Have a wrong energy where an atom is more than three cells away from the one it belongs to."""
     if not structure.pbc.any():
