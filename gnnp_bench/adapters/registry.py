@@ -15,15 +15,15 @@ import contextlib
 import importlib.metadata
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint
 from typing import Any, TypeAlias, get_args
 
-from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 
 from gnnp_bench.adapters import _factory
+from gnnp_bench.adapters._restricted import restricted
 from gnnp_bench.potential import (
     ALL_PROPERTIES,
     Capabilities,
@@ -32,8 +32,6 @@ from gnnp_bench.potential import (
     Periodicity,
     Potential,
     PotentialError,
-    Prediction,
-    Property,
 )
 
 GROUP = "gnnp_bench.potentials"
@@ -135,7 +133,7 @@ def _periodicity(text: str) -> frozenset[Periodicity]:
             raise PotentialError(
                 f"periodicity is one of {', '.join(get_args(Periodicity))}, or several, not {word!r}{hint}"
             )
-    return frozenset[Periodicity](chosen)  # type: ignore[arg-type]  # looked at above
+    return frozenset(kind for kind in get_args(Periodicity) if kind in chosen)
 
 
 def _factory_with(spec: str, body: str, options: Mapping[str, str]) -> Callable[[Species | None], object]:
@@ -213,9 +211,7 @@ def _build(
         )
     for problem in _problems(made):
         raise PotentialError(f"{spec} is not a valid potential: {problem}")
-    if periodicity is not None:
-        made = _asked_for(spec, made, periodicity)
-    return made if species is None else _restricted(spec, made, species)
+    return restricted(spec, made, species, periodicity)
 
 
 def _symbols(species: Sequence[str]) -> Species:
@@ -267,56 +263,3 @@ def _capability_problems(has: Any) -> Iterator[str]:
             yield f"capabilities.{name} must be a positive distance in Å or None, not {distance!r}"
     if has.dtype not in ("float32", "float64", None):
         yield f"capabilities.dtype must be 'float32', 'float64' or None, not {has.dtype!r}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Restricted:
-    """A potential that says it supports less than it does; everything else is the potential's own."""
-
-    potential: Potential
-    capabilities: Capabilities
-
-    @property
-    def name(self) -> str:
-        return self.potential.name
-
-    @property
-    def identity(self) -> Identity | None:
-        return getattr(self.potential, "identity", None)
-
-    @property
-    def calculator(self) -> object:
-        return getattr(self.potential, "calculator", None)
-
-    def on(self, device: str) -> _Restricted:
-        there: Potential = self.potential.on(device)  # type: ignore[attr-defined]  # who declares others has it
-        has = self.capabilities
-        kept = replace(there.capabilities, species=has.species, combinations=has.combinations)
-        return _Restricted(there, replace(kept, periodicity=has.periodicity))
-
-    def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
-        return self.potential.evaluate(structures, properties)
-
-
-def _asked_for(spec: str, potential: Potential, periodicity: frozenset[Periodicity]) -> Potential:
-    has = potential.capabilities
-    if lacking := sorted(periodicity - has.periodicity):
-        handled = ", ".join(sorted(has.periodicity))
-        raise PotentialError(f"{spec} declares that it handles {handled}, not {', '.join(lacking)} structures")
-    if periodicity == has.periodicity:
-        return potential
-    return _Restricted(potential, replace(has, periodicity=periodicity))
-
-
-def _restricted(spec: str, potential: Potential, species: Species) -> Potential:
-    has = potential.capabilities
-    if lacking := [symbol for symbol in species if symbol not in has.species]:
-        raise PotentialError(
-            f"{spec} does not support {', '.join(lacking)}: leave it out of --species, or choose from"
-            f" {', '.join(has.species)}"
-        )
-    if set(species) == set(has.species):
-        return potential
-    # A set of species that were trained on together stays one when some of them are left out.
-    combinations = dict.fromkeys(together.intersection(species) for together in has.combinations)
-    return _Restricted(potential, replace(has, species=species, combinations=tuple(filter(None, combinations))))

@@ -17,7 +17,7 @@ from gnnp_bench.engine.run import run
 from gnnp_bench.engine.settings import Settings
 from gnnp_bench.potential import Capabilities, Potential, Prediction, Property
 from tests.analytic import embedded_atom
-from tests.engine.test_planted_elsewhere import judged, statuses
+from tests.engine.test_planted_elsewhere import Altered, judged, statuses
 
 Key = Callable[[Atoms], Hashable]
 IN_THE_MODULE: dict[str, dict[Hashable, Prediction]] = {}
@@ -170,7 +170,7 @@ def test_the_last_answer_may_be_that_of_the_very_same_structure() -> None:
 
 
 @dataclass(slots=True)
-class StaleForces(RememberingTheLast):
+class StaleForces(Altered):
     """Asked for the energy alone, it takes note of the structure and keeps the forces of the one before."""
 
     forces: dict[int, Prediction] = field(default_factory=dict)
@@ -194,7 +194,7 @@ class StaleForces(RememberingTheLast):
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_forces_are_not_those_of_an_earlier_structure_whose_energy_was_asked_for(seed: int) -> None:
-    found = judged(functools.partial(StaleForces, 0.0), "robustness/call-history", seed=seed)
+    found = judged(StaleForces, "robustness/call-history", seed=seed)
     assert statuses(found) == {"call-history": "fail"}
 
 

@@ -1,0 +1,91 @@
+"""A potential that is asked for less than it supports: fewer species, or structures of one periodicity only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ase import Atoms
+
+from gnnp_bench.potential import (
+    Capabilities,
+    Identity,
+    Periodicity,
+    Potential,
+    PotentialError,
+    Prediction,
+    Property,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Restricted:
+    """A potential that says it supports less than it does; everything else is the potential's own."""
+
+    potential: Potential
+    capabilities: Capabilities
+
+    @property
+    def name(self) -> str:
+        return self.potential.name
+
+    @property
+    def identity(self) -> Identity | None:
+        return getattr(self.potential, "identity", None)
+
+    @property
+    def calculator(self) -> object:
+        return getattr(self.potential, "calculator", None)
+
+    def on(self, device: str) -> _Restricted:
+        there: Potential = self.potential.on(device)  # type: ignore[attr-defined]  # who declares others has it
+        has = self.capabilities
+        kept = replace(
+            there.capabilities, species=has.species, combinations=has.combinations, periodicity=has.periodicity
+        )
+        return _Restricted(there, kept)
+
+    def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        return self.potential.evaluate(structures, properties)
+
+
+def restricted(
+    spec: str,
+    potential: Potential,
+    species: tuple[str, ...] | None,
+    periodicity: frozenset[Periodicity] | None,
+) -> Potential:
+    """Return the potential, with its capabilities cut down to what is asked for; None asks for all that there is.
+
+    Raises
+    ------
+    PotentialError
+        It does not support what is asked for.
+    """
+    has = potential.capabilities
+    asked = has
+    if periodicity is not None:
+        asked = _of_periodicity(spec, asked, periodicity)
+    if species is not None:
+        asked = _of_species(spec, asked, species)
+    return potential if asked == has else _Restricted(potential, asked)
+
+
+def _of_periodicity(spec: str, has: Capabilities, periodicity: frozenset[Periodicity]) -> Capabilities:
+    if lacking := sorted(periodicity - has.periodicity):
+        handled = ", ".join(sorted(has.periodicity))
+        raise PotentialError(f"{spec} declares that it handles {handled}, not {', '.join(lacking)} structures")
+    return replace(has, periodicity=periodicity)
+
+
+def _of_species(spec: str, has: Capabilities, species: tuple[str, ...]) -> Capabilities:
+    if lacking := [symbol for symbol in species if symbol not in has.species]:
+        raise PotentialError(
+            f"{spec} does not support {', '.join(lacking)}: leave it out of --species, or choose from"
+            f" {', '.join(has.species)}"
+        )
+    if set(species) == set(has.species):
+        return has
+    # A set of species that were trained on together stays one when some of them are left out.
+    combinations = dict.fromkeys(together.intersection(species) for together in has.combinations)
+    return replace(has, species=species, combinations=tuple(filter(None, combinations)))
