@@ -15,6 +15,7 @@ from ase import Atoms
 from scipy.special import chdtri
 
 from gnnp_bench.check import Noise, Request
+from gnnp_bench.checks.robustness.precision import SUSPECT
 from gnnp_bench.numerics.lines import scatter
 from gnnp_bench.numerics.rounding import representable_in_float32, ulp
 from gnnp_bench.potential import ALL_PROPERTIES, Capabilities, Prediction, Property
@@ -26,8 +27,6 @@ ORDER = 2
 EVALUATIONS = BASE_POINTS * LINE_POINTS
 HALF_LENGTH = {True: 1e-4, False: 1e-7}
 """Å, in float32 and float64: many roundings of the input, yet too short for a cubic term to rise above the noise."""
-SINGLE_ROUGHNESS = 1e-10
-"""Relative to the output: between what float64 and what float32 rounding leave."""
 SMALLEST = float(np.finfo(float).eps)
 """eV, eV/Å, eV/Å³: what terms of order one leave of themselves where they cancel to nothing."""
 VANISHING = 1e-6
@@ -104,7 +103,7 @@ def looks_single(capabilities: Capabilities, roughness: Sequence[Mapping[str, fl
     if capabilities.dtype == "float32":
         return True
     seen = [max(quantities.values(), default=0.0) for quantities in roughness]
-    return bool(seen) and float(np.median(seen)) > SINGLE_ROUGHNESS
+    return bool(seen) and float(np.median(seen)) > SUSPECT
 
 
 def _seed_of(structure: Atoms) -> list[int]:

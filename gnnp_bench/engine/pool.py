@@ -66,6 +66,7 @@ class Unanswered:
 Answer: TypeAlias = Any
 """Prediction, mapping of quantity to roughness, or Noise, as the task of the shard is."""
 Answers: TypeAlias = list[Answer | Unanswered]
+Answered: TypeAlias = tuple[Atoms, Answer | Unanswered]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,19 +125,7 @@ def stages_of(structures: Sequence[Atoms], capabilities: Capabilities) -> Genera
     """
     predictions = yield _shards("predictions", structures)
     answered = list(zip(structures, itertools.chain.from_iterable(predictions), strict=True))
-    # Who refuses cells that are smaller than twice the cutoff is asked about larger ones of the same.
-    refused_at_first = {k: s for k, (s, answer) in enumerate(answered) if _is_refusal(answer)}
-    for cutoff in (capabilities.cutoff,) if capabilities.cutoff else USUAL_CUTOFFS:
-        # None where more atoms would be needed than are affordable.
-        instead = {k: wider(s, WIDE_ENOUGH * cutoff) for k, s in refused_at_first.items()}
-        larger = {k: s for k, s in instead.items() if s is not None}
-        if larger:
-            predictions = yield _shards("predictions", list(larger.values()))
-            for (k, s), answer in zip(larger.items(), itertools.chain.from_iterable(predictions), strict=True):
-                if not _is_refusal(answer):
-                    answered[k] = s, answer
-                    del refused_at_first[k]
-    answered.sort(key=lambda pair: len(pair[0]))
+    answered = yield from _with_wider_cells(answered, capabilities.cutoff)
     kept = [(structure, answer) for structure, answer in answered if not isinstance(answer, Unanswered)]
     rough: Answers = []
     if kept and capabilities.dtype != "float32":
@@ -156,6 +145,24 @@ def stages_of(structures: Sequence[Atoms], capabilities: Capabilities) -> Genera
         if not isinstance(noise, Unanswered):
             samples.append(Sample(len(samples), structure, prediction, noise))
     return Pool(tuple(samples), tuple(refused), tuple(failures), single)
+
+
+def _with_wider_cells(
+    answered: list[Answered], cutoff: float | None
+) -> Generator[list[Shard], list[Answers], list[Answered]]:
+    """Ask who refuses cells that are smaller than twice the cutoff about larger ones of the same, and return all."""
+    for tried in (cutoff,) if cutoff else USUAL_CUTOFFS:
+        larger: dict[int, Atoms] = {}
+        for index, (structure, answer) in enumerate(answered):
+            wide = wider(structure, WIDE_ENOUGH * tried) if _is_refusal(answer) else None
+            if wide is not None:  # else more atoms would be needed than are affordable
+                larger[index] = wide
+        if larger:
+            predictions = yield _shards("predictions", list(larger.values()))
+            for index, answer in zip(larger, itertools.chain.from_iterable(predictions), strict=True):
+                if not _is_refusal(answer):
+                    answered[index] = larger[index], answer
+    return sorted(answered, key=lambda pair: len(pair[0]))
 
 
 def _is_refusal(answer: Answer | Unanswered) -> bool:

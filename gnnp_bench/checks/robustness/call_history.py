@@ -200,12 +200,11 @@ def _from_and_to(structure: Atoms, change: str, seed: int) -> tuple[Atoms, Atoms
     if change != "gradually":
         return structure, _changed(structure, change, seed)
     start: Atoms = structure.copy()
-    outwards = structure.positions - structure.positions.mean(axis=0)
     if structure.pbc.any():
-        outwards = FAR / APART * _directions(np.random.default_rng(seed), len(structure))
+        start.positions += FAR * _directions(np.random.default_rng(seed), len(structure))
     else:
-        outwards = outwards / max(float(np.linalg.norm(outwards, axis=1).max()), 1e-6)
-    start.positions = structure.positions + APART * outwards
+        outwards = structure.positions - structure.positions.mean(axis=0)
+        start.positions += APART * outwards / max(float(np.linalg.norm(outwards, axis=1).max()), 1e-6)
     return start, structure
 
 
