@@ -28,8 +28,9 @@ import torch
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from reference_model.train import sanity
-from reference_model.train.data import Frame, Sample, digest, prepare, read_frames, split
+from reference_model.train.data import Sample, digest, prepare, split
 from reference_model.train.files import read_checkpoint, write_checkpoint
+from reference_model.train.labels import Frame, read_frames
 from reference_model.train.loop import Trainer
 from reference_model.train.metrics import compare, metrics, summary
 from reference_model.train.recipe import Recipe
@@ -136,7 +137,7 @@ def trained(
     """Train, or go on; return the trainer and the CPU seconds that all of it took."""
     recipe = Recipe(**{"variant": "lmax2", **trial.recipe, "seed": seed, "epochs": epochs, "cutoff": CUTOFF})
     hyper = hyperparameters(["Si"], recipe.variant, cutoff=CUTOFF, **trial.network)
-    references, _ = reference_energies(train, hyper.species)
+    references = reference_energies(train, hyper.species).energies
     trainer = new_trainer(train, hyper, recipe, references, torch.device("cpu"))
     with torch.no_grad():
         for network in (trainer.network, trainer.average):

@@ -76,6 +76,12 @@ class Capabilities:
         Subset of {"periodic", "partial", "isolated"}: three, one or two, and no periodic directions.
     combinations : tuple of frozenset of str
         The sets of species it was trained on together; empty means any combination of `species`.
+    fitted_alone : tuple of str
+        Species whose energy as an isolated atom was never seen: it was fitted to whole structures. Energies of lone
+        atoms, and cohesive energies, mean nothing.
+    undetermined : tuple of str
+        Those of them that the training data do not tell apart, for they always occur in the same proportion. Energies
+        of structures of different composition cannot be compared.
     cutoff : float or None
         Distance in Å beyond which one layer sees no neighbour, where known.
     receptive_field : float or None
@@ -97,6 +103,8 @@ class Capabilities:
     properties: frozenset[Property] = ALL_PROPERTIES
     periodicity: frozenset[Periodicity] = frozenset({"periodic", "partial", "isolated"})
     combinations: tuple[frozenset[str], ...] = ()
+    fitted_alone: tuple[str, ...] = ()
+    undetermined: tuple[str, ...] = ()
     cutoff: float | None = None
     receptive_field: float | None = None
     dtype: Literal["float32", "float64"] | None = None

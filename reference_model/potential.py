@@ -110,11 +110,11 @@ def from_network(
     dtype: str = "float32",
     device: str = "cpu",
     epsilon: float | None = None,
-    combinations: tuple[frozenset[str], ...] = (),
+    notes: Mapping[str, Any] | None = None,
 ) -> ReferencePotential:
     """Wrap a network, which is converted to the precision and moved to the device.
 
-    `combinations` are the sets of species that it was trained on together, where known.
+    `notes` are those of its file: on which species it was trained together, and how far its reference energies go.
 
     Raises
     ------
@@ -139,7 +139,9 @@ def from_network(
         name=name,
         capabilities=Capabilities(
             species=hyper.species,
-            combinations=combinations,
+            combinations=tuple(map(frozenset, _noted(notes, "combinations", hyper.species))),
+            fitted_alone=tuple(_noted(notes, "fitted_alone", hyper.species)),
+            undetermined=tuple(_noted(notes, "undetermined", hyper.species)),
             cutoff=hyper.cutoff,
             receptive_field=max(1, hyper.n_layers) * hyper.cutoff,
             dtype="float64" if dtype == "float64" else "float32",
@@ -174,18 +176,18 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
         raise PotentialError(f"reference has no option {strange[0]!r}; choose from {', '.join(OPTIONS)}")
     dtype, device = options.get("dtype", "float32"), options.get("device", "cpu")
     epsilon = _number(options, "epsilon", float) if "epsilon" in options else None
-    combinations: tuple[frozenset[str], ...] = ()
+    notes: Mapping[str, Any] | None = None
     if (found := find(argument)) is not None:
         label, path = found
         if "seed" in options:
             raise PotentialError("seed draws random weights: it means nothing beside a file of trained ones")
         network, name = load_network(path), "reference" if argument is None else f"reference-{label}"
-        combinations = _combinations(read_notes(path), network.hyper.species)
+        notes = read_notes(path)
     else:
         variant = _variant(argument)
         seed = int(_number(options, "seed", int)) if "seed" in options else 0
         network, name = untrained(hyperparameters(species or SPECIES, variant), seed), f"reference-untrained-{variant}"
-    return from_network(network, name, dtype=dtype, device=device, epsilon=epsilon, combinations=combinations)
+    return from_network(network, name, dtype=dtype, device=device, epsilon=epsilon, notes=notes)
 
 
 def batches(neighbourhoods: Sequence[Neighbourhood]) -> Iterator[list[int]]:
@@ -256,12 +258,13 @@ def _others(device: torch.device) -> tuple[str, ...]:
     return tuple(kind for kind in available if kind != device.type)
 
 
-def _combinations(notes: Mapping[str, Any], species: Sequence[str]) -> tuple[frozenset[str], ...]:
-    """Return the sets of species that a network's notes say it was trained on together; none if they say nothing."""
-    found = notes.get("combinations", [])
-    if not isinstance(found, list) or not all(isinstance(one, list) and set(one) <= set(species) for one in found):
-        raise PotentialError("the notes of the network name combinations of species that it does not have")
-    return tuple(frozenset(one) for one in found)
+def _noted(notes: Mapping[str, Any] | None, name: str, species: Sequence[str]) -> list[Any]:
+    """Return species, or sets of them, that a network's notes name; none if they say nothing."""
+    found: list[Any] = (notes or {}).get(name, [])
+    sets = found if name == "combinations" else [found]
+    if not isinstance(sets, list) or not all(isinstance(one, list) and set(one) <= set(species) for one in sets):
+        raise PotentialError(f"the notes of the network name {name} of species that it does not have")
+    return found
 
 
 def _variant(argument: str | None) -> str:

@@ -41,7 +41,12 @@ class _Restricted:
         there: Potential = self.potential.on(device)  # type: ignore[attr-defined]  # who declares others has it
         has = self.capabilities
         kept = replace(
-            there.capabilities, species=has.species, combinations=has.combinations, periodicity=has.periodicity
+            there.capabilities,
+            species=has.species,
+            combinations=has.combinations,
+            fitted_alone=has.fitted_alone,
+            undetermined=has.undetermined,
+            periodicity=has.periodicity,
         )
         return _Restricted(there, kept)
 
@@ -88,4 +93,10 @@ def _of_species(spec: str, has: Capabilities, species: tuple[str, ...]) -> Capab
         return has
     # A set of species that were trained on together stays one when some of them are left out.
     combinations = dict.fromkeys(together.intersection(species) for together in has.combinations)
-    return replace(has, species=species, combinations=tuple(filter(None, combinations)))
+    return replace(
+        has,
+        species=species,
+        combinations=tuple(filter(None, combinations)),
+        fitted_alone=tuple(s for s in has.fitted_alone if s in species),
+        undetermined=tuple(s for s in has.undetermined if s in species),
+    )

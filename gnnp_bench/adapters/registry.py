@@ -248,6 +248,9 @@ def _capability_problems(has: Any) -> Iterator[str]:
         yield "capabilities.combinations must be empty, or hold each of its species and no others"
     if "energy" not in has.properties:
         yield "capabilities.properties must hold 'energy'"
+    for name in ("fitted_alone", "undetermined"):
+        if strange := [symbol for symbol in getattr(has, name) if symbol not in has.species]:
+            yield f"capabilities.{name} holds {strange[0]!r}, which is not among its species"
     for name, allowed in (
         ("properties", ALL_PROPERTIES),
         ("periodicity", frozenset(get_args(Periodicity))),

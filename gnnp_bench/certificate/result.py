@@ -108,6 +108,8 @@ class PotentialRecord:
     species: tuple[str, ...]
     parameters: int | None
     combinations: tuple[tuple[str, ...], ...] = ()
+    fitted_alone: tuple[str, ...] = ()
+    undetermined: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

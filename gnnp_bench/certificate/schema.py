@@ -47,6 +47,10 @@ FIELDS: dict[str, dict[str, str]] = {
         "parameters": "Number of its trained parameters, where known.",
         "combinations": "Sets of species that it was trained on together; others are extrapolation and were not drawn. "
         "Empty: not stated, and any were drawn.",
+        "fitted_alone": "Species whose energy as an isolated atom was fitted to whole structures: energies of lone "
+        "atoms, and cohesive energies, mean nothing.",
+        "undetermined": "Those of them whose energies the training data do not tell apart: energies of structures of "
+        "different composition cannot be compared.",
     },
     "NoiseRecord": {
         "energy": "Energy, eV/atom.",

@@ -65,6 +65,8 @@ def subject_of(potential: Potential, spec: str) -> Subject:
         species=capabilities.species,
         parameters=identity.parameters,
         combinations=tuple(sorted(tuple(s for s in capabilities.species if s in c) for c in capabilities.combinations)),
+        fitted_alone=capabilities.fitted_alone,
+        undetermined=capabilities.undetermined,
     )
     return Subject(record=record, capabilities=capabilities, packages=identity.packages)
 

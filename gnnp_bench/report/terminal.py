@@ -21,6 +21,7 @@ from gnnp_bench.report.text import (
     STATUS_STYLE,
     STATUS_WORD,
     duration,
+    not_learnt,
     number,
     plain,
     plural,
@@ -53,6 +54,8 @@ def header(console: Console, certificate: Certificate) -> None:
     }
     if potential.combinations:
         lines["trained on"] = trained_on(potential.combinations)
+    if potential.fitted_alone:
+        lines["not learnt"] = not_learnt(potential.fitted_alone, potential.undetermined)
     for label, value in lines.items():
         labelled(console, label, value)
 

@@ -128,6 +128,21 @@ def trained_on(combinations: Sequence[Sequence[str]]) -> str:
     return f"{'; '.join(sets)}: {others} not judged"
 
 
+def not_learnt(fitted_alone: Sequence[str], undetermined: Sequence[str]) -> str:
+    """Return which energies mean nothing, for a potential that saw no isolated atoms.
+
+    Examples
+    --------
+    >>> not_learnt(["Cu"], [])
+    'energies of isolated atoms (Cu), and so cohesive energies: they were fitted to whole structures'
+    """
+    alone = species_line(fitted_alone)
+    said = f"energies of isolated atoms ({alone}), and so cohesive energies: they were fitted to whole structures"
+    if undetermined:
+        said += f"; energies of structures that differ in how much they hold of {listed(undetermined)}"
+    return said
+
+
 def compact(value: Any) -> str:
     """Return a JSON value in one line: four significant digits, long lists cut down to their length."""
     if isinstance(value, float):

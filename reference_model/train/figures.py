@@ -50,7 +50,7 @@ def draw_parity(found: Comparison, path: Path) -> None:
     """Draw predictions against labels as PNG: energies, forces, and stresses where there are any."""
     groups, names = _groups(found.config_types)
     panels: list[tuple[str, str, float, FloatArray, NDArray[np.int64]]] = [
-        ("energy above isolated atoms", "eV/atom", 1.0, found.energies, groups),
+        ("energy above reference energies", "eV/atom", 1.0, found.energies, groups),
         ("forces", "eV/Å", 1.0, found.forces.reshape(2, -1), np.repeat(groups[found.owners], 3)),
     ]
     labelled = np.isfinite(found.stresses).all(axis=(0, 2, 3))

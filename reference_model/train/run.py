@@ -16,7 +16,7 @@ from reference_model.files import read_notes, save_network
 from reference_model.graph import collate
 from reference_model.memory import keep_freed
 from reference_model.model import Network
-from reference_model.train.data import DataError, Sample, combinations_of, digest, rms_force, species_of
+from reference_model.train.data import Sample, combinations_of, digest, rms_force, species_of
 from reference_model.train.figures import draw_curves, draw_parity
 from reference_model.train.files import (
     CHECKPOINT,
@@ -27,11 +27,11 @@ from reference_model.train.files import (
     write_checkpoint,
     write_json,
 )
+from reference_model.train.labels import DataError
 from reference_model.train.loop import Trainer
 from reference_model.train.loss import Scales
 from reference_model.train.metrics import Metrics, batches, compare, metrics, summary
 from reference_model.train.recipe import FEWEST_EPOCHS, STEPS, Recipe, epochs_for
-from reference_model.train.references import reference_energies
 from reference_model.train.sets import Frames, Request, Sets, Tell, prepared, read, refuse_unknown
 from reference_model.variants import Hyperparameters, hyperparameters
 
@@ -82,12 +82,7 @@ def train(request: Request, tell: Tell, step: Step = _ignore) -> Metrics:
     for remark in sets.remarks:
         tell(remark)
 
-    references, known = reference_energies(sets.train, species)
-    tell(
-        "energies of isolated atoms, eV: "
-        + ", ".join(f"{s} {references[s]:.3f} ({'found' if s in known else 'fitted'})" for s in species)
-    )
-    trainer = new_trainer(sets.train, hyper, recipe, references, device)
+    trainer = new_trainer(sets.train, hyper, recipe, sets.references.energies, device)
     epochs = _epochs(recipe, trainer)
     history: list[dict[str, Any]] = []
     if checkpoint is not None:
@@ -229,6 +224,8 @@ def _save(
     valid = {key: value for key, value in history[-1].items() if key not in ("epoch", "loss", "seconds")}
     notes = {
         "combinations": combinations_of(sample.frame for sample in sets.train),
+        "fitted_alone": list(sets.references.fitted),
+        "undetermined": list(sets.references.undetermined),
         "training": {
             "recipe": asdict(request.recipe),
             "epochs": epochs,

@@ -22,7 +22,8 @@ from reference_model.graph import collate, find_neighbours
 from reference_model.model import Network
 from reference_model.train import stresses
 from reference_model.train.correlation import ratio
-from reference_model.train.data import Frame, Group, Sample, drawn_in_turn, group, rms_force
+from reference_model.train.data import Group, Sample, drawn_in_turn, group, rms_force
+from reference_model.train.labels import Frame
 from reference_model.train.loop import Trainer
 from reference_model.train.loss import Scales
 from reference_model.train.metrics import Comparison, compare

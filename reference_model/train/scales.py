@@ -10,7 +10,7 @@ from ase import units
 from ase.data import atomic_numbers, covalent_radii
 
 from gnnp_bench.potential import FloatArray
-from reference_model.train.data import Frame
+from reference_model.train.labels import Frame
 
 KCAL, KJ, HARTREE = units.kcal / units.mol, units.kJ / units.mol, units.Hartree
 ENERGY_UNITS = {"eV": 1.0, "kcal/mol": KCAL, "kJ/mol": KJ, "hartree": HARTREE}

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 from ase import units
 
-from reference_model.train import pulay, sanity
-from reference_model.train.data import DataError, Frame, Sample, prepare, read_frames, species_of, split
+from reference_model.train import pulay, sanity, twins
+from reference_model.train.data import Sample, prepare, species_of, split
+from reference_model.train.labels import DataError, Frame, read_frames
 from reference_model.train.recipe import SHARE_HELD_OUT, Recipe
+from reference_model.train.references import References, reference_energies, trust
 
 FEW_NEIGHBOURS = 4
 Tell = Callable[[str], None]
@@ -46,11 +48,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Sets:
-    """Labelled structures with their neighbours, by use, and what was noticed about them."""
+    """Labelled structures with their neighbours, by use, reference energies, and what was noticed about them."""
 
     train: list[Sample]
     valid: list[Sample]
     test: list[Sample]
+    references: References
     remarks: list[str]
 
 
@@ -83,13 +86,18 @@ def read(request: Request) -> Frames:
         return frames
 
     chosen, valid, test = these(request.train), these(request.valid), these(request.test)
+    alike = twins.twins(chosen)
+    remarks += twins.remarks(chosen, alike)
+    for use, others in (("validation", valid), ("test", test)):
+        both = [*chosen, *others]
+        remarks += twins.shared(both, len(chosen), twins.twins(both) if others else [], use)
     if not valid:
-        chosen, valid = split(chosen, SHARE_HELD_OUT, request.recipe.seed)
+        chosen, valid = split(chosen, SHARE_HELD_OUT, request.recipe.seed, alike)
     if not valid:
         valid = chosen
         remarks.append(
-            "warning: no structure can be held out, for each is a single atom or the last one of an element: what is"
-            " validated on is what is trained on; name others with --valid"
+            "warning: no structure can be held out, for each is a single atom, the last one of an element, or one of"
+            " many copies: what is validated on is what is trained on; name others with --valid"
         )
     return Frames(chosen, valid, test, remarks)
 
@@ -137,7 +145,9 @@ def prepared(request: Request, frames: Frames, species: Sequence[str], tell: Tel
     # Where nothing tells of units, the difference may be one of units.
     if evidence is not None and evidence.explained >= sanity.EXPLAINED:
         remarks += _without_pulay_stress(uses)
-    return Sets(uses["train"], uses["valid"], uses["test"], remarks)
+    references = reference_energies(uses["train"], species)
+    remarks += trust(references)
+    return Sets(uses["train"], uses["valid"], uses["test"], references, remarks)
 
 
 def _far_apart(samples: Sequence[Sample], cutoff: float) -> list[str]:

@@ -110,3 +110,9 @@ def test_training_teaches_that_swapping_like_atoms_changes_nothing() -> None:
     assert changes["ordered"] < 1e-4
     assert changes["ordered-penalised"] < 1e-4
     assert changes["untrained-ordered"] > 1e-3
+
+
+def test_networks_that_saw_no_isolated_atoms_say_so() -> None:
+    capabilities = made("reference").capabilities
+    assert (capabilities.fitted_alone, capabilities.undetermined) == (SIX, ())
+    assert load("reference", ["Cu"]).potential.capabilities.fitted_alone == ("Cu",)

@@ -179,6 +179,14 @@ def test_the_header_says_what_is_not_known():
     assert "precision not stated on cpu" in text
 
 
+def test_the_header_says_which_energies_mean_nothing():
+    potential = replace(POTENTIAL, fitted_alone=("Cu", "O"), undetermined=("Cu", "O"))
+    text = printed(lambda out: terminal.header(out, certificate(potential=potential)))
+    assert "not learnt   energies of isolated atoms (Cu O)" in text
+    assert "in how much they hold of Cu and O" in " ".join(text.split())
+    assert "not learnt" not in printed(lambda out: terminal.header(out, certificate()))
+
+
 def test_many_species_are_counted_and_abbreviated():
     from ase.data import chemical_symbols
 

@@ -31,7 +31,8 @@ from ase import Atoms
 from benchmarks.peers.mace import environment
 from benchmarks.reference_speed import machine
 from reference_model.train import sanity
-from reference_model.train.data import Frame, prepare, read_frames, split
+from reference_model.train.data import prepare, split
+from reference_model.train.labels import Frame, read_frames
 from reference_model.train.metrics import Comparison, Metrics, metrics, summary
 from reference_model.train.recipe import SHARE_HELD_OUT
 

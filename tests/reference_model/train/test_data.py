@@ -10,16 +10,8 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 
-from reference_model.train.data import (
-    DataError,
-    Frame,
-    combinations_of,
-    digest,
-    prepare,
-    read_frames,
-    species_of,
-    split,
-)
+from reference_model.train.data import combinations_of, digest, prepare, species_of, split
+from reference_model.train.labels import DataError, Frame, read_frames
 from tests.reference_model.train.frames import as_frames, crystals, molecules, save
 
 
@@ -96,6 +88,7 @@ def test_labels_that_are_not_finite_are_counted_named_and_skipped(tmp_path: Path
     assert remarks == [
         f"{path}: 2 frames (1, 3) skipped: labels or positions that are not finite",
         f"{path}: the stress of 1 frame (4) left out: it is not finite",
+        f"{path}: 2 of 3 periodic structures have a stress; the others are used without",
     ]
 
 
@@ -240,3 +233,40 @@ def test_one_atom_cells_of_a_crystal_can_be_held_out():
 
 def test_a_file_may_have_an_at_sign_in_its_name(tmp_path: Path):
     assert len(read_frames(save(tmp_path / "run@300K.extxyz", crystals(2)))[0]) == 2
+
+
+def test_an_atom_of_no_element_is_named_with_its_file_and_frame(tmp_path: Path):
+    structures = crystals(3)
+    structures[1].numbers[2] = 0
+    path = save(tmp_path / "a.extxyz", structures)
+    with pytest.raises(DataError, match=rf"{path}: frame 1 \(Cu3X\) has an atom of species X, which is no element"):
+        read_frames(path)
+
+
+def test_stresses_on_some_frames_are_counted(tmp_path: Path):
+    structures = crystals(4)
+    for atoms in structures[:2]:
+        del atoms.calc.results["stress"]
+    _, remarks = read_frames(save(tmp_path / "a.extxyz", [*structures, *molecules(1)]))
+    assert remarks == [f"{tmp_path}/a.extxyz: 2 of 4 periodic structures have a stress; the others are used without"]
+
+
+def test_which_of_two_energies_was_taken_is_told(tmp_path: Path):
+    structures = crystals(3)
+    for atoms in structures:
+        atoms.calc.results["free_energy"] = atoms.calc.results["energy"] - 0.02
+    frames, (remark,) = read_frames(save(tmp_path / "a.extxyz", structures))
+    assert "energies are those named 'free_energy', which forces are the derivative of" in remark
+    assert remark.endswith("differs by up to 5 meV/atom")
+    assert frames[0].energy == pytest.approx(structures[0].calc.results["free_energy"])
+    del structures[2].calc.results["free_energy"]
+    frames, (remark,) = read_frames(save(tmp_path / "a.extxyz", structures))
+    assert remark.endswith("energies are those named 'energy', for 2 of 3 frames alone have a free_energy")
+    assert frames[0].energy == pytest.approx(structures[0].calc.results["energy"])
+
+
+def test_what_a_file_says_of_electrons_is_kept_in_words(tmp_path: Path):
+    structures = crystals(1)
+    structures[0].info |= {"charge": 1, "spin": 2}
+    (frame,), _ = read_frames(save(tmp_path / "a.extxyz", structures))
+    assert frame.state == "charge 1, spin 2"

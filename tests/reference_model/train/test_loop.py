@@ -12,7 +12,8 @@ import torch
 from reference_model.derivatives import predict
 from reference_model.graph import collate, find_neighbours
 from reference_model.model import Network
-from reference_model.train.data import DataError, Sample, prepare
+from reference_model.train.data import Sample, prepare
+from reference_model.train.labels import DataError
 from reference_model.train.loop import Trainer, like_atoms_swapped, reordered
 from reference_model.train.loss import Scales
 from reference_model.train.recipe import Recipe

@@ -22,7 +22,8 @@ from gnnp_bench.potential import PotentialError, Unsupported
 from reference_model.files import load_network, read_notes
 from reference_model.potential import create
 from reference_model.train import cli, files
-from reference_model.train.data import DataError, Frame, prepare
+from reference_model.train.data import prepare
+from reference_model.train.labels import DataError, Frame
 from reference_model.train.recipe import Recipe
 from reference_model.train.run import scales_of, train
 from reference_model.train.sets import Request
@@ -81,15 +82,17 @@ def test_crystals_molecules_and_atoms_train_together(tmp_path):
     data = save(tmp_path / "train.extxyz", [*crystals(6), *molecules(6), *atoms])
     lines: list[str] = []
     found = train(request(data, tmp_path / "out", epochs=2), lines.append)
-    told = next(line for line in lines if line.startswith("energies of isolated atoms"))
-    assert [f"{symbol} {energy:.3f}" for symbol, energy in found["reference_energies"].items()] == [
-        part.rpartition(" (")[0] for part in told.partition(": ")[2].split(", ")
-    ]
-    for symbol, way in {"H": "found", "C": "fitted", "O": "fitted", "Cu": "found"}.items():
-        assert f"{symbol} {found['reference_energies'][symbol]:.3f} ({way})" in told
+    told = {line.partition(",")[0]: line for line in lines}
+    for symbol, way in {
+        "H": "energies of isolated atoms",
+        "C": "reference energies fitted to whole structures",
+    }.items():
+        assert f"{symbol} {found['reference_energies'][symbol]:.3f}" in told[way]
+    assert "O " not in told["energies of isolated atoms"]
     assert all(row["loss"] > 0.0 for row in found["history"])
     notes = read_notes(tmp_path / "out" / "model.safetensors")
     assert notes["combinations"] == [["C", "O"], ["Cu"], ["H", "O"]]
+    assert (notes["fitted_alone"], notes["undetermined"]) == (["C", "O"], [])
     assert notes["training"]["gradient_steps_left_out"] == 0
 
 

@@ -10,7 +10,8 @@ from ase import units
 
 from reference_model.train import stresses
 from reference_model.train.correlation import ratio
-from reference_model.train.data import Frame, prepare
+from reference_model.train.data import prepare
+from reference_model.train.labels import Frame
 from reference_model.train.sanity import Evidence, complaints, examine, mended
 from reference_model.train.scales import HARTREE, KCAL, KJ, VOIGT, all_electron_energy, expected_stiffness
 from tests.reference_model.train.frames import as_frames, crystals
