@@ -122,4 +122,4 @@ class _Problem:
                 return None
         if above(inside) > 0.0:  # at the estimate itself: the profile is flat up to rounding
             return inside
-        return float(brentq(above, inside, float(outside), xtol=1e-3))  # scipy has no hints
+        return float(brentq(above, inside, float(outside), xtol=1e-3))
