@@ -32,6 +32,7 @@ from scipy.special import betaincinv
 from benchmarks.sources import JUDGES, ROOT, digest
 from gnnp_bench.adapters.registry import load
 from gnnp_bench.checks.registry import BUILT_IN, all_checks, calibration
+from gnnp_bench.checks.robustness.process_state import PROCESS_STATE
 from gnnp_bench.checks.robustness.processes import PROCESSES
 from gnnp_bench.checks.robustness.refusals import REFUSALS
 from gnnp_bench.engine.evaluate import Evaluator
@@ -41,7 +42,7 @@ from gnnp_bench.engine.settings import POOL_SIZE, Settings
 from gnnp_bench.potential import Potential
 from tests.analytic import CALIBRATION, HELD_OUT
 
-SLOW, SLOW_ONE_IN = {PROCESSES.id, REFUSALS.id}, 10
+SLOW, SLOW_ONE_IN = {PROCESSES.id, PROCESS_STATE.id, REFUSALS.id}, 10
 """Checks, and seeds. Starting processes takes longer than the rest of a certificate, and no factor of these checks is
 calibrated."""
 MARGIN = 10.0

@@ -44,6 +44,7 @@ __all__ = [
     "Request",
     "Residual",
     "Sample",
+    "Watch",
     "always",
     "base_prediction",
     "no_neighbour",
@@ -54,6 +55,24 @@ __all__ = [
 ]
 
 Category: TypeAlias = Literal["mandatory", "claimed", "informational"]
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Calls of a potential in a new process, and whom to tell what this process was like in between.
+
+    Attributes
+    ----------
+    calls : sequence of (sequence of int, frozenset of Property)
+        Which structures of the request are given to one `evaluate`, and what is asked for. The first has to be
+        answered; another may be refused or break.
+    tell : callable
+        Is given what each part of the process was like, in words, by the name of the part: before the potential was
+        imported, when it was loaded, and after each call; fewer where a call ended the process.
+    """
+
+    calls: Sequence[tuple[Sequence[int], frozenset[Property]]]
+    tell: Callable[[Sequence[Mapping[str, str]]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +99,9 @@ class Request:
         at the same time: twice as many predictions, those of one process before those of the other.
     device : str
         One of the potential's `other_devices` to evaluate on, the structures one after the other.
+    watch : Watch or None
+        Calls with these structures, in a new process that is watched; nothing else is evaluated and no prediction
+        comes back.
     """
 
     structures: Sequence[Atoms]
@@ -90,6 +112,7 @@ class Request:
     at_once: bool = False
     elsewhere: bool = False
     device: str = ""
+    watch: Watch | None = None
 
 
 @dataclass(frozen=True, slots=True)

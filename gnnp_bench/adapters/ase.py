@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import importlib.metadata
-import io
 import itertools
 import math
 import threading
@@ -32,6 +31,7 @@ from gnnp_bench.potential import (
     Property,
     Unsupported,
 )
+from gnnp_bench.silence import silenced
 
 _ONE_AT_A_TIME = threading.Lock()
 """A calculator holds one structure at a time, and all threads share one standard output."""
@@ -68,7 +68,7 @@ class AsePotential:
             The calculator does not implement a property, or stress is asked for where no volume defines it.
         """
         # Calculators may print; what they print must not end up in a report on standard output.
-        with _ONE_AT_A_TIME, contextlib.redirect_stdout(io.StringIO()):
+        with _ONE_AT_A_TIME, silenced():
             return [self._evaluate_one(structure, properties) for structure in structures]
 
     def _evaluate_one(self, structure: Atoms, properties: frozenset[Property]) -> Prediction:

@@ -11,9 +11,7 @@ batch change each other's energy.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,6 +41,7 @@ from gnnp_bench.potential import (
     Unsupported,
     periodicity_of,
 )
+from gnnp_bench.silence import silenced
 
 VERSIONS = ("0.3.0", "0.2.0", "r2scan")
 
@@ -125,7 +124,7 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
         raise PotentialError(f"chgnet has no option {strange[0]!r}; {_choices(('device',))}")
     device = options.get("device", "cpu")
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with silenced():
             model = CHGNet.load(model_name=version, use_device=device, verbose=False)
     except ValueError as error:
         raise PotentialError(

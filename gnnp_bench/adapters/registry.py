@@ -11,9 +11,7 @@ that returns a `Potential` and raises `PotentialError` for what the user can men
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +31,7 @@ from gnnp_bench.potential import (
     Potential,
     PotentialError,
 )
+from gnnp_bench.silence import silenced
 
 GROUP = "gnnp_bench.potentials"
 Species: TypeAlias = tuple[str, ...]
@@ -201,7 +200,7 @@ def _build(
     species: Species | None,
     periodicity: frozenset[Periodicity] | None = None,
 ) -> Potential:
-    with contextlib.redirect_stdout(io.StringIO()):
+    with silenced():
         made = factory(species)
     if not isinstance(made, Potential):
         lacks = [name for name in ("name", "capabilities", "evaluate") if not hasattr(made, name)]

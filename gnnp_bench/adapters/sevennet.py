@@ -9,9 +9,7 @@ search cannot take is left as it is: that is for the checks to find.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +32,7 @@ from gnnp_bench.potential import (
     Property,
     Unsupported,
 )
+from gnnp_bench.silence import silenced
 
 with warnings.catch_warnings():
     # e3nn compiles by torch.jit, which torch calls deprecated at every import.
@@ -143,7 +142,7 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
         )
     name, path = find(argument)
     device = options.get("device", "cpu")
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    with warnings.catch_warnings(), silenced():
         warnings.filterwarnings("ignore", r"`torch\.jit\.", DeprecationWarning)
         checkpoint = opened(path)
         model = checkpoint.build_model()

@@ -30,6 +30,7 @@ from gnnp_bench.checks.robustness.irrelevant_attributes import IRRELEVANT_ATTRIB
 from gnnp_bench.checks.robustness.memory_growth import MEMORY_GROWTH
 from gnnp_bench.checks.robustness.noise_floor import NOISE_FLOOR
 from gnnp_bench.checks.robustness.precision import PRECISION
+from gnnp_bench.checks.robustness.process_state import PROCESS_STATE
 from gnnp_bench.checks.robustness.processes import PROCESSES
 from gnnp_bench.checks.robustness.refusals import REFUSALS
 from gnnp_bench.checks.robustness.requested_properties import REQUESTED_PROPERTIES
@@ -73,6 +74,7 @@ BUILT_IN: tuple[Check, ...] = (
     IRRELEVANT_ATTRIBUTES,
     THREADS,
     PROCESSES,
+    PROCESS_STATE,
     DEVICE_PARITY,
     MEMORY_GROWTH,
     REFUSALS,

@@ -14,9 +14,17 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from ase import Atoms
 
-from gnnp_bench.check import EndedProcess, InvalidPrediction, NonFinitePrediction, OverwrittenPrediction, Request
+from gnnp_bench.check import (
+    EndedProcess,
+    InvalidPrediction,
+    NonFinitePrediction,
+    OverwrittenPrediction,
+    Request,
+    Watch,
+)
 from gnnp_bench.engine.processes import Asked, Elsewhere
 from gnnp_bench.engine.threads import at_once
+from gnnp_bench.engine.watched import watched
 from gnnp_bench.potential import FloatArray, Potential, Prediction, Property, Unsupported, periodicity_of
 
 MAX_BATCH_ATOMS = 512
@@ -127,7 +135,8 @@ class Evaluator:
         merged: dict[frozenset[Property], list[_Asked]] = {}
         for index in sorted(requests):
             request = requests[index]
-            if request.fresh or request.together or request.at_once or request.elsewhere or request.device:
+            apart = (request.fresh, request.together, request.at_once, request.elsewhere, request.device, request.watch)
+            if any(apart):
                 answers[index] = self._answer_apart(request)
                 continue
             for place, structure in enumerate(request.structures):
@@ -159,6 +168,9 @@ class Evaluator:
     def _answer_apart(self, request: Request) -> list[Prediction] | Exception:
         asked = [(structure, self._available(request, structure)) for structure in request.structures]
         try:
+            if request.watch:
+                self._watch(request.watch, asked)
+                return []
             if request.elsewhere:
                 if request.fresh:
                     self.close()
@@ -212,6 +224,17 @@ class Evaluator:
         self.meter.potential_s += seconds
         repeated = itertools.cycle(asked)
         return [validated(p, len(s), properties) for p, (s, properties) in zip(predictions, repeated, strict=False)]
+
+    def _watch(self, watch: Watch, asked: Asked) -> None:
+        calls = [
+            ([_copy(asked[k][0]) for k in chosen], frozenset.intersection(properties, *(asked[k][1] for k in chosen)))
+            for chosen, properties in watch.calls
+        ]
+        seen = watched(self.reload, calls)
+        self.meter.loading_s += seen.loading_s
+        self.meter.potential_s += sum(answer.seconds for answer in seen.answers)
+        self.meter.evaluations += sum(len(chosen) for chosen, _ in watch.calls[: len(seen.answers)])
+        watch.tell(seen.moments)
 
     def _available(self, request: Request, structure: Atoms) -> frozenset[Property]:
         available = request.properties & self.potential.capabilities.properties

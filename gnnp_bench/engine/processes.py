@@ -17,7 +17,7 @@ import threading
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, TypeAlias
 
@@ -29,6 +29,9 @@ from gnnp_bench.potential import Potential, Prediction, Property, Unsupported
 PROCESSES = 2
 TIMEOUT = 600.0
 """Seconds that loading, or one request, may take."""
+
+_START = "import sys; sys.path[:] = sys.argv[1:]; from gnnp_bench.engine.processes import serve; serve()"
+_ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 Asked: TypeAlias = Sequence[tuple[Atoms, frozenset[Property]]]
 
@@ -44,12 +47,15 @@ class Answer:
         Spent on loading, or inside `Potential.evaluate`.
     refused, broken : str or None
         The message of the exception, by whether the potential refused clearly.
+    moments : tuple of mappings
+        What the process was like, where it is watched (`engine.watched`).
     """
 
     predictions: list[Prediction]
     seconds: float
     refused: str | None = None
     broken: str | None = None
+    moments: tuple[dict[str, str], ...] = ()
 
 
 class Elsewhere:
@@ -64,14 +70,9 @@ class Elsewhere:
     """
 
     def __init__(self, reload: Callable[[], Potential]) -> None:
-        import cloudpickle
-
-        try:
-            how = cloudpickle.dumps(reload)  # type: ignore[attr-defined]  # a name that it exports by a star
-        except Exception as error:
-            raise CannotBeSent(f"the potential cannot be sent to another process: {error}") from error
+        how = sent(reload)
         # Each has its own order of sets of strings: one of the things that differ between two runs of a program.
-        self._processes = [_Process(hash_seed) for hash_seed in range(1, PROCESSES + 1)]
+        self._processes = [Process(hash_seed) for hash_seed in range(1, PROCESSES + 1)]
         self._close = weakref.finalize(self, _close_all, self._processes)
         self._ask(how, TIMEOUT)
 
@@ -92,33 +93,94 @@ class Elsewhere:
         except BaseException:
             self.close()
             raise
-        for answer in answers:
-            if answer.refused is not None:
-                raise Unsupported(answer.refused)
-            if answer.broken is not None:
-                raise InvalidPrediction(f"in a new process: {answer.broken}")
-        return answers
+        return answered(answers)
 
 
-class _Process:
-    def __init__(self, hash_seed: int) -> None:
+def sent(reload: Callable[[], Potential]) -> bytes:
+    """Return the way to load a potential as another process reads it.
+
+    Raises
+    ------
+    CannotBeSent
+        If it cannot be told.
+    """
+    import cloudpickle
+
+    try:
+        how: bytes = cloudpickle.dumps(reload)  # type: ignore[attr-defined]  # a name that it exports by a star
+    except Exception as error:
+        raise CannotBeSent(f"the potential cannot be sent to another process: {error}") from error
+    return how
+
+
+def answered(answers: list[Answer]) -> list[Answer]:
+    """Return the answers if they are such.
+
+    Raises
+    ------
+    Unsupported
+        If the potential refused.
+    InvalidPrediction
+        If it broke.
+    """
+    for answer in answers:
+        if answer.refused is not None:
+            raise Unsupported(answer.refused)
+        if answer.broken is not None:
+            raise InvalidPrediction(f"in a new process: {answer.broken}")
+    return answers
+
+
+class Process:
+    """A new Python process at the other end of two pipes.
+
+    Parameters
+    ----------
+    hash_seed : int
+        Decides the order of sets of strings.
+    start : str
+        The code that it runs; `sys.path` is given to it as arguments.
+    variables : mapping of str to str
+        Of its environment, besides those of this process.
+    options : sequence of str
+        Of the interpreter.
+    """
+
+    def __init__(
+        self,
+        hash_seed: int,
+        start: str = _START,
+        variables: Mapping[str, str] = _ONE_THREAD,
+        options: Sequence[str] = ("-W", "ignore"),
+    ) -> None:
         self.complaints = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
-        environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed), "OMP_NUM_THREADS": "1"}
         self.popen = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", _START, *sys.path],
+            [sys.executable, *options, "-c", start, *sys.path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.complaints,
-            env=environment,
+            env={**os.environ, "PYTHONHASHSEED": str(hash_seed), **variables},
         )
 
+    def close(self) -> None:
+        """End it."""
+        _close_all([self])
+
     def send(self, message: Any) -> None:
+        """Send a message."""
         # One that is dead already is told of by `receive`.
         with contextlib.suppress(BrokenPipeError):
             pickle.dump(message, _open(self.popen.stdin))
             _open(self.popen.stdin).flush()
 
     def receive(self, timeout: float) -> Answer:
+        """Return what it answers within so many seconds.
+
+        Raises
+        ------
+        EndedProcess
+            If it is not there any more, or had to be ended.
+        """
         hung = threading.Event()
 
         def kill() -> None:
@@ -145,9 +207,6 @@ class _Process:
         return f": {said[-1]}" if said else ""
 
 
-_START = "import sys; sys.path[:] = sys.argv[1:]; from gnnp_bench.engine.processes import serve; serve()"
-
-
 def fate(status: int) -> str:
     """Return how a process ended, in words, from its exit status: minus a signal's number where that ended it."""
     if status >= 0:
@@ -162,7 +221,7 @@ def _open(stream: IO[bytes] | None) -> IO[bytes]:
     return stream
 
 
-def _close_all(processes: list[_Process]) -> None:
+def _close_all(processes: list[Process]) -> None:
     for process in processes:
         with contextlib.suppress(BrokenPipeError):
             _open(process.popen.stdin).close()

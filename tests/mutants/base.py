@@ -36,6 +36,7 @@ ROBUSTNESS = frozenset(
         "irrelevant-attributes",
         "threads",
         "processes",
+        "process-state",
         "device-parity",
         "memory-growth",
         "refusals",

@@ -6,6 +6,7 @@ import gc
 import multiprocessing
 import os
 import pickle
+import random
 import sys
 import tracemalloc
 from collections.abc import Sequence
@@ -239,6 +240,17 @@ def _evaluate(make: bytes, structure: Atoms) -> Prediction:
     return potential.evaluate([structure], ALL_PROPERTIES)[0]
 
 
+def process_state(make: Make) -> float:
+    """Random numbers, numpy's errors, working directory and environment before and after an evaluation."""
+
+    def state() -> str:
+        return repr((random.getstate(), np.random.get_state(), np.geterr(), os.getcwd(), dict(os.environ)))  # noqa: NPY002
+
+    potential, before = make(), state()
+    potential.evaluate([alloy(), covalent()], ALL_PROPERTIES)
+    return 0.0 if state() == before else np.inf
+
+
 def device_parity(make: Make) -> float:
     """Here and on every other device."""
     potential, structure, worst = make(), alloy(), 0.0
@@ -281,6 +293,7 @@ BEHAVIOURAL_LAWS: dict[str, Law] = {
     "robustness/irrelevant-attributes": irrelevant_attributes,
     "robustness/threads": threads,
     "robustness/processes": processes,
+    "robustness/process-state": process_state,
     "robustness/device-parity": device_parity,
     "robustness/memory-growth": memory_growth,
     "robustness/refusals": refusals,

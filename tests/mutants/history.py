@@ -18,7 +18,7 @@ CACHE_SIZE = 256
 CROWD = 16
 """Number of structures beyond which `batch-crowd` goes wrong."""
 
-_DISTURBED = CHECKS - {"robustness/refusals", "robustness/memory-growth"}
+_DISTURBED = CHECKS - {"robustness/refusals", "robustness/memory-growth", "robustness/process-state"}
 """Every check that compares evaluations of structures."""
 
 
@@ -185,6 +185,15 @@ def _set_order(potential: Potential, strength: float) -> Planted:
         ]
 
     return planted(potential, "set-order", evaluation)
+
+
+def _shared_random_numbers(potential: Potential, strength: float) -> Planted:
+    def evaluation(structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        if strength > 0.0:
+            np.random.normal()  # noqa: NPY002  # of the generator that belongs to the whole program
+        return potential.evaluate(structures, properties)
+
+    return planted(potential, "shared-random-numbers", evaluation)
 
 
 def _memory_leak(potential: Potential, strength: float) -> Planted:
@@ -399,6 +408,15 @@ HISTORY_MUTANTS = (
         "robustness/processes",
         frozenset(),
         _set_order,
+    ),
+    _mutant(
+        "shared-random-numbers",
+        "Every evaluation draws from the random numbers of the whole program, and does nothing with what it draws.",
+        1.0,
+        "switch",
+        "robustness/process-state",
+        frozenset(),
+        _shared_random_numbers,
     ),
     _mutant(
         "memory-leak",

@@ -1,0 +1,128 @@
+"""A new process that loads a potential and calls it, watched for what that does to everything around it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import IO, TypeAlias
+
+from ase import Atoms
+
+from gnnp_bench.certificate.provenance import THREAD_VARIABLES
+from gnnp_bench.check import EndedProcess
+from gnnp_bench.engine.processes import TIMEOUT, Answer, Process, answered, sent
+from gnnp_bench.engine.surroundings import WITNESS, Surroundings, settle, surroundings
+from gnnp_bench.engine.witnesses import witnesses
+from gnnp_bench.potential import Potential, Property, Unsupported
+from gnnp_bench.silence import speak_aloud
+
+Call: TypeAlias = tuple[list[Atoms], frozenset[Property]]
+
+START = "import sys; sys.path[:] = sys.argv[1:]; from gnnp_bench.engine.watched import serve; serve()"
+ENVIRONMENT = {**dict.fromkeys(THREAD_VARIABLES, "1"), "OMP_WAIT_POLICY": "PASSIVE"}
+"""The same wherever the process starts from; and threads that wait for work leave the processors to others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen of a process.
+
+    Attributes
+    ----------
+    moments : list of Surroundings
+        Before the potential was imported, when it was loaded, and after each call.
+    answers : list of Answer
+        One per call; fewer where a call ended the process.
+    loading_s : float
+    """
+
+    moments: list[Surroundings]
+    answers: list[Answer]
+    loading_s: float
+
+
+def watched(reload: Callable[[], Potential], calls: Sequence[Call], timeout: float = TIMEOUT) -> Seen:
+    """Return what loading a potential and calling it did to a new process.
+
+    Raises
+    ------
+    CannotBeSent
+        If the way to load the potential cannot be sent to another process.
+    Unsupported
+        If the first call was refused.
+    InvalidPrediction
+        If the potential cannot be loaded there, or the first call broke.
+    """
+    how = sent(reload)
+    process = Process(1, START, ENVIRONMENT, options=())
+    try:
+        # What is imported here anyway is not the potential's doing: it is looked at before and after.
+        process.send((how, "torch" in sys.modules))
+        loaded = process.receive(timeout)
+        answered([loaded])
+        seen = Seen(list(loaded.moments), [], loaded.seconds)
+        for call in calls:
+            process.send(call)
+            try:
+                answer = process.receive(timeout)
+            except EndedProcess:
+                if not seen.answers:
+                    raise
+                break  # which is for robustness/refusals to tell
+            seen.answers.append(answer)
+            seen.moments.extend(answer.moments)
+        answered(seen.answers[:1])
+    finally:
+        process.close()
+    return seen
+
+
+def serve() -> None:
+    """Load what standard input tells to load, call it as told, and tell what the process is like in between."""
+    # A potential may do as it likes with the standard streams: questions and answers have their own.
+    questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    speak_aloud()
+    how, with_torch = pickle.load(questions)
+    if with_torch:
+        import torch  # noqa: F401  # as the program that certifies has done
+    settle()
+    others = witnesses()
+    said = {f"{WITNESS} {name}": words() for name, words in others.items()}
+    before = surroundings() | said
+    loaded: list[Potential] = []
+
+    def load() -> None:
+        loaded.append(pickle.loads(how)())
+
+    def around() -> Surroundings:
+        return surroundings() | {f"{WITNESS} {name}": words() for name, words in others.items()}
+
+    _tell(answers, load, lambda: (before, around()))
+    with contextlib.suppress(EOFError):  # the other end is closed: nothing more is asked
+        while True:
+            structures, properties = pickle.load(questions)
+            _tell(answers, partial(loaded[0].evaluate, structures, properties), lambda: (surroundings(),))
+
+
+def _tell(answers: IO[bytes], work: Callable[[], object], look: Callable[[], tuple[Surroundings, ...]]) -> None:
+    start = time.perf_counter()
+    refused = broken = None
+    try:
+        work()
+    except (Unsupported, NotImplementedError) as error:
+        refused = str(error)
+    except Exception as error:
+        broken = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    seconds = time.perf_counter() - start
+    pickle.dump(Answer([], seconds, refused, broken, look()), answers)
+    answers.flush()
