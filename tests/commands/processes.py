@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -95,11 +97,24 @@ def gnnp_bench(*arguments: str, **options: object) -> subprocess.CompletedProces
     return subprocess.run(command, capture_output=True, text=True, check=False, **(surroundings() | options))  # type: ignore[call-overload]
 
 
+def _dispose(ignored: Collection[signal.Signals]) -> None:
+    """Ignore these signals, and no other that shells and `nohup` let the programs that they start ignore."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+
+
 @contextmanager
-def running(*arguments: str, **options: object) -> Iterator[subprocess.Popen[str]]:
-    """Run the command beside the test; it is ended if the test leaves it running."""
+def running(
+    *arguments: str, ignored: Collection[signal.Signals] = (), **options: object
+) -> Iterator[subprocess.Popen[str]]:
+    """Run the command beside the test; it is ended if the test leaves it running.
+
+    What it ignores does not depend on how the tests were started: a shell has programs in the background ignore
+    Ctrl-C, and these hand it on to what they start.
+    """
     command = [sys.executable, "-m", "gnnp_bench.cli", *arguments]
-    with subprocess.Popen(command, text=True, **(surroundings() | options)) as process:  # type: ignore[call-overload]
+    options = surroundings() | {"preexec_fn": partial(_dispose, ignored)} | options
+    with subprocess.Popen(command, text=True, **options) as process:  # type: ignore[call-overload]
         try:
             yield process
         finally:

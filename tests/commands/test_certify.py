@@ -219,6 +219,29 @@ def test_an_interrupted_run_leaves_what_was_finished(number, jobs, workplace):
     assert [entry.name for entry in workplace.iterdir() if entry.name.endswith(".tmp")] == []
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_run_in_the_background_goes_on_until_it_is_terminated(jobs, workplace):
+    """As under `nohup`, whose programs ignore that the terminal is gone, and in a shell's background, Ctrl-C."""
+    path = workplace / "c.json"
+    arguments = ("certify", "tempers:slow", *QUICK, "--jobs", jobs, "--json", "c.json")
+    ignored = {signal.SIGINT, signal.SIGHUP}
+    with running(*arguments, ignored=ignored, cwd=workplace, stdout=PIPE, stderr=PIPE) as process:
+        wait_until(lambda: path.exists() and read(path).checks, process)
+        for number in ignored:
+            process.send_signal(number)
+        before = len(read(path).checks)
+        wait_until(lambda: len(read(path).checks) > before, process)
+        process.terminate()
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 3, out + err
+    found = read(path)
+    assert (found.verdict, found.complete) == ("partial", False)
+    assert before < len(found.checks) < len(all_checks())
+    assert "stopped by SIGTERM" in out
+    assert "Traceback" not in err
+    assert [entry.name for entry in workplace.iterdir() if entry.name.endswith(".tmp")] == []
+
+
 def test_ctrl_c_in_a_terminal_reaches_all_processes_and_only_the_leader_answers(workplace):
     path, pids = workplace / "c.json", workplace / "pids"
     arguments = ("certify", "tempers:slow", *QUICK, "--jobs", "2", "--json", "c.json")

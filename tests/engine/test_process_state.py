@@ -38,7 +38,6 @@ def measured(
     make: Callable[[], Potential],
     *calls: str,
     company: Sequence[Atoms] = (),
-    foreign: str | None = "U",
 ) -> Residual:
     """Return what the law finds on a copper crystal, where `make` is what another process loads."""
     beside = [to_json(one) for one in company]

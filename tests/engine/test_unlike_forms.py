@@ -29,7 +29,7 @@ from tests.engine.unlike_forms import (
     triple_dipole,
 )
 
-SLOW = ("robustness/processes", "robustness/memory-growth")
+SLOW = ("robustness/processes", "robustness/process-state", "robustness/memory-growth")
 """Left out: they start processes and repeat calls, whatever the form is."""
 CHECKS = tuple(check for check in all_checks() if check.id not in SLOW)
 
