@@ -196,7 +196,9 @@ def _torch() -> dict[str, str]:
     if torch.cuda.is_initialized():
         for device in range(torch.cuda.device_count()):
             parts[f"random numbers of torch on cuda:{device}"] = partial(_of_device, torch, device)
-    return {name: _told(part) for name, part in parts.items()}
+    with warnings.catch_warnings():  # torch warns of some of its own settings, which may count as an error here
+        warnings.simplefilter("ignore")
+        return {name: _told(part) for name, part in parts.items()}
 
 
 def _of_device(torch: Any, device: int) -> str:

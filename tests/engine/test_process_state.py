@@ -97,6 +97,7 @@ def test_everything_else_is_told_and_never_counts(third: int) -> None:
         ("dtype", "in torch, made afterwards (torch.float32 on cpu"),
         ("inference", "in torch, made before"),
         ("strict numpy", "in numpy (float64 "),
+        ("strict warnings", "in numpy (float64 "),
         ("rounding", "in numpy"),
     ],
 )
