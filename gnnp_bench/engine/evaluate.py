@@ -85,11 +85,14 @@ class Evaluator:
     reload : callable
         Loads the same potential anew.
     meter : Meter
+    alive : callable
+        Is called between evaluations in other processes, which nobody else hears of.
     """
 
     potential: Potential
     reload: Callable[[], Potential]
     meter: Meter = field(default_factory=Meter)
+    alive: Callable[[], None] = lambda: None
     _returned: list[tuple[Any, Prediction]] = field(default_factory=list)
     _elsewhere: Elsewhere | None = None
     _on: dict[str, Potential] = field(default_factory=dict)
@@ -230,7 +233,7 @@ class Evaluator:
             ([_copy(asked[k][0]) for k in chosen], frozenset.intersection(properties, *(asked[k][1] for k in chosen)))
             for chosen, properties in watch.calls
         ]
-        seen = watched(self.reload, calls)
+        seen = watched(self.reload, calls, self.alive)
         self.meter.loading_s += seen.loading_s
         self.meter.potential_s += sum(answer.seconds for answer in seen.answers)
         self.meter.evaluations += sum(len(chosen) for chosen, _ in watch.calls[: len(seen.answers)])

@@ -48,8 +48,19 @@ class Seen:
     loading_s: float
 
 
-def watched(reload: Callable[[], Potential], calls: Sequence[Call], timeout: float = TIMEOUT) -> Seen:
+def watched(
+    reload: Callable[[], Potential], calls: Sequence[Call], alive: Callable[[], None], timeout: float = TIMEOUT
+) -> Seen:
     """Return what loading a potential and calling it did to a new process.
+
+    Parameters
+    ----------
+    reload : callable
+    calls : sequence of Call
+    alive : callable
+        Is called after the loading and after each call.
+    timeout : float
+        Seconds that loading, or one call, may take.
 
     Raises
     ------
@@ -67,6 +78,7 @@ def watched(reload: Callable[[], Potential], calls: Sequence[Call], timeout: flo
         process.send((how, "torch" in sys.modules))
         loaded = process.receive(timeout)
         answered([loaded])
+        alive()
         seen = Seen(list(loaded.moments), [], loaded.seconds)
         for call in calls:
             process.send(call)
@@ -76,6 +88,7 @@ def watched(reload: Callable[[], Potential], calls: Sequence[Call], timeout: flo
                 if not seen.answers:
                     raise
                 break  # which is for robustness/refusals to tell
+            alive()
             seen.answers.append(answer)
             seen.moments.extend(answer.moments)
         answered(seen.answers[:1])

@@ -102,7 +102,7 @@ def work(channel: channels.Connection, load: Load, settings: Settings, timeout: 
         return
     subject = subject_of(source.potential, settings.spec)
     voice.say(Ready(subject, time.perf_counter() - started))
-    evaluator = Evaluator(_Audible(source.potential, voice), source.reload)
+    evaluator = Evaluator(_Audible(source.potential, voice), source.reload, alive=voice.beat)
     try:
         with contextlib.suppress(EOFError, BrokenPipeError):  # the other end is closed: nothing more is asked
             _carry_out(channel, voice, evaluator, settings)

@@ -184,6 +184,16 @@ def test_one_process_is_enough_for_a_certificate() -> None:
     assert budget_of(CHECK, Settings(spec="pair", budget="thorough")) < CHECK.cost
 
 
+def test_a_sign_of_life_after_each_call_and_each_structure_counts() -> None:
+    signs: list[None] = []
+    parameters = {"calls": ["all", "batch"], "company": [to_json(bulk("Au"))], "foreign": None}
+    evaluator = Evaluator(smooth_pair(), smooth_pair, alive=lambda: signs.append(None))
+    evaluator.drive([CHECK.measure(Case(bulk("Cu"), NO_NOISE, parameters))])
+    assert len(signs) == 1 + 2
+    assert evaluator.meter.evaluations == 1 + 2
+    assert evaluator.meter.loading_s > 0.0
+
+
 def test_candidates_of_simplification_are_few() -> None:
     parameters = {"calls": list(CALLS), "company": [to_json(bulk("Au"))], "foreign": "U"}
     case = Case(bulk("Cu", cubic=True), NO_NOISE, parameters)
