@@ -7,17 +7,34 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gnnp_bench.check import Case, Check, Component, Noise, PoolView, Request, Residual
-    from gnnp_bench.potential import Capabilities, Identity, Potential, PotentialError, Prediction, Unsupported
+    from gnnp_bench.potential import (
+        Capabilities,
+        Carried,
+        Identity,
+        Potential,
+        PotentialError,
+        Prediction,
+        Unsupported,
+    )
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "gnnp_bench.check": ("Case", "Check", "Component", "Noise", "PoolView", "Request", "Residual"),
-    "gnnp_bench.potential": ("Capabilities", "Identity", "Potential", "PotentialError", "Prediction", "Unsupported"),
+    "gnnp_bench.potential": (
+        "Capabilities",
+        "Carried",
+        "Identity",
+        "Potential",
+        "PotentialError",
+        "Prediction",
+        "Unsupported",
+    ),
 }
 
 __all__ = [
     "Capabilities",
+    "Carried",
     "Case",
     "Check",
     "Component",

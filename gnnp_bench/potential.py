@@ -25,6 +25,15 @@ Claim: TypeAlias = Literal[
     "smooth",  # continuous derivatives up to `Capabilities.smoothness`
 ]
 
+Kind: TypeAlias = Literal[
+    "charge",  # info: total charge, e
+    "unpaired",  # info: number of unpaired electrons
+    "multiplicity",  # info: number of unpaired electrons + 1
+    "charges",  # array initial_charges, e; they add up to the total charge
+    "moments",  # array initial_magmoms, µB; they add up to the number of unpaired electrons
+    "constant",  # info: the same for every structure
+]
+
 ENERGY: frozenset[Property] = frozenset({"energy"})
 ENERGY_FORCES: frozenset[Property] = frozenset({"energy", "forces"})
 ALL_PROPERTIES: frozenset[Property] = frozenset({"energy", "forces", "stress"})
@@ -63,6 +72,26 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """Something that a potential reads from a structure besides atoms and cell.
+
+    Attributes
+    ----------
+    key : str
+        In `info`; for charges and moments the name of ASE's array, initial_charges or initial_magmoms.
+    kind : str
+        What it counts, and hence how it goes along into supercells and fragments.
+    default : int, float, str or bool
+        The value of a neutral structure without unpaired electrons: 0, or 1 for a multiplicity. Of a constant, its
+        value.
+    """
+
+    key: str
+    kind: Kind
+    default: int | float | str | bool = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a potential can do, and what it claims to obey by construction.
 
@@ -97,6 +126,12 @@ class Capabilities:
         Laws that hold by construction. A claim makes the bar higher: see `certificate.verdict`.
     smoothness : int or None
         Order up to which derivatives of the energy are continuous, where claimed.
+    reads : tuple of Carried
+        What it reads from `info` and from the arrays of a structure. Structures then carry it, in some of them with
+        other values than the default.
+    totals_add : bool
+        n copies of a cell with n times its charge and unpaired electrons have n times its energy, and distant
+        fragments add up, at any charge and spin. Else these laws are judged for neutral structures only.
     """
 
     species: tuple[str, ...]
@@ -113,6 +148,8 @@ class Capabilities:
     precision_mode: str | None = None
     claims: frozenset[Claim] = frozenset()
     smoothness: int | None = None
+    reads: tuple[Carried, ...] = ()
+    totals_add: bool = False
 
 
 @dataclass(frozen=True, slots=True)

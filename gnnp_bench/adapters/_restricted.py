@@ -1,4 +1,4 @@
-"""A potential that is asked for less than it supports: fewer species, or structures of one periodicity only."""
+"""A potential as a spec wants it: asked for fewer species or kinds of structures, with what structures are to carry."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ase import Atoms
 
+from gnnp_bench.adapters._carried import Declared
 from gnnp_bench.potential import (
     Capabilities,
     Identity,
@@ -20,7 +21,7 @@ from gnnp_bench.potential import (
 
 @dataclass(frozen=True, slots=True)
 class _Restricted:
-    """A potential that says it supports less than it does; everything else is the potential's own."""
+    """A potential with other capabilities than its own; everything else is the potential's own."""
 
     potential: Potential
     capabilities: Capabilities
@@ -47,6 +48,8 @@ class _Restricted:
             fitted_alone=has.fitted_alone,
             undetermined=has.undetermined,
             periodicity=has.periodicity,
+            reads=has.reads,
+            totals_add=has.totals_add,
         )
         return _Restricted(there, kept)
 
@@ -59,8 +62,11 @@ def restricted(
     potential: Potential,
     species: tuple[str, ...] | None,
     periodicity: frozenset[Periodicity] | None,
+    carries: Declared,
 ) -> Potential:
     """Return the potential, with its capabilities cut down to what is asked for; None asks for all that there is.
+
+    What `carries` says is added to what it declares to read.
 
     Raises
     ------
@@ -68,7 +74,7 @@ def restricted(
         It does not support what is asked for.
     """
     has = potential.capabilities
-    asked = has
+    asked = carries.on(has)
     if periodicity is not None:
         asked = _of_periodicity(spec, asked, periodicity)
     if species is not None:

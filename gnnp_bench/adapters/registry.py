@@ -3,7 +3,8 @@
 A spec is `name[:argument][?key=value&key=value]` with a name registered under the entry-point group
 `gnnp_bench.potentials`, or `package.module:factory[?key=value&key=value]` with a callable that returns an ASE
 calculator or a `Potential`. A registered name wins over a module of the same name. The option `periodicity` is read
-here, for all of them: what the potential is to be asked for, such as `?periodicity=isolated` or `partial,isolated`.
+here, for all of them: what the potential is to be asked for, such as `?periodicity=isolated` or `partial,isolated`. So
+are `info`, `arrays` and `totals`: what structures are to carry, such as `?info=charge:0,spin:1`.
 
 An entry point names a `factory(argument: str | None, options: Mapping[str, str], species: tuple[str, ...] | None)`
 that returns a `Potential` and raises `PotentialError` for what the user can mend: docs/adapters.md.
@@ -20,7 +21,8 @@ from typing import Any, TypeAlias, get_args
 
 from ase.data import atomic_numbers, chemical_symbols
 
-from gnnp_bench.adapters import _factory
+from gnnp_bench.adapters import _carried, _factory
+from gnnp_bench.adapters._carried import Declared
 from gnnp_bench.adapters._restricted import restricted
 from gnnp_bench.potential import (
     ALL_PROPERTIES,
@@ -34,6 +36,7 @@ from gnnp_bench.potential import (
 from gnnp_bench.silence import silenced
 
 GROUP = "gnnp_bench.potentials"
+NOTHING_MORE = Declared()
 Species: TypeAlias = tuple[str, ...]
 
 
@@ -71,8 +74,8 @@ def load(spec: str, species: Sequence[str] | None = None) -> Loaded:
         a valid potential for these species. The message is one line and says how to mend it.
     """
     wanted = None if species is None else _symbols(species)
-    factory, periodicity = _factory_of(spec)
-    build = partial(_build, spec, factory, wanted, periodicity)
+    factory, periodicity, carries = _factory_of(spec)
+    build = partial(_build, spec, factory, wanted, periodicity, carries)
     return Loaded(spec, build(), build)
 
 
@@ -116,12 +119,13 @@ def known() -> dict[str, EntryPoint]:
     return dict(sorted(found.items()))
 
 
-def _factory_of(spec: str) -> tuple[Callable[[Species | None], object], frozenset[Periodicity] | None]:
-    """Return what builds a potential, given the species, and the periodicity that the spec restricts it to."""
+def _factory_of(spec: str) -> tuple[Callable[[Species | None], object], frozenset[Periodicity] | None, Declared]:
+    """Return what builds a potential, given the species, and what the spec says of periodicity and of what it reads."""
     body, mark, query = spec.partition("?")
     options = _options(spec, query) if mark else {}
     periodicity = _periodicity(options.pop("periodicity")) if "periodicity" in options else None
-    return _factory_with(spec, body, options), periodicity
+    carries = _carried.take(options)
+    return _factory_with(spec, body, options), periodicity, carries
 
 
 def _periodicity(text: str) -> frozenset[Periodicity]:
@@ -199,6 +203,7 @@ def _build(
     factory: Callable[[Species | None], object],
     species: Species | None,
     periodicity: frozenset[Periodicity] | None = None,
+    carries: Declared = NOTHING_MORE,
 ) -> Potential:
     with silenced():
         made = factory(species)
@@ -210,7 +215,7 @@ def _build(
         )
     for problem in _problems(made):
         raise PotentialError(f"{spec} is not a valid potential: {problem}")
-    return restricted(spec, made, species, periodicity)
+    return restricted(spec, made, species, periodicity, carries)
 
 
 def _symbols(species: Sequence[str]) -> Species:
@@ -247,6 +252,7 @@ def _capability_problems(has: Any) -> Iterator[str]:
         yield "capabilities.combinations must be empty, or hold each of its species and no others"
     if "energy" not in has.properties:
         yield "capabilities.properties must hold 'energy'"
+    yield from _carried.problems(has.reads)
     for name in ("fitted_alone", "undetermined"):
         if strange := [symbol for symbol in getattr(has, name) if symbol not in has.species]:
             yield f"capabilities.{name} holds {strange[0]!r}, which is not among its species"

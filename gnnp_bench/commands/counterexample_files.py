@@ -131,6 +131,7 @@ def as_extxyz(certificate: Certificate, result: CheckResult, found: Counterexamp
     """
     from ase.io import write
 
+    from gnnp_bench.structures.carried import NOTE
     from gnnp_bench.structures.serialise import from_json
 
     try:
@@ -138,7 +139,9 @@ def as_extxyz(certificate: Certificate, result: CheckResult, found: Counterexamp
     except ValueError as error:
         raise BadRequest(f"the counterexample of {result.id} cannot be read: {error}") from error
     numbers = {name: found.case.get(name, getattr(result, name)) for name in _MEASURED}
+    carried = {key: value for key, value in atoms.info.items() if key not in ("recipe", NOTE)}
     atoms.info = {
+        **carried,
         "potential": certificate.potential.spec,
         "check": result.id,
         "law": plain(result.law),

@@ -12,6 +12,8 @@ from ase import Atoms
 
 from gnnp_bench.doctor import probes
 from gnnp_bench.potential import ENERGY, FloatArray, Potential, Property
+from gnnp_bench.structures.carried import complete, completed
+from gnnp_bench.structures.needs import explained
 
 ENERGY_TOLERANCE = 1e-3
 """eV. Half of what two ways to the same energy may differ by; the other half is in proportion to the energy."""
@@ -55,18 +57,29 @@ class Patient:
 
     def probe(self, seed: int = 0, n_atoms: int = 4) -> Atoms:
         """Return a structure that the potential has to handle, by what it declares."""
-        if self.periodic:
-            return probes.crystal(self.species, seed, n_atoms)
-        return probes.cluster(self.species, seed, n_atoms)
+        build = probes.crystal if self.periodic else probes.cluster
+        return completed(build(self.species, seed, n_atoms), self.potential.capabilities.reads)
 
     def ask(
         self, structures: Sequence[Atoms], properties: frozenset[Property] = ENERGY, potential: Potential | None = None
     ) -> Any:
-        """Return what `evaluate` returns, in one call, as it comes."""
+        """Return what `evaluate` returns, in one call, as it comes. Structures get what they lack to be read.
+
+        Raises
+        ------
+        PotentialError
+            The potential needs something that structures can carry and is not declared; beside what it raises itself.
+        """
+        asked = potential or self.potential
         self.evaluations += len(structures)
+        for structure in structures:
+            complete(structure, asked.capabilities.reads)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return (potential or self.potential).evaluate(structures, properties)
+            try:
+                return asked.evaluate(structures, properties)
+            except KeyError as error:
+                raise explained(error, asked, structures[0], properties) from error
 
     def energies(self, structures: Sequence[Atoms]) -> FloatArray:
         """Return energies, eV, in few calls of moderate size."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from gnnp_bench.doctor.finding import Finding
 from gnnp_bench.doctor.patient import Patient, told
-from gnnp_bench.potential import ENERGY, Prediction, Unsupported
+from gnnp_bench.potential import ENERGY, PotentialError, Prediction, Unsupported
 
 
 def examine_shapes(patient: Patient) -> Iterator[Finding]:
@@ -72,6 +72,13 @@ def _raised(patient: Patient, what: str, error: Exception) -> Finding:
             message,
             f"capabilities.properties holds {declared}, not all of which the potential has",
             "leave what it does not have out of capabilities.properties (an ASE calculator: implemented_properties)",
+        )
+    if isinstance(error, PotentialError):
+        return Finding(
+            "reads-what-structures-lack",
+            f"{what} raised {told(error.__cause__ or error)}",
+            "a charge, a spin or another entry of info that the potential reads and nothing declares",
+            f"declare it in Capabilities.reads, or in the spec: {error}",
         )
     return Finding(
         "does-not-evaluate",

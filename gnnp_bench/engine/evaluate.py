@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import time
 import warnings
@@ -26,6 +27,7 @@ from gnnp_bench.engine.processes import Asked, Elsewhere
 from gnnp_bench.engine.threads import at_once
 from gnnp_bench.engine.watched import watched
 from gnnp_bench.potential import FloatArray, Potential, Prediction, Property, Unsupported, periodicity_of
+from gnnp_bench.structures.needs import explained
 
 MAX_BATCH_ATOMS = 512
 
@@ -162,7 +164,7 @@ class Evaluator:
             return list(self._call(self.potential, [_copy(s) for s in structures], properties))
         except Exception as error:
             if len(structures) == 1:
-                return [error]
+                return [explained(error, self.potential, structures[0], properties)]
         results: list[Prediction | Exception] = []
         for structure in structures:
             results.extend(self._merged([structure], properties))
@@ -353,6 +355,8 @@ def _batches(all_asked: list[_Asked]) -> Iterator[list[_Asked]]:
 
 
 def _copy(structure: Atoms) -> Atoms:
-    copy: Atoms = structure.copy()
-    copy.calc = None
-    return copy
+    copied: Atoms = structure.copy()
+    copied.calc = None
+    # Atoms.copy shares what info holds. The recipe is none of the potential's business, and dear to copy.
+    copied.info.update((key, copy.deepcopy(value)) for key, value in structure.info.items() if key != "recipe")
+    return copied

@@ -19,8 +19,9 @@ from gnnp_bench.check import Request, Sample
 from gnnp_bench.checks.robustness.precision import relative_roughness
 from gnnp_bench.engine.evaluate import Evaluator, Failed, describe, is_refusal
 from gnnp_bench.engine.noise import looks_single, measure_noise
-from gnnp_bench.potential import ALL_PROPERTIES, Capabilities, Prediction
+from gnnp_bench.potential import ALL_PROPERTIES, Capabilities, PotentialError, Prediction
 from gnnp_bench.structures.build import build
+from gnnp_bench.structures.carried import carry, with_others
 from gnnp_bench.structures.pool import draw_recipes
 from gnnp_bench.structures.wider import wider
 
@@ -61,6 +62,8 @@ class Unanswered:
 
     message: str
     refused: bool
+    lacks: str | None = None
+    """What is to be added to the spec, where the potential lacks something that structures can carry."""
 
 
 Answer: TypeAlias = Any
@@ -94,6 +97,8 @@ def draw_structures(capabilities: Capabilities, size: int, seed: int) -> list[At
     """Return the pool's structures, sorted by number of atoms."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(b"pool")]))
     structures = [build(recipe) for recipe in draw_recipes(rng, capabilities, size)]
+    if capabilities.reads:
+        structures = with_others(rng, structures, capabilities)
     return sorted(structures, key=len)
 
 
@@ -122,9 +127,17 @@ def stages_of(structures: Sequence[Atoms], capabilities: Capabilities) -> Genera
     """Yield the shards of one stage after the other, be sent their answers in the same order, and return the pool.
 
     The shards of one stage may be worked on side by side.
+
+    Raises
+    ------
+    PotentialError
+        The potential needs something that structures can carry and do not. The message names the option.
     """
     predictions = yield _shards("predictions", structures)
     answered = list(zip(structures, itertools.chain.from_iterable(predictions), strict=True))
+    for _, answer in answered:
+        if isinstance(answer, Unanswered) and answer.lacks is not None:
+            raise PotentialError(answer.lacks)
     answered = yield from _with_wider_cells(answered, capabilities.cutoff)
     kept = [(structure, answer) for structure, answer in answered if not isinstance(answer, Unanswered)]
     rough: Answers = []
@@ -156,7 +169,7 @@ def _with_wider_cells(
         for index, (structure, answer) in enumerate(answered):
             wide = wider(structure, WIDE_ENOUGH * tried) if _is_refusal(answer) else None
             if wide is not None:  # else more atoms would be needed than are affordable
-                larger[index] = wide
+                larger[index] = carry(structure, wide)
         if larger:
             predictions = yield _shards("predictions", list(larger.values()))
             for index, answer in zip(larger, itertools.chain.from_iterable(predictions), strict=True):
@@ -176,9 +189,14 @@ def _predict(structure: Atoms) -> Generator[Request, list[Prediction], Predictio
 
 def _driven(evaluator: Evaluator, generators: Sequence[Generator[Request, list[Prediction], T]]) -> Answers:
     return [
-        Unanswered(describe(outcome.error), is_refusal(outcome)) if isinstance(outcome, Failed) else outcome.value
+        _unanswered(outcome) if isinstance(outcome, Failed) else outcome.value
         for outcome in evaluator.drive(generators)
     ]
+
+
+def _unanswered(failed: Failed) -> Unanswered:
+    lacks = str(failed.error) if isinstance(failed.error, PotentialError) else None
+    return Unanswered(describe(failed.error), is_refusal(failed), lacks)
 
 
 def _shards(task: Literal["predictions", "noise"], structures: Sequence[Atoms], *, single: bool = False) -> list[Shard]:

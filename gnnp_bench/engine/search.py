@@ -25,6 +25,7 @@ from gnnp_bench.check import (
 from gnnp_bench.engine.evaluate import Evaluator, Failed, describe, is_refusal
 from gnnp_bench.engine.noise import measure_noise
 from gnnp_bench.potential import Prediction
+from gnnp_bench.structures.carried import completed
 
 ERROR_FACTOR = 10.0
 PATIENCE = 3
@@ -172,7 +173,9 @@ def measure_all(
 
     Cases whose ν is not known get it from `base_points` base points.
     """
-    generators = [_measured(check, case, single, base_points) for case in cases]
+    reads = evaluator.potential.capabilities.reads
+    laden = [replace(case, structure=completed(case.structure, reads)) if reads else case for case in cases]
+    generators = [_measured(check, case, single, base_points) for case in laden]
     outcomes: list[Outcome | None] = []
     for result in evaluator.drive(generators):
         outcome = None

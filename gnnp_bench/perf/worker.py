@@ -111,12 +111,14 @@ class _Bench:
     def _structures(self, request: Measure) -> tuple[Any, ...]:
         from gnnp_bench.perf.systems import enlarged
         from gnnp_bench.structures import from_json
+        from gnnp_bench.structures.carried import completed
 
+        reads = () if self.potential is None else self.potential.capabilities.reads
         key = (request.cell, request.n_atoms, request.n_structures, request.periodic)
         if key != self.key:
             cell = from_json(request.cell)
             self.structures = tuple(
-                enlarged(cell, request.n_atoms, periodic=request.periodic, seed=seed)
+                completed(enlarged(cell, request.n_atoms, periodic=request.periodic, seed=seed), reads)
                 for seed in range(request.n_structures)
             )
             self.key = key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -33,7 +34,9 @@ def to_json(atoms: Atoms) -> dict[str, Any]:
     -------
     dict
         numbers (n), positions (n × 3, Å), cell (3 × 3, Å, rows), pbc (3), and those of tags, momenta, masses,
-        initial_magmoms, initial_charges, recipe that the structure has. Calculator and constraints are left out.
+        initial_magmoms, initial_charges, recipe that the structure has. Of the rest of `info`, under the name info,
+        what JSON keeps without loss: finite numbers, text, and lists and objects of them. Calculator and constraints
+        are left out.
 
     Raises
     ------
@@ -49,6 +52,9 @@ def to_json(atoms: Atoms) -> dict[str, Any]:
     values.update((name, atoms.arrays[name].tolist()) for name in _COLUMNS if name in atoms.arrays)
     if "recipe" in atoms.info:
         values["recipe"] = atoms.info["recipe"]
+    notes = {name: _plain(value) for name, value in atoms.info.items() if name != "recipe" and _is_json(_plain(value))}
+    if notes:
+        values["info"] = notes
     for name, array in (("positions", atoms.positions), ("cell", atoms.cell.array), *atoms.arrays.items()):
         if name in values and not np.all(np.isfinite(array)):
             raise ValueError(f"{name} of the structure are not all finite, which JSON cannot hold")
@@ -68,7 +74,7 @@ def from_json(values: Mapping[str, Any]) -> Atoms:
     missing = [name for name in _NEEDED if name not in values]
     if missing:
         raise ValueError(f"a structure needs {', '.join(missing)}")
-    unknown = sorted(map(str, set(values) - {*_NEEDED, *_COLUMNS, "recipe"}))
+    unknown = sorted(map(str, set(values) - {*_NEEDED, *_COLUMNS, "recipe", "info"}))
     if unknown:
         raise ValueError(f"unknown entries of a structure: {', '.join(unknown)}")
     numbers = _array(values, "numbers", int, None)
@@ -90,7 +96,25 @@ def from_json(values: Mapping[str, Any]) -> Atoms:
         if not isinstance(values["recipe"], Mapping):
             raise ValueError("recipe of a structure must be a JSON object")
         atoms.info["recipe"] = dict(values["recipe"])
+    if "info" in values:
+        if not (isinstance(values["info"], Mapping) and "recipe" not in values["info"] and _is_json(values["info"])):
+            raise ValueError("info of a structure must be a JSON object of finite numbers, text, lists and objects")
+        atoms.info.update(copy.deepcopy(dict(values["info"])))
     return atoms
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of numpy's as Python's; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _is_json(value: Any) -> bool:
+    """Return whether JSON keeps a value without loss."""
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) and _is_json(entry) for key, entry in value.items())
+    if isinstance(value, list):
+        return all(map(_is_json, value))
+    return isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _array(values: Mapping[str, Any], name: str, kind: type, shape: tuple[int, ...] | None) -> NDArray[Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from ase import Atoms
 
 from gnnp_bench.structures.build import build
+from gnnp_bench.structures.carried import NOTE, carry, made_legal, neutralised
 from gnnp_bench.structures.geometry import contact_ratio, reduce_vectors
 from gnnp_bench.structures.molecules import CLUSTERS, MOLECULES
 from gnnp_bench.structures.prototypes import PROTOTYPES
@@ -168,13 +169,15 @@ def simpler_structures(atoms: Atoms) -> Iterator[Atoms]:
     A structure that still is what its recipe builds is simplified through the recipe first. Any structure is:
     half or three quarters of the atoms, nothing carried but numbers and positions, one species, a shorter or
     rectangular cell, fewer digits, one atom less. No atoms are closer, in contact distances, than the closest pair of
-    the input or 0.6.
+    the input or 0.6. Charge and spin that the structure carries stay, as far as they are legal for what is left; it is
+    also tried without them.
     """
     closest = min(_CLOSE, contact_ratio(atoms)) * (1 - 1e-9)
     seen = {_key(atoms)}
     candidates = itertools.chain(itertools.islice(_from_recipe(atoms), _FROM_RECIPE), _any_structure(atoms))
     count = 0
     for candidate in candidates:
+        candidate = made_legal(candidate)
         key = _key(candidate)
         if key in seen or contact_ratio(candidate) < closest:
             continue
@@ -207,7 +210,12 @@ def kept_atoms(atoms: Atoms, simpler: Atoms) -> list[int] | None:
 def _key(atoms: Atoms) -> tuple[bytes | str, ...]:
     arrays = (atoms.numbers, atoms.positions + 0.0, atoms.cell.array + 0.0, atoms.pbc)
     extra = sorted(carried(atoms).items())
-    return (*(array.tobytes() for array in arrays), *(name + repr(values.tolist()) for name, values in extra))
+    notes = sorted((name, value) for name, value in atoms.info.items() if name != "recipe")
+    return (
+        *(array.tobytes() for array in arrays),
+        *(name + repr(values.tolist()) for name, values in extra),
+        repr(notes) if notes else "",
+    )
 
 
 def recipe_of(atoms: Atoms) -> Recipe | None:
@@ -231,17 +239,21 @@ def recipe_of(atoms: Atoms) -> Recipe | None:
 def _from_recipe(atoms: Atoms) -> Iterator[Atoms]:
     recipe = recipe_of(atoms)
     if recipe is not None:
-        yield from map(build, simpler_recipes(recipe))
+        yield from (carry(atoms, build(simpler)) for simpler in simpler_recipes(recipe))
 
 
 def _any_structure(atoms: Atoms) -> Iterator[Atoms]:
     n = len(atoms)
     bare = bare_copy(atoms)
+    if NOTE in atoms.info:
+        neutral = neutralised(atoms)
+        if neutral is not None:
+            yield neutral
     if n > 1:
         for part in (slice(0, (n + 1) // 2), slice((n + 1) // 2, n), slice(0, (3 * n + 3) // 4)):
             yield bare[part]
     if carried(atoms):
-        yield Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        yield carry(bare, Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc))
     kinds = np.unique(atoms.numbers)
     if len(kinds) > 1:
         for kind in kinds:

@@ -1,8 +1,8 @@
 """What can be done to a structure: supercells, other cells, rotations, permutations, strain, rattling, wrapping.
 
 All return new structures and carry what atoms carry: tags, masses, momenta, magnetic moments, charges and any other
-array. The note `info["recipe"]` is dropped, as the result is not what that recipe builds. Calculators and
-constraints are left behind.
+array. So is `info`, but for the note `info["recipe"]`: the result is not what that recipe builds. In a supercell totals
+are multiplied (`carried.multiply`). Calculators and constraints are left behind.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ase import Atoms
 from numpy.typing import ArrayLike, NDArray
 
 from gnnp_bench.potential import FloatArray
+from gnnp_bench.structures.carried import multiply
 from gnnp_bench.structures.geometry import periodic_vectors
 from gnnp_bench.structures.radii import IntArray
 
@@ -113,7 +114,9 @@ def supercell(atoms: Atoms, matrix: ArrayLike) -> tuple[Atoms, IntArray]:
     base = np.tile(np.arange(n), len(points))
     cell = atoms.cell.array
     positions = (atoms.positions[None, :, :] + (points @ cell)[:, None, :]).reshape(-1, 3)
-    return with_cell(_take(bare_copy(atoms), base), positions, rows @ cell), base
+    larger = with_cell(_take(bare_copy(atoms), base), positions, rows @ cell)
+    multiply(larger, len(points))
+    return larger, base
 
 
 def _take(atoms: Atoms, indices: IntArray) -> Atoms:

@@ -33,6 +33,7 @@ from gnnp_bench.potential import (
     Prediction,
     Unsupported,
 )
+from gnnp_bench.structures.carried import charge_and_unpaired
 from gnnp_bench.structures.transform import permute_axes
 
 SAME_ORDER = [0, 1, 2]
@@ -109,7 +110,8 @@ def _measure(case: Case) -> Measurement:
     if not np.allclose(changed.cell.array, structure.cell.array):
         components += yield from _compared(case, changed)
     gap = case.parameters.get("gap")
-    if gap is not None:
+    # A charge has another energy among its images, however far they are: it feels them and their background.
+    if gap is not None and charge_and_unpaired(structure)[0] == 0:
         # Who refuses a box as wide as that answers for the structures that it takes.
         with suppress(Unsupported, NotImplementedError):
             witness = case.parameters.get("witness")

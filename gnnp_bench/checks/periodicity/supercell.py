@@ -22,6 +22,7 @@ from gnnp_bench.check import (
 )
 from gnnp_bench.checks.common import LADDER, difference, grown, on_simpler_structures
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Capabilities, Prediction
+from gnnp_bench.structures.carried import is_neutral
 from gnnp_bench.structures.transform import supercell
 
 MAX_ATOMS = 48
@@ -49,12 +50,15 @@ def periodic_somewhere(capabilities: Capabilities) -> str | None:
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
+    # n copies have n times the charge: whether they have n times its energy, only the potential can say.
+    add = view.capabilities.totals_add
     small = min((len(s.structure) for s in view.samples if s.structure.pbc.any()), default=0)
     # A potential that refuses small cells has none of a few atoms.
     most = max(small, MAX_ATOMS // 2)
 
     def suitable(sample: Sample) -> bool:
-        return bool(sample.structure.pbc.any()) and len(sample.structure) <= most
+        summed = add or is_neutral(sample.structure)
+        return bool(sample.structure.pbc.any()) and len(sample.structure) <= most and summed
 
     kind = view.next_of(KINDS)
     if kind in LARGE_KINDS:
@@ -115,11 +119,16 @@ def _simpler(case: Case) -> Iterator[Case]:
         if fewer > 1:
             yield with_parameters(case, matrix=_row(fewer, case.structure))
     for simpler in on_simpler_structures(case):
-        if (simpler.structure.pbc == case.structure.pbc).all():
+        if (simpler.structure.pbc == case.structure.pbc).all() and _as_summed(case, simpler):
             yield simpler
             if len(simpler.structure) < n_atoms:  # a defect of large structures needs as many atoms
                 row = _row(math.ceil(images * n_atoms / len(simpler.structure)), simpler.structure)
                 yield with_parameters(simpler, matrix=row)
+
+
+def _as_summed(case: Case, simpler: Case) -> bool:
+    """Return whether a simpler structure has totals only where the first has some, and so is known to be a sum."""
+    return is_neutral(simpler.structure) or not is_neutral(case.structure)
 
 
 def _row(images: int, structure: Atoms) -> list[list[int]]:
@@ -157,7 +166,8 @@ SUPERCELL = Check(
         "A unit cell and any supercell of it are the same infinite crystal, slab or wire, so the energy per atom, the "
         "forces and the stress agree. Where this fails the potential has missed images (often in cells smaller than "
         "its cutoff) or is not extensive: formation energies, phonons from supercells and finite-size studies are "
-        "then wrong by an amount that depends on the cell someone happened to choose."
+        "then wrong by an amount that depends on the cell someone happened to choose. Charge and unpaired electrons of "
+        "n cells are n times those of one; with them the law is judged only where the potential says that totals add."
     ),
     draw=_draw,
     near=_near,

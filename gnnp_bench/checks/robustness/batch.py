@@ -22,11 +22,13 @@ from gnnp_bench.check import (
     Sample,
     base_prediction,
     on_structure,
+    vacuous,
     with_parameters,
 )
 from gnnp_bench.checks.common import FEW, LADDER, difference, displaced, pressed, species_reordered
 from gnnp_bench.checks.simplifying import in_turn
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Unsupported
+from gnnp_bench.structures.carried import another, is_neutral, made_legal, may_be_charged, without_totals
 from gnnp_bench.structures.serialise import from_json, to_json
 from gnnp_bench.structures.simpler import simpler_structures
 
@@ -56,10 +58,12 @@ COMPANIES = (
 )
 """Other structures, first of all some that are periodic where the structure is not; and before it a twin that differs
 in one thing: who tells them apart by the rest mixes them up."""
+OF_TOTALS = ("other totals", "without totals")
+"""The same for potentials that read charge or spin: twins that have others, and twins that do not say."""
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
-    company = view.next_of(COMPANIES)
+    company = view.next_of((*OF_TOTALS, *COMPANIES) if view.capabilities.reads else COMPANIES)
     sample = _suitable(rng, view, company)
     others = [s for s in view.samples if s.index != sample.index]
     if company == "unlike":
@@ -82,7 +86,8 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
         chosen.insert(first - 1, _twin(rng, sample.structure, company, view))
     place = int(rng.integers(first, len(chosen) + 1))
     asked = "energy" if rng.random() < ENERGY_ALONE else "all"
-    return sample.case({"company": [to_json(s) for s in chosen], "place": place, "asked": asked})
+    case = sample.case({"company": [to_json(s) for s in chosen], "place": place, "asked": asked})
+    return with_parameters(case, silent=True) if company == "without totals" else case
 
 
 def _suitable(rng: np.random.Generator, view: PoolView, company: str) -> Sample:
@@ -104,7 +109,15 @@ def _possible(company: str, structure: Atoms, view: PoolView) -> bool:
         return bool(structure.pbc.any())
     if company == "other periodicity":
         return bool(structure.pbc.any()) and "isolated" in view.capabilities.periodicity
+    if company == "other totals":
+        return _with_other_totals(np.random.default_rng(0), structure, view) is not None
+    if company == "without totals":  # those of the twin are taken for the defaults
+        return not is_neutral(structure)
     return True
+
+
+def _with_other_totals(rng: np.random.Generator, structure: Atoms, view: PoolView) -> Atoms | None:
+    return another(rng, structure, charged=may_be_charged(structure, view.capabilities))
 
 
 def _twin(rng: np.random.Generator, structure: Atoms, company: str, view: PoolView) -> Atoms:
@@ -112,9 +125,13 @@ def _twin(rng: np.random.Generator, structure: Atoms, company: str, view: PoolVi
     twin: Atoms = structure.copy()
     if company == "copy":
         return twin
+    if company == "without totals":
+        return without_totals(structure)
     if not company.startswith("other ") or not _possible(company, structure, view):
         return displaced(structure, NUDGE * rng.normal(size=structure.positions.shape))
-    if company == "other species":
+    if company == "other totals":
+        twin = _with_other_totals(rng, structure, view) or twin
+    elif company == "other species":
         twin.numbers = _other_species(rng, twin.numbers, view)
     elif company == "other order of species":
         twin.numbers = species_reordered(rng, structure)
@@ -122,7 +139,7 @@ def _twin(rng: np.random.Generator, structure: Atoms, company: str, view: PoolVi
         twin.set_cell(twin.cell.array * (1.0 + NUDGE))
     else:
         twin.pbc = False
-    return twin
+    return made_legal(twin)
 
 
 def _other_species(rng: np.random.Generator, numbers: NDArray[np.int_], view: PoolView) -> NDArray[np.int_]:
@@ -162,6 +179,12 @@ def _measure(case: Case) -> Measurement:
     place = int(case.parameters["place"])
     asked = ENERGY if case.parameters.get("asked") == "energy" else ALL_PROPERTIES
     base = yield from base_prediction(case)
+    if case.parameters.get("silent"):
+        try:
+            for companion in company:
+                yield Request([companion], asked, together=True)
+        except Exception:  # it must be told, as it may want to be
+            return vacuous("the potential does not answer for structures without charge and spin")
     (alone,) = yield Request([case.structure.copy()], asked, together=True)
     batch = [*company[:place], case.structure.copy(), *company[place:]]
     try:

@@ -31,7 +31,8 @@ from gnnp_bench.potential import (
     Prediction,
     Property,
 )
-from gnnp_bench.structures.transform import strain
+from gnnp_bench.structures.carried import another, made_legal, may_be_charged, totals
+from gnnp_bench.structures.transform import carried, strain
 
 CHANGES = (
     "all a little",
@@ -54,6 +55,8 @@ CHANGES = (
     "gradually",
     "exchange",
 )
+TOTALS = "totals"
+"""Charge and spin, or what atoms carry of them, where a potential reads such: nothing else changes."""
 STEPS = 8
 """Evaluations on the way of a gradual change: each step is less than the skin of a list of neighbours, all of them
 more."""
@@ -77,7 +80,7 @@ OF_CELL = ("cell", "cell a little", "angles", "shape", "periodicity", "one perio
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
-    change = view.next_of(CHANGES)
+    change = view.next_of((TOTALS, *CHANGES) if view.capabilities.reads else CHANGES)
     sample = _suitable(rng, view, change)
     if sample is None:  # what can change in every pool
         change, sample = "positions", view.pick(rng)
@@ -86,7 +89,10 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     # Forces that are remembered beside an energy may stay what they were when only the energy was asked for.
     energy_first = not at_once and bool(rng.integers(2))
     seed = int(rng.integers(2**31))
-    return sample.case({"change": change, "again": again, "energy_first": energy_first, "seed": seed})
+    case = sample.case({"change": change, "again": again, "energy_first": energy_first, "seed": seed})
+    if change != TOTALS:
+        return case
+    return with_parameters(case, charged=may_be_charged(sample.structure, view.capabilities))
 
 
 def _suitable(rng: np.random.Generator, view: PoolView, change: str) -> Sample | None:
@@ -100,6 +106,9 @@ def _suitable(rng: np.random.Generator, view: PoolView, change: str) -> Sample |
 
     def suitable(sample: Sample) -> bool:
         structure = sample.structure
+        if change == TOTALS:
+            charged = may_be_charged(structure, view.capabilities)
+            return another(np.random.default_rng(0), structure, charged=charged) is not None
         if change == "exchange" and not _tells_exchanges(sample):
             return False
         return len(structure) >= fewest and _possible(change, structure) and (not free or _is_free(sample))
@@ -128,6 +137,8 @@ def _possible(change: str, structure: Atoms) -> bool:
         # Where no direction is periodic the cell means nothing; with one periodic direction left, two are to differ.
         fewest = 2 if change in ("angles", "shape", "one periodicity") else 1
         return int(structure.pbc.sum()) >= fewest
+    if change == TOTALS:
+        return bool(totals(structure))
     if change == "two atoms":
         return len(structure) > 1
     if change == "gradually":
@@ -147,7 +158,7 @@ def _simpler(case: Case) -> Iterator[Case]:
 
 
 def _measure(case: Case) -> Measurement:
-    start, subject = _from_and_to(case.structure, case.parameters["change"], int(case.parameters["seed"]))
+    start, subject = _from_and_to(case)
     # One object throughout, as dynamics do it: a cache that looks at identities or at half of the input is caught.
     object_ = start.copy()
     # Without periodicity there is no stress to ask for, and what is remembered may depend on what was asked.
@@ -165,6 +176,9 @@ def _measure(case: Case) -> Measurement:
     object_.positions[:] = subject.positions
     object_.cell[:] = subject.cell.array
     object_.pbc[:] = subject.pbc
+    object_.info.update(subject.info)
+    for name, values in carried(subject).items():
+        object_.arrays[name][:] = values
     if case.parameters.get("energy_first"):
         yield Request([object_], ENERGY, together=True)
     (after_history,) = yield Request([object_], asked, together=True)
@@ -195,8 +209,12 @@ def _in_a_new_process(
         return otherwise
 
 
-def _from_and_to(structure: Atoms, change: str, seed: int) -> tuple[Atoms, Atoms]:
+def _from_and_to(case: Case) -> tuple[Atoms, Atoms]:
     """Return the structure that is asked for first, and the one that it is changed to."""
+    structure, change, seed = case.structure, str(case.parameters["change"]), int(case.parameters["seed"])
+    if change == TOTALS:
+        other = another(np.random.default_rng(seed), structure, charged=bool(case.parameters["charged"]))
+        return structure, structure if other is None else other
     if change != "gradually":
         return structure, _changed(structure, change, seed)
     start: Atoms = structure.copy()
@@ -246,8 +264,8 @@ def _changed(structure: Atoms, change: str, seed: int) -> Atoms:
     elif change in OF_CELL:  # the cell alone: positions stay to the last bit
         changed.set_cell(_changed_cell(rng, cell, structure.pbc, change))
     elif change != "nothing":
-        raise ValueError(f"change must be one of {', '.join(CHANGES)}, got {change!r}")
-    return changed
+        raise ValueError(f"change must be one of {', '.join((TOTALS, *CHANGES))}, got {change!r}")
+    return made_legal(changed)
 
 
 def _changed_cell(rng: np.random.Generator, cell: FloatArray, pbc: NDArray[np.bool_], change: str) -> FloatArray:

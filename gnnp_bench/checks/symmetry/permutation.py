@@ -40,7 +40,9 @@ CHARGE = 0.3
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
-    laden = view.next_of(["laden", *["bare"] * (LADEN_ONE_IN - 1)]) == "laden"
+    # What a potential declares to read, structures of the pool carry already, with totals that are legal.
+    by_atom = any(one.kind in ("charges", "moments") for one in view.capabilities.reads)
+    laden = view.next_of(["laden", *["bare"] * (LADEN_ONE_IN - 1)]) == "laden" and not by_atom
     sample = _sample(rng, view, laden=laden)
     numbers = sample.structure.numbers
     order = np.arange(len(numbers))
