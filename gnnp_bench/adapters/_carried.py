@@ -59,7 +59,7 @@ def take(options: dict[str, str]) -> Declared:
         raise PotentialError(f"{twice} is named twice among what structures carry")
     totals = options.pop("totals", "")
     if totals not in ("", "sum"):
-        raise PotentialError(f"totals is sum (n copies have n times charge, spin and energy) or left out, not {totals!r}")
+        raise PotentialError(f"totals is sum (n copies have n times the energy) or left out, not {totals!r}")
     return Declared(reads, totals == "sum")
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -358,5 +358,5 @@ def _copy(structure: Atoms) -> Atoms:
     copied: Atoms = structure.copy()
     copied.calc = None
     # Atoms.copy shares what info holds. The recipe is none of the potential's business, and dear to copy.
-    copied.info.update((key, copy.deepcopy(value)) for key, value in structure.info.items() if key != "recipe")
+    copied.info.update((key, deepcopy(value)) for key, value in structure.info.items() if key != "recipe")
     return copied

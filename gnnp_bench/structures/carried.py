@@ -50,10 +50,11 @@ def complete(atoms: Atoms, reads: Sequence[Carried]) -> None:
     Where the default leaves an illegal number of electrons, as no unpaired electron does in an atom of hydrogen, it is
     the nearest legal one.
     """
-    lacking = [one for one in reads if one.key not in atoms.info and one.key not in atoms.arrays]
-    if not lacking:
+    if is_complete(atoms, reads):
         return
-    for one in lacking:
+    for one in reads:
+        if one.key in atoms.info or one.key in atoms.arrays:
+            continue
         if one.kind in ARRAYS:
             atoms.arrays[one.key] = np.zeros(len(atoms))
         else:
@@ -64,9 +65,15 @@ def complete(atoms: Atoms, reads: Sequence[Carried]) -> None:
         _set(atoms, *_nearest(atoms))
 
 
+def is_complete(atoms: Atoms, reads: Sequence[Carried]) -> bool:
+    """Return whether a structure carries all that a potential reads, and the note of what counts what."""
+    noted = NOTE in atoms.info or all(one.kind == "constant" for one in reads)
+    return noted and all(one.key in atoms.info or one.key in atoms.arrays for one in reads)
+
+
 def completed(atoms: Atoms, reads: Sequence[Carried]) -> Atoms:
     """Return a structure that carries all that a potential reads: itself if it does, else a copy."""
-    if all(one.key in atoms.info or one.key in atoms.arrays for one in reads):
+    if is_complete(atoms, reads):
         return atoms
     full: Atoms = atoms.copy()
     complete(full, reads)
@@ -202,6 +209,11 @@ def may_be_charged(atoms: Atoms, capabilities: Capabilities) -> bool:
     """
     molecules = "isolated" in capabilities.periodicity
     return capabilities.totals_add or not molecules or not atoms.pbc.any()
+
+
+def has_others(atoms: Atoms, capabilities: Capabilities) -> bool:
+    """Return whether a structure can be drawn with other totals, for a potential with these capabilities."""
+    return another(np.random.default_rng(0), atoms, charged=may_be_charged(atoms, capabilities)) is not None
 
 
 def with_others(rng: np.random.Generator, structures: Sequence[Atoms], capabilities: Capabilities) -> list[Atoms]:

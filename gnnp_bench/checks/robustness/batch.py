@@ -28,7 +28,7 @@ from gnnp_bench.check import (
 from gnnp_bench.checks.common import FEW, LADDER, difference, displaced, pressed, species_reordered
 from gnnp_bench.checks.simplifying import in_turn
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Unsupported
-from gnnp_bench.structures.carried import another, is_neutral, made_legal, may_be_charged, without_totals
+from gnnp_bench.structures.carried import another, has_others, is_neutral, made_legal, may_be_charged, without_totals
 from gnnp_bench.structures.serialise import from_json, to_json
 from gnnp_bench.structures.simpler import simpler_structures
 
@@ -110,14 +110,10 @@ def _possible(company: str, structure: Atoms, view: PoolView) -> bool:
     if company == "other periodicity":
         return bool(structure.pbc.any()) and "isolated" in view.capabilities.periodicity
     if company == "other totals":
-        return _with_other_totals(np.random.default_rng(0), structure, view) is not None
+        return has_others(structure, view.capabilities)
     if company == "without totals":  # those of the twin are taken for the defaults
         return not is_neutral(structure)
     return True
-
-
-def _with_other_totals(rng: np.random.Generator, structure: Atoms, view: PoolView) -> Atoms | None:
-    return another(rng, structure, charged=may_be_charged(structure, view.capabilities))
 
 
 def _twin(rng: np.random.Generator, structure: Atoms, company: str, view: PoolView) -> Atoms:
@@ -130,7 +126,7 @@ def _twin(rng: np.random.Generator, structure: Atoms, company: str, view: PoolVi
     if not company.startswith("other ") or not _possible(company, structure, view):
         return displaced(structure, NUDGE * rng.normal(size=structure.positions.shape))
     if company == "other totals":
-        twin = _with_other_totals(rng, structure, view) or twin
+        twin = another(rng, structure, charged=may_be_charged(structure, view.capabilities)) or twin
     elif company == "other species":
         twin.numbers = _other_species(rng, twin.numbers, view)
     elif company == "other order of species":

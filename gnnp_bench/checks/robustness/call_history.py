@@ -31,7 +31,7 @@ from gnnp_bench.potential import (
     Prediction,
     Property,
 )
-from gnnp_bench.structures.carried import another, made_legal, may_be_charged, totals
+from gnnp_bench.structures.carried import another, has_others, made_legal, may_be_charged, totals
 from gnnp_bench.structures.transform import carried, strain
 
 CHANGES = (
@@ -90,9 +90,8 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     energy_first = not at_once and bool(rng.integers(2))
     seed = int(rng.integers(2**31))
     case = sample.case({"change": change, "again": again, "energy_first": energy_first, "seed": seed})
-    if change != TOTALS:
-        return case
-    return with_parameters(case, charged=may_be_charged(sample.structure, view.capabilities))
+    charged = may_be_charged(sample.structure, view.capabilities)
+    return with_parameters(case, charged=charged) if change == TOTALS else case
 
 
 def _suitable(rng: np.random.Generator, view: PoolView, change: str) -> Sample | None:
@@ -107,8 +106,7 @@ def _suitable(rng: np.random.Generator, view: PoolView, change: str) -> Sample |
     def suitable(sample: Sample) -> bool:
         structure = sample.structure
         if change == TOTALS:
-            charged = may_be_charged(structure, view.capabilities)
-            return another(np.random.default_rng(0), structure, charged=charged) is not None
+            return has_others(structure, view.capabilities)
         if change == "exchange" and not _tells_exchanges(sample):
             return False
         return len(structure) >= fewest and _possible(change, structure) and (not free or _is_free(sample))
