@@ -100,7 +100,7 @@ def of_charge(structure: Atoms) -> FloatArray:
 
 
 def of_spin(structure: Atoms) -> FloatArray:
-    return np.full(len(structure), 0.5 + float(structure.info.get("spin", 1)) / len(structure))
+    return np.full(len(structure), 0.5 + 2.0 * (float(structure.info.get("spin", 1)) - 1.0) / len(structure))
 
 
 SOUND: dict[str, Callable[[], Reader]] = {
