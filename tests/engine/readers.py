@@ -116,11 +116,13 @@ SOUND: dict[str, Callable[[], Reader]] = {
     "moments of atoms": lambda: Reader((MOMENTS,), weights=Atoms.get_initial_magnetic_moments),
     "both, beside the totals": lambda: Reader(
         (CHARGE, MULTIPLICITY, CHARGES, MOMENTS),
-        term=needed,
+        term=lambda s: K * s.info["charge"] + U * (s.info["spin"] - 1),
         weights=lambda s: s.arrays["initial_charges"] + 0.3 * s.arrays["initial_magmoms"],
     ),
     "nothing of what it declares": lambda: Reader((CHARGE, MULTIPLICITY, MOMENTS)),
-    "a constant": lambda: Reader((Carried("head", "constant", "omol"),), term=lambda s: float(len(s.info["head"]))),
+    "a constant": lambda: Reader(
+        (Carried("head", "constant", "omol"),), term=lambda s: 0.1 * len(s.info["head"]) * len(s)
+    ),
 }
 
 
