@@ -6,9 +6,9 @@
     python -m benchmarks.calibrate rates --seeds 100:200
 
 Each seed certifies four of the analytic potentials, the next seed the next four, and every twentieth seed one variant
-of the reference potential, untrained. `run` appends one line per certificate to its output and skips those that are
-there already, so it may be stopped and started at will. `factors` writes gnnp_bench/checks/calibration.json, `rates`
-writes benchmarks/results/false_alarms.json.
+of the reference potential, untrained. Two structures of one atom stand beside those that a certificate draws. `run`
+appends one line per certificate to its output and skips those that are there already, so it may be stopped and started
+at will. `factors` writes gnnp_bench/checks/calibration.json, `rates` writes benchmarks/results/false_alarms.json.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+from ase import Atoms
 from scipy.special import betaincinv
 
 from benchmarks.sources import JUDGES, ROOT, digest
@@ -39,8 +40,11 @@ from gnnp_bench.engine.evaluate import Evaluator
 from gnnp_bench.engine.pool import draw_structures, evaluate_pool
 from gnnp_bench.engine.run import explore, not_applicable
 from gnnp_bench.engine.settings import POOL_SIZE, Settings
-from gnnp_bench.potential import Potential
+from gnnp_bench.potential import Capabilities, Potential
+from gnnp_bench.structures.build import build
+from gnnp_bench.structures.recipe import ISOLATED, PERIODIC, Recipe
 from tests.analytic import CALIBRATION, HELD_OUT
+from tests.analytic.references import HUGE, MIXED, ROUND, SMALL, STORED, with_references
 
 SLOW, SLOW_ONE_IN = {PROCESSES.id, PROCESS_STATE.id, REFUSALS.id}, 10
 """Checks, and seeds. Starting processes takes longer than the rest of a certificate, and no factor of these checks is
@@ -59,6 +63,19 @@ CONSTANT = -1000.0
 """eV per atom, added in float64 to a float32 energy."""
 SHORT, LONG = 3.3, 8.0
 """Å"""
+VACUUM = 12.0
+"""Å, more than any cutoff here."""
+REFERENCES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("float64", {"energies": ROUND}),
+    ("float32", {"energies": MIXED}),
+    ("float64", {"energies": MIXED}),
+    ("float32", {"energies": SMALL, "inside": True}),
+    ("float64", {"energies": HUGE}),
+    ("float32", {"energies": ROUND}),
+    ("float64", {"energies": STORED}),
+    ("float32", {"energies": HUGE}),
+)
+"""Precision and energies of free atoms: two for each form."""
 
 
 def _variants(forms: Sequence[Callable[..., Potential]]) -> dict[str, Callable[[], Potential]]:
@@ -73,7 +90,25 @@ def _variants(forms: Sequence[Callable[..., Potential]]) -> dict[str, Callable[[
         variants[f"{make.__name__}-short-element"] = partial(make, SHORT, species=("Cu",))
     for make in forms[1::2]:
         variants[f"{make.__name__}-long-alloy"] = partial(make, LONG, species=("Cu", "Au"))
+    names = {ROUND: "round", MIXED: "mixed", STORED: "stored", SMALL: "inside", HUGE: "huge"}
+    for k, (dtype, references) in enumerate(REFERENCES[: 2 * len(forms)]):
+        make = forms[k % len(forms)]
+        name = f"{make.__name__}-{dtype}-references-{names[references['energies']]}"
+        variants[name] = partial(_referenced, make, dtype, references)
     return variants
+
+
+def _referenced(make: Callable[..., Potential], dtype: str, references: dict[str, Any]) -> Potential:
+    return with_references(make(dtype=dtype), **references)
+
+
+def _alone(capabilities: Capabilities, seed: int) -> list[Atoms]:
+    """Return one atom, free and in a box of vacuum: no other kind of structure has an energy that is a reference."""
+    species = (capabilities.species[seed % len(capabilities.species)],)
+    free, boxed = (
+        Recipe("cluster", "atom", species, pbc=pbc, vacuum=v) for pbc, v in ((ISOLATED, 0.0), (PERIODIC, VACUUM))
+    )
+    return [build(free), build(boxed)]
 
 
 def _reference(options: str) -> Potential:
@@ -99,7 +134,8 @@ def measure(name: str, seed: int, budget: str, sources: str) -> dict[str, Any]:
     potential = MAKERS[name]()
     settings = Settings(spec=name, budget=budget, seed=seed)  # type: ignore[arg-type]
     evaluator = Evaluator(potential, MAKERS[name])
-    pool = evaluate_pool(evaluator, draw_structures(potential.capabilities, POOL_SIZE[settings.budget], seed))
+    drawn = draw_structures(potential.capabilities, POOL_SIZE[settings.budget], seed)
+    pool = evaluate_pool(evaluator, sorted([*_alone(potential.capabilities, seed), *drawn], key=len))
     ratios: dict[str, dict[str, float]] = {}
     alarms: list[str] = [f"pool: {failure}" for failure in pool.failures]
     for check in all_checks():

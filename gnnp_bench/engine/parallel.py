@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ase import Atoms
 
@@ -136,6 +136,6 @@ def _answers(crew: Crew, shards: Sequence[Shard], clock: _Clock) -> list[Answers
             found[order[number]] = [Unanswered(outcome.reason, refused=False)]
     for i, shard in enumerate(shards):
         if i not in found:
-            singles = [Shard(shard.task, (structure,), shard.single) for structure in shard.structures]
+            singles = [replace(shard, structures=(structure,)) for structure in shard.structures]
             found[i] = [answer for answers in _answers(crew, singles, clock) for answer in answers]
     return [found[i] for i in range(len(shards))]

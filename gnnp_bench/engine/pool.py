@@ -19,6 +19,7 @@ from gnnp_bench.check import Request, Sample
 from gnnp_bench.checks.robustness.precision import relative_roughness
 from gnnp_bench.engine.evaluate import Evaluator, Failed, describe, is_refusal
 from gnnp_bench.engine.noise import looks_single, measure_noise
+from gnnp_bench.numerics.rounding import representable_in_float32
 from gnnp_bench.potential import ALL_PROPERTIES, Capabilities, PotentialError, Prediction
 from gnnp_bench.structures.build import build
 from gnnp_bench.structures.carried import carry, with_others
@@ -46,11 +47,14 @@ class Shard:
     structures : tuple of Atoms
     single : bool
         The potential computes in float32; the noise floor is measured accordingly.
+    finer_energy : bool
+        Its energies have more digits than float32 can hold.
     """
 
     task: Literal["predictions", "roughness", "noise"]
     structures: tuple[Atoms, ...]
     single: bool = False
+    finer_energy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,8 @@ def answers(evaluator: Evaluator, shard: Shard) -> Answers:
         return _driven(evaluator, [_predict(structure) for structure in shard.structures])
     if shard.task == "roughness":
         return _driven(evaluator, [relative_roughness(s, seed) for seed, s in enumerate(shard.structures)])
-    return _driven(evaluator, [measure_noise(s, single=shard.single) for s in shard.structures])
+    single, finer = shard.single, shard.finer_energy
+    return _driven(evaluator, [measure_noise(s, single=single, finer_energy=finer) for s in shard.structures])
 
 
 def stages_of(structures: Sequence[Atoms], capabilities: Capabilities) -> Generator[list[Shard], list[Answers], Pool]:
@@ -142,10 +147,10 @@ def stages_of(structures: Sequence[Atoms], capabilities: Capabilities) -> Genera
     kept = [(structure, answer) for structure, answer in answered if not isinstance(answer, Unanswered)]
     rough: Answers = []
     if kept and capabilities.dtype != "float32":
-        looked_at = [s for s, _ in kept if len(s) > 1][:LOOKED_AT] or [kept[0][0]]
-        (rough,) = yield [Shard("roughness", tuple(looked_at))]
+        (rough,) = yield [Shard("roughness", _telling(kept))]
     single = looks_single(capabilities, [found for found in rough if not isinstance(found, Unanswered)])
-    noises = yield _shards("noise", [structure for structure, _ in kept], single=single)
+    finer = not representable_in_float32(np.array([prediction.energy for _, prediction in kept]))
+    noises = yield _shards("noise", [structure for structure, _ in kept], single=single, finer_energy=finer)
     measured = list(zip(kept, itertools.chain.from_iterable(noises), strict=True))
     samples: list[Sample] = []
     refused: list[str] = []
@@ -158,6 +163,20 @@ def stages_of(structures: Sequence[Atoms], capabilities: Capabilities) -> Genera
         if not isinstance(noise, Unanswered):
             samples.append(Sample(len(samples), structure, prediction, noise))
     return Pool(tuple(samples), tuple(refused), tuple(failures), single)
+
+
+def _telling(kept: Sequence[tuple[Atoms, Prediction]]) -> tuple[Atoms, ...]:
+    """Return the first structures on which rounding shows: with more atoms than one, and forces or stress on them.
+
+    Where atoms do not feel each other, energies are constant and round to nothing.
+    """
+
+    def how_little_it_tells(pair: tuple[Atoms, Prediction]) -> tuple[bool, bool]:
+        structure, prediction = pair
+        arrays = [array for array in (prediction.forces, prediction.stress) if array is not None]
+        return bool(arrays) and not any(array.any() for array in arrays), len(structure) == 1
+
+    return tuple(structure for structure, _ in sorted(kept, key=how_little_it_tells)[:LOOKED_AT])
 
 
 def _with_wider_cells(
@@ -199,6 +218,12 @@ def _unanswered(failed: Failed) -> Unanswered:
     return Unanswered(describe(failed.error), is_refusal(failed), lacks)
 
 
-def _shards(task: Literal["predictions", "noise"], structures: Sequence[Atoms], *, single: bool = False) -> list[Shard]:
+def _shards(
+    task: Literal["predictions", "noise"],
+    structures: Sequence[Atoms],
+    *,
+    single: bool = False,
+    finer_energy: bool = False,
+) -> list[Shard]:
     groups = [tuple(structures[first : first + SHARD]) for first in range(0, len(structures), SHARD)]
-    return [Shard(task, group, single) for group in groups]
+    return [Shard(task, group, single, finer_energy) for group in groups]

@@ -13,6 +13,12 @@ def representable_in_float32(values: FloatArray) -> bool:
         return bool(np.array_equal(values.astype(np.float32).astype(np.float64), values))
 
 
+def distinct(values: FloatArray) -> int:
+    """Return how many different values there are, zero and signs apart."""
+    magnitudes = np.unique(np.abs(values))
+    return int(np.count_nonzero(magnitudes))
+
+
 def ulp(magnitude: float, *, single: bool) -> float:
     """Return the distance from `magnitude` to the next larger number in float32 or float64."""
     return float(np.spacing(np.float32(magnitude) if single else np.float64(magnitude)))
