@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from gnnp_bench.certificate.result import Certificate, CheckResult
+from gnnp_bench.certificate.verdict import told_only
 
 Kind: TypeAlias = Literal["worse", "gone", "changed", "new", "better"]
-"""`gone`: judged before, not now. `new`: judged now, not before. `changed`: violated before, and now nobody knows."""
+"""`gone`: judged before, not now. `new`: judged now, not before. `changed`: violated before, and now nobody knows; or
+within what matters both times, and rounding hides now what was seen before, or no longer does."""
 
 KINDS: tuple[Kind, ...] = ("worse", "gone", "changed", "new", "better")
-_EXACT, _APPROXIMATE, _UNDECIDED, _PERMITTED, _VIOLATED = range(5)
+_EXACT, _LIMITED, _APPROXIMATE, _UNDECIDED, _PERMITTED, _VIOLATED = range(6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,7 @@ def _level(result: CheckResult | None) -> int | None:
     if result is None or result.status == "not_applicable":
         return None
     if result.status == "pass":
-        levels = {"exact": _EXACT, "approximate": _APPROXIMATE, "violated": _VIOLATED}
+        levels = {"exact": _EXACT, "limited": _LIMITED, "approximate": _APPROXIMATE, "violated": _VIOLATED}
         return _UNDECIDED if result.grade is None else levels[result.grade]
     return {"waived": _PERMITTED, "fail": _VIOLATED}.get(result.status, _UNDECIDED)
 
@@ -102,6 +104,8 @@ def _kind(first: int | None, second: int | None) -> Kind | None:
         return "new"
     if second is None:
         return "gone"
+    if {first, second} == {_LIMITED, _APPROXIMATE}:
+        return "changed"  # more rounding, or less: neither is a law that holds better
     if second > first:
         return "worse"
     return "changed" if second == _UNDECIDED else "better"
@@ -124,7 +128,7 @@ def state(result: CheckResult | None) -> str:
     if result is None:
         return "not run"
     if result.status == "pass":
-        return result.grade or "pass"
+        return told_only(result) or result.grade or "pass"
     return {"fail": "violated", "not_applicable": "not applicable"}.get(result.status, result.status)
 
 

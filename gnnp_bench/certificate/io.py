@@ -7,6 +7,7 @@ shipped beside this module as ``schema-N.json``.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import secrets
 import stat
@@ -17,9 +18,12 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
-from gnnp_bench.certificate.result import SCHEMA_VERSION, Certificate
+from gnnp_bench.certificate.result import SCHEMA_VERSION, Certificate, CheckResult, ComponentResult, Grade
 
 T = TypeVar("T")
+
+READABLE = (1, SCHEMA_VERSION)
+"""Version 1 called what rounding limits *approximate*; the numbers tell the two apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +85,40 @@ def decode(data: bytes | str) -> Certificate:
     """
     try:
         version = msgspec.json.decode(data, type=_Versioned).schema_version
-        if version != SCHEMA_VERSION:
+        if version not in READABLE:
             other = "a newer" if version > SCHEMA_VERSION else "another"
-            known = f"this gnnp-bench reads {SCHEMA_VERSION}"
+            known = f"this gnnp-bench reads {' and '.join(map(str, READABLE))}"
             raise ValueError(f"certificate has schema version {version}; {known}: read it with {other} one")
-        return msgspec.json.decode(data, type=Certificate)
+        certificate = msgspec.json.decode(data, type=Certificate)
+        return _with_limits(certificate) if version == 1 else certificate
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         if str(error) == "Input data was truncated":
             raise ValueError("not a certificate of gnnp-bench: it ends in the middle, or is empty") from error
         raise ValueError(f"not a certificate of gnnp-bench: {error}") from error
+
+
+def _with_limits(certificate: Certificate) -> Certificate:
+    """Return a certificate of version 1 with the grades of today."""
+    checks = tuple(_regraded(check) for check in certificate.checks)
+    return replace(certificate, schema_version=SCHEMA_VERSION, checks=checks)
+
+
+def _regraded(check: CheckResult) -> CheckResult:
+    components = tuple(replace(c, grade=_grade(c)) for c in check.components)
+    missed = [c for c in components if (c.status, c.grade) == ("pass", "approximate")]
+    if (check.status, check.grade) != ("pass", "approximate") or _grade(check) == "approximate" or not missed:
+        return replace(check, grade=_grade(check), components=components)
+    # Another quantity is missed by more than rounding, which is worse: it is the headline now.
+    worst = max(missed, key=lambda c: (c.measured or 0.0) / (c.significance or math.inf))
+    headline = {name: getattr(worst, name) for name in ("quantity", "measured", "bound", "significance", "unit")}
+    return replace(check, **headline, components=components)
+
+
+def _grade(judged: CheckResult | ComponentResult) -> Grade | None:
+    if judged.grade != "approximate" or judged.significance is None:
+        return judged.grade
+    # A bound that was not finite is null.
+    return "limited" if judged.bound is None or judged.bound > judged.significance else judged.grade
 
 
 def read(path: str | os.PathLike[str]) -> Certificate:

@@ -7,10 +7,11 @@ from datetime import date
 from typing import Any, Literal, TypeAlias
 
 Status: TypeAlias = Literal["pass", "fail", "waived", "not_applicable", "inconclusive", "error"]
-Grade: TypeAlias = Literal["exact", "approximate", "violated"]
+Grade: TypeAlias = Literal["exact", "limited", "approximate", "violated"]
+"""`limited`: nothing is seen that matters, but rounding would hide it; see `certificate.verdict`."""
 Verdict: TypeAlias = Literal["certified", "failed", "partial"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,8 @@ FIELDS: dict[str, dict[str, str]] = {
         "law": "The law as one equation.",
         "category": "mandatory, claimed (binding because the potential claims it) or informational (never fails).",
         "status": "pass, fail, waived (a failure that is permitted), not_applicable, inconclusive or error.",
-        "grade": "exact (within the bound), approximate (within the significance) or violated; null if not judged.",
+        "grade": "exact: within the bound. limited: within the significance, the bound being larger. approximate: "
+        "beyond the bound, within the significance. violated: beyond both. null if not judged.",
         "quantity": "The quantity of worst status, then of largest measured/max(bound, significance).",
         "measured": "By how much the law was missed in it, at worst. null if not measured or not finite.",
         "bound": "What rounding and quadrature alone explain.",

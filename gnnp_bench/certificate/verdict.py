@@ -13,9 +13,10 @@ CLAIMED_FRACTION = 0.01
 
 _RANK: dict[tuple[Status, Grade | None], int] = {
     ("pass", "exact"): 0,
-    ("pass", "approximate"): 1,
-    ("inconclusive", None): 2,
-    ("fail", "violated"): 3,
+    ("pass", "limited"): 1,
+    ("pass", "approximate"): 2,
+    ("inconclusive", None): 3,
+    ("fail", "violated"): 4,
 }
 
 
@@ -45,7 +46,8 @@ def judge(
     if not converged:
         return "inconclusive", None
     if bound > significance:
-        return ("pass", "approximate") if residual <= significance else ("inconclusive", None)
+        # What is seen is no more than matters. How much there is that cannot be seen, the bound says.
+        return ("pass", "limited") if residual <= significance else ("inconclusive", None)
     if residual <= bound:
         return "pass", "exact"
     if claimed and residual > CLAIMED_FRACTION * significance:
@@ -70,6 +72,13 @@ def ratio(numerator: float, denominator: float) -> float:
 def rank(status: Status, grade: Grade | None) -> int:
     """Return how bad a component's status is: 0 for exact, larger for worse."""
     return _RANK[status, grade]
+
+
+def told_only(result: CheckResult) -> Literal["seen", "undecided"] | None:
+    """Return what an informational check found that is no pass, in a word; its status is `pass` all the same."""
+    if result.category != "informational" or result.status != "pass" or result.quantity is None:
+        return None
+    return {"violated": "seen", None: "undecided"}.get(result.grade)  # type: ignore[return-value]
 
 
 def decide(

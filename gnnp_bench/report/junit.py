@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from gnnp_bench.certificate.io import replace_file
 from gnnp_bench.certificate.result import Certificate, CheckResult
+from gnnp_bench.certificate.verdict import told_only
 from gnnp_bench.check import Check
 from gnnp_bench.report.failures import failure, missed_by
 from gnnp_bench.report.stream import console
 from gnnp_bench.report.text import plain
-from gnnp_bench.report.words import sentence, subject
+from gnnp_bench.report.words import outcome, sentence, subject
 
 if TYPE_CHECKING:
     import junitparser as junit
@@ -126,6 +127,7 @@ def _properties(result: CheckResult, seed: int) -> junit.Properties:
         "category": result.category,
         "status": result.status,
         "grade": result.grade,
+        "outcome": outcome(result),
         "quantity": result.quantity,
         "measured": _number(result.measured, result),
         "bound": _number(result.bound, result),
@@ -158,6 +160,8 @@ def _outcome(
     if result.category == "informational" and result.status not in ("pass", "not_applicable"):
         # It bars no certificate, and so it breaks no build.
         return junit.Skipped(why, result.status)
+    if told_only(result):
+        return junit.Skipped(_legal(f"{outcome(result)}: {result.law}: {missed_by(result)}"), told_only(result))
     match result.status:
         case "pass":
             return None

@@ -18,8 +18,6 @@ from gnnp_bench.check import Check
 from gnnp_bench.engine.settings import Step
 from gnnp_bench.report.failures import failure
 from gnnp_bench.report.text import (
-    STATUS_STYLE,
-    STATUS_WORD,
     duration,
     not_learnt,
     number,
@@ -30,7 +28,7 @@ from gnnp_bench.report.text import (
     trained_on,
     wrapped,
 )
-from gnnp_bench.report.words import sentence, subject
+from gnnp_bench.report.words import outcome, sentence, status_style, status_word, subject
 
 LABEL = 13
 ID = 28
@@ -104,7 +102,7 @@ def _print_whole(console: Console, line: Text) -> None:
 
 def status_text(result: CheckResult | ComponentResult) -> Text:
     """Return the status as a word of fixed width, coloured where there are colours."""
-    return Text(f"{STATUS_WORD[result.status]:<{STATUS}}", style=STATUS_STYLE[result.status])
+    return Text(f"{status_word(result):<{STATUS}}", style=status_style(result))
 
 
 def _three_numbers(result: CheckResult) -> str:
@@ -125,14 +123,13 @@ class Row:
     def cells(self) -> tuple[str, str, str, str]:
         """Measured with unit, bound, significance, status with grade."""
         result = self.result
-        grade = result.grade or ""
         if isinstance(result, CheckResult) and result.quantity is None:
-            return "", "", "", STATUS_WORD[result.status]
+            return "", "", "", status_word(result)
         return (
             quantity(result.measured, result.unit),
             number(result.bound),
             number(result.significance),
-            f"{STATUS_WORD[result.status]} {grade}".strip(),
+            outcome(result),
         )
 
 
@@ -157,7 +154,7 @@ def table(console: Console, results: Sequence[CheckResult]) -> None:
     for title, group in rows.items():
         line(title, TITLES, style="bold")
         for row in group:
-            line(row.name, row.cells, status_style=STATUS_STYLE[row.result.status])
+            line(row.name, row.cells, status_style=status_style(row.result))
 
 
 def _rows(results: Sequence[CheckResult]) -> list[Row]:

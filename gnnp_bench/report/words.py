@@ -1,11 +1,12 @@
-"""The verdict in one sentence that a physicist understands."""
+"""The verdict in one sentence that a physicist understands, and what one check found in a word or two."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gnnp_bench.certificate.result import Certificate, CheckResult
-from gnnp_bench.report.text import listed, plain, plural
+from gnnp_bench.certificate.result import Certificate, CheckResult, ComponentResult
+from gnnp_bench.certificate.verdict import told_only
+from gnnp_bench.report.text import STATUS_STYLE, STATUS_WORD, listed, plain, plural, quantity
 
 
 def sentence(certificate: Certificate, *, expected: Iterable[str] | None = None) -> str:
@@ -35,13 +36,38 @@ def subject(certificate: Certificate) -> str:
     return name if version is None or version in name else f"{name} {plain(version)}"
 
 
+def status_word(result: CheckResult | ComponentResult) -> str:
+    """Return the status in a word: of an informational check that is no pass, what it is."""
+    told = told_only(result) if isinstance(result, CheckResult) else None
+    return told or STATUS_WORD[result.status]
+
+
+def status_style(result: CheckResult | ComponentResult) -> str:
+    """Return the colour of the status."""
+    told = told_only(result) if isinstance(result, CheckResult) else None
+    return STATUS_STYLE["inconclusive" if told else result.status]
+
+
+def outcome(result: CheckResult | ComponentResult) -> str:
+    """Return status and grade in words that do not contradict each other: no violation is called a pass."""
+    word = status_word(result)
+    if isinstance(result, CheckResult) and told_only(result):
+        return f"{word}, not judged"
+    return f"{word} {result.grade}" if result.grade and result.status in ("pass", "fail") else word
+
+
 def _holding(judged: list[CheckResult]) -> str:
     waived = [r.id for r in judged if r.status == "waived"]
-    approximate = [r.id for r in judged if r.status == "pass" and r.grade != "exact"]
+    limited = [r for r in judged if r.status == "pass" and r.grade == "limited"]
+    approximate = [r.id for r in judged if r.status == "pass" and r.grade == "approximate"]
     holding = len(judged) - len(waived)
     words = [f"{holding} of {plural(len(judged), 'law')} {'holds' if len(judged) == 1 else 'hold'}"]
-    if not approximate and not waived:
+    if not approximate and not waived and not limited:
         words[0] += ", each to the potential's own rounding"
+    if limited:
+        held = "is" if len(limited) == 1 else "are"
+        seen = listed(f"{r.id} ({quantity(r.bound, r.unit)})" for r in limited)
+        words.append(f"{len(limited)} of them {held} held as far as rounding lets one see: {seen}")
     if approximate:
         are = "is" if len(approximate) == 1 else "are"
         words.append(

@@ -57,8 +57,11 @@ def registered() -> dict[str, Check]:
 
 def told(result: CheckResult) -> list[tuple[str, object]]:
     """Return what a JUnit file says of a result: its numbers, each with a name."""
+    from gnnp_bench.report.words import outcome
+
     names = ("law", "status", "grade", "quantity", "measured", "bound", "significance", "unit")
-    return [(name, getattr(result, name)) for name in names if getattr(result, name) is not None]
+    values = [(name, getattr(result, name)) for name in names if getattr(result, name) is not None]
+    return [*values, ("outcome", outcome(result))]
 
 
 @dataclass(slots=True)

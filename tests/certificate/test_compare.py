@@ -13,6 +13,7 @@ from tests.certificate.examples import POTENTIAL, certificate, result
 EXACT = result("a/b")
 APPROXIMATE = result("a/b", grade="approximate")
 FAILED = result("a/b", "fail", "violated")
+LIMITED = result("a/b", grade="limited", measured=0.0, bound=2e-3)
 WAIVED = result("a/b", "waived", "violated")
 INCONCLUSIVE = result("a/b", "inconclusive", None)
 ERROR = result("a/b", "error")
@@ -40,6 +41,13 @@ OTHER = result("c/d")
         (FAILED, WAIVED, "better", False),
         (APPROXIMATE, EXACT, "better", False),
         (INCONCLUSIVE, APPROXIMATE, "better", False),
+        (EXACT, LIMITED, "worse", True),
+        (LIMITED, EXACT, "better", False),
+        (LIMITED, FAILED, "worse", True),
+        (LIMITED, INCONCLUSIVE, "worse", True),
+        (LIMITED, NOT_APPLICABLE, "gone", True),
+        (LIMITED, APPROXIMATE, "changed", False),
+        (APPROXIMATE, LIMITED, "changed", False),
         (FAILED, INCONCLUSIVE, "changed", False),
         (FAILED, ERROR, "changed", False),
         (WAIVED, ERROR, "changed", False),

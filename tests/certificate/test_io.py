@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from gnnp_bench.certificate import schema
 from gnnp_bench.certificate.io import comparable, decode, encode, read
 from gnnp_bench.certificate.result import Certificate, CheckResult, ComponentResult, Counterexample, NoiseRecord
+from gnnp_bench.certificate.verdict import judge
 from tests.certificate.examples import COUNTEREXAMPLE, FAILED, PASSED, certificate
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,7 @@ json_values = st.recursive(
 )
 objects = st.dictionaries(words, json_values, max_size=3)
 statuses = st.sampled_from(["pass", "fail", "waived", "not_applicable", "inconclusive", "error"])
-grades = st.none() | st.sampled_from(["exact", "approximate", "violated"])
+grades = st.none() | st.sampled_from(["exact", "limited", "approximate", "violated"])
 component_results = st.builds(
     ComponentResult,
     quantity=words,
@@ -125,7 +126,7 @@ def test_keys_stand_in_the_order_of_the_contract():
     ]
     assert list(json.loads(text)["checks"][0]) == [field.name for field in fields(CheckResult)]
     assert text.endswith("}\n")
-    assert '\n  "schema_version": 1,\n' in text
+    assert '\n  "schema_version": 2,\n' in text
 
 
 def test_unknown_fields_are_ignored_and_absent_optional_ones_get_their_default():
@@ -140,7 +141,10 @@ def test_unknown_fields_are_ignored_and_absent_optional_ones_get_their_default()
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema_version": 3, "verdict": "anything"}, "certificate has schema version 3; this gnnp-bench reads 1"),
+        (
+            {"schema_version": 3, "verdict": "anything"},
+            "certificate has schema version 3; this gnnp-bench reads 1 and 2",
+        ),
         ({"schema_version": None}, r"not a certificate.*schema_version"),
         ({"verdict": "splendid"}, r"not a certificate.*verdict"),
         ({"seed": "zero"}, r"not a certificate.*seed"),
@@ -181,7 +185,7 @@ def test_every_field_is_described_in_the_schema_and_in_the_documentation():
 
 @pytest.mark.parametrize(
     "change",
-    [{"schema_version": 2}, {"verdict": "splendid"}, {"checks": [{}]}, {"noise": None}, {"elapsed_s": "1"}],
+    [{"schema_version": 3}, {"verdict": "splendid"}, {"checks": [{}]}, {"noise": None}, {"elapsed_s": "1"}],
 )
 def test_the_schema_refuses_what_is_no_certificate(change):
     data = json.loads(encode(certificate())) | change
@@ -215,3 +219,47 @@ def test_reading_says_which_file_is_wrong(tmp_path):
 
 def test_a_certificate_holds_only_what_its_class_says():
     assert [field.name for field in fields(Certificate)] == list(schema.schema()["$defs"]["Certificate"]["properties"])
+
+
+def test_a_certificate_of_version_1_is_read_with_the_grades_of_today():
+    def component(quantity, grade, measured, bound):
+        return ComponentResult(
+            quantity=quantity,
+            status="pass",
+            grade=grade,
+            measured=measured,
+            bound=bound,
+            significance=1e-3,
+            unit="eV/Å",
+        )
+
+    hidden, missed = component("energy", "approximate", 9e-4, 2e-3), component("forces", "approximate", 5e-4, 1e-6)
+    numbers = {name: getattr(hidden, name) for name in ("quantity", "measured", "bound", "significance", "unit")}
+    both = replace(PASSED, grade="approximate", components=(hidden, missed), **numbers)
+    old = certificate(
+        PASSED, both, replace(both, id="a/one", components=(hidden,)), FAILED, verdict="failed", grade=None
+    )
+    data = json.loads(encode(old)) | {"schema_version": 1}
+    found = decode(json.dumps(data))
+    assert found.schema_version == 2
+    headline, alone = found.checks[1:3]
+    assert [c.grade for c in headline.components] == ["limited", "approximate"]
+    assert (headline.grade, headline.quantity, headline.measured, headline.bound) == (
+        "approximate",
+        "forces",
+        5e-4,
+        1e-6,
+    )
+    assert (alone.grade, alone.quantity, alone.bound) == ("limited", "energy", 2e-3)
+    assert (found.checks[0], found.checks[3]) == (PASSED, FAILED)
+    assert decode(encode(found)) == found
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "findings").glob("*.json")), ids=lambda path: path.stem)
+def test_committed_certificates_are_read_with_grades_that_follow_from_their_numbers(path):
+    for check in read(path).checks:
+        for component in (c for c in check.components if c.status == "pass" and c.grade is not None):
+            grade = judge(component.measured, component.bound, component.significance)[1]
+            assert component.grade == grade or check.category == "informational"
+        if check.status == "pass" and check.quantity is not None and check.grade is not None:
+            assert check.grade == judge(check.measured, check.bound, check.significance)[1]

@@ -29,8 +29,8 @@ residuals = st.one_of(numbers, st.just(math.inf), st.just(math.nan))
         (5.0, 5.0, 5.0, ("pass", "exact")),
         (5.001, 5.0, 5.0, ("fail", "violated")),
         # b > s: the potential is too noisy for exactness to be seen
-        (0.0, 10.0, 1.0, ("pass", "approximate")),
-        (1.0, 10.0, 1.0, ("pass", "approximate")),
+        (0.0, 10.0, 1.0, ("pass", "limited")),
+        (1.0, 10.0, 1.0, ("pass", "limited")),
         (1.001, 10.0, 1.0, ("inconclusive", None)),
         (10.0, 10.0, 1.0, ("inconclusive", None)),
         (10.001, 10.0, 1.0, ("fail", "violated")),
@@ -61,7 +61,7 @@ def test_status_and_grade_of_a_component(residual, bound, significance, expected
         (40.0, 50.0, 1000.0, ("pass", "exact")),
         (51.0, 50.0, 1000.0, ("fail", "violated")),
         # b > s: as for a law that is not claimed
-        (1.0, 10.0, 1.0, ("pass", "approximate")),
+        (1.0, 10.0, 1.0, ("pass", "limited")),
         (5.0, 10.0, 1.0, ("inconclusive", None)),
         (11.0, 10.0, 1.0, ("fail", "violated")),
     ],
@@ -140,6 +140,7 @@ def test_ratios_compare_cases_whose_bounds_vanish():
 def test_statuses_are_ranked_from_exact_to_violated():
     ordered: list[tuple[Status, Grade | None]] = [
         ("pass", "exact"),
+        ("pass", "limited"),
         ("pass", "approximate"),
         ("inconclusive", None),
         ("fail", "violated"),
@@ -207,7 +208,7 @@ results = st.lists(
         lambda i, status, grade, category: result(f"a/{i}", status, grade, category=category),
         st.integers(0, 10**6),
         st.sampled_from(["pass", "fail", "waived", "not_applicable", "inconclusive", "error"]),
-        st.sampled_from(["exact", "approximate", "violated", None]),
+        st.sampled_from(["exact", "limited", "approximate", "violated", None]),
         st.sampled_from(["mandatory", "claimed", "informational"]),
     ),
     unique_by=lambda r: r.id,

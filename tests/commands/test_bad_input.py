@@ -34,8 +34,14 @@ def of_version(version: object) -> bytes:
         (b"[1, 2]", "c.json: not a certificate of gnnp-bench: Expected `object`, got `array`"),
         (b"potential = 3", "c.json: not a certificate of gnnp-bench: JSON is malformed"),
         (b"\x89PNG\r\n\xff", "c.json: not a certificate of gnnp-bench: "),
-        (of_version(2), "c.json: certificate has schema version 2; this gnnp-bench reads 1: read it with a newer one"),
-        (of_version(0), "c.json: certificate has schema version 0; this gnnp-bench reads 1: read it with another one"),
+        (
+            of_version(3),
+            "c.json: certificate has schema version 3; this gnnp-bench reads 1 and 2: read it with a newer one",
+        ),
+        (
+            of_version(0),
+            "c.json: certificate has schema version 0; this gnnp-bench reads 1 and 2: read it with another one",
+        ),
         (of_version("1"), "c.json: not a certificate of gnnp-bench: Expected `int`, got `str`"),
         (GOOD.replace(b'"seed": 0', b'"seed": "0"'), "Expected `int`, got `str` - at `$.seed`"),
         (GOOD.replace(b'"fail"', b'"failed"', 1), "Invalid enum value 'failed'"),

@@ -222,7 +222,7 @@ def test_costs_are_counted() -> None:
 def test_no_check_is_lost_between_registry_and_certificate() -> None:
     certificate = certify(smooth_pair(species=SPECIES))
     assert [result.id for result in certificate.checks] == [check.id for check in all_checks()]
-    assert msgspec.json.decode(encode(certificate))["schema_version"] == 1
+    assert msgspec.json.decode(encode(certificate))["schema_version"] == 2
 
 
 class Restricted:

@@ -142,11 +142,11 @@ def residuals(*values: float, **component: object) -> Check:
         (residuals(0.05, 0.5), True, ("fail", "violated")),
         (residuals(0.05, 2.0, 0.05), False, ("fail", "violated")),
         (residuals(0.05, float("nan")), False, ("fail", "violated")),
-        (residuals(0.05, noise=1.0), False, ("pass", "approximate")),
+        (residuals(0.05, noise=1.0), False, ("pass", "limited")),
         (residuals(0.05, 5.0, noise=1.0), False, ("inconclusive", None)),
         (residuals(50.0, noise=1.0), False, ("fail", "violated")),
         (residuals(0.05, converged=False), False, ("inconclusive", None)),
-        (residuals(0.5, error=0.2), True, ("pass", "approximate")),  # b = 2.1 > s
+        (residuals(0.5, error=0.2), True, ("pass", "limited")),  # b = 2.1 > s
         (residuals(0.0, bound=0.0, significance=0.0), False, ("pass", "exact")),
         (residuals(0.0, 1.0, bound=0.0, significance=0.0), False, ("fail", "violated")),
     ],

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnnp_bench.report import catalogue, terminal
+from gnnp_bench.certificate.compare import state
+from gnnp_bench.certificate.verdict import decide, judge
+from gnnp_bench.report import catalogue, junit, terminal
 from gnnp_bench.report.text import (
     compact,
     duration,
@@ -20,11 +23,12 @@ from gnnp_bench.report.text import (
     structure_lines,
     times,
 )
-from gnnp_bench.report.words import sentence
+from gnnp_bench.report.words import outcome, sentence
 from tests.certificate.examples import COUNTEREXAMPLE, FAILED, PASSED, certificate, result
 from tests.report.printing import check, printed
 
 APPROXIMATE = result("symmetry/permutation", grade="approximate")
+LIMITED = result("symmetry/net-torque", grade="limited", measured=0.0, bound=1.1e-3, unit="eV")
 WAIVED = result("smoothness/dimers", "waived", "violated")
 ERROR, UNCLEAR = result("a/broken", "error"), result("a/rough", "inconclusive", None)
 
@@ -40,6 +44,17 @@ ERROR, UNCLEAR = result("a/broken", "error"), result("a/rough", "inconclusive", 
             certificate(PASSED, APPROXIMATE, grade="physical"),
             "CHGNet 0.3.0 is certified (physical): 2 of 2 laws hold; 1 of them is missed by more than rounding, "
             "but by less than matters: symmetry/permutation.",
+        ),
+        (
+            certificate(PASSED, LIMITED, grade="physical"),
+            "CHGNet 0.3.0 is certified (physical): 2 of 2 laws hold; 1 of them is held as far as rounding lets one "
+            "see: symmetry/net-torque (0.0011 eV).",
+        ),
+        (
+            certificate(PASSED, LIMITED, APPROXIMATE, grade="physical"),
+            "CHGNet 0.3.0 is certified (physical): 3 of 3 laws hold; 1 of them is held as far as rounding lets one "
+            "see: symmetry/net-torque (0.0011 eV); 1 of them is missed by more than rounding, but by less than "
+            "matters: symmetry/permutation.",
         ),
         (
             certificate(PASSED, WAIVED, result("a/na", "not_applicable"), grade="physical"),
@@ -75,6 +90,42 @@ def test_the_verdict_is_one_sentence(judged, expected):
     assert sentence(judged) == expected
     shown = printed(lambda out: terminal.summary(out, judged))
     assert shown.rstrip().replace("\n", " ").endswith(expected)
+
+
+numbers = st.one_of(st.just(0.0), st.sampled_from([1e-6, 1e-3, 1.0]), st.floats(0.0, 1e6))
+
+
+@given(numbers, numbers, numbers, st.booleans(), st.booleans(), st.sampled_from(["mandatory", "informational"]))
+def test_words_agree_with_the_numbers(r, b, s, claimed, converged, category):
+    """Sentence, table, JUnit and comparison, for whatever is measured."""
+    status, grade = judge(r, b, s, claimed=claimed, converged=converged)
+    informational = category == "informational"
+    judged = result("a/law", "pass" if informational else status, grade, measured=r, bound=b, significance=s)
+    judged = replace(judged, category=category)
+    verdict, overall = decide([PASSED, judged], expected=[], restricted=False)
+    whole = certificate(PASSED, judged, verdict=verdict, grade=overall)
+    text = sentence(whole)
+    said = outcome(judged)
+    table = printed(lambda out: terminal.table(out, whole.checks))
+    assert said in table
+    report = junit.encode(whole, asked=[]).decode()
+    assert f'<property name="outcome" value="{said}"/>' in report
+    for shown in (table, said, text, report):
+        assert not re.search("pass violated|waived violated", shown)
+    if not informational:
+        assert (f"a/law ({quantity(b, judged.unit)})" in text) == (status == "pass" and b > s)
+        assert ("missed by more than rounding" in text) == (status == "pass" and b < r <= s)
+        assert ("each to the potential's own rounding" in text) == (status == "pass" and r <= b <= s)
+        assert (overall == "exact") == (status == "pass" and r <= b <= s)
+        assert (overall == "physical") == (status == "pass" and not r <= b <= s)
+    elif status != "pass":
+        assert said == {"fail": "seen, not judged", "inconclusive": "undecided, not judged"}[status]
+        assert "FAILED" not in text
+    assert state(judged) in {grade, status, "seen", "undecided"}
+
+
+def test_a_waived_violation_is_waived_and_nothing_else():
+    assert outcome(WAIVED) == "waived"
 
 
 def test_the_sentence_counts_what_was_not_run():
