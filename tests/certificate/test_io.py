@@ -259,7 +259,14 @@ def test_a_certificate_of_version_1_is_read_with_the_grades_of_today():
 def test_committed_certificates_are_read_with_grades_that_follow_from_their_numbers(path):
     for check in read(path).checks:
         for component in (c for c in check.components if c.status == "pass" and c.grade is not None):
-            grade = judge(component.measured, component.bound, component.significance)[1]
+            grade = _grade_of(component)
             assert component.grade == grade or check.category == "informational"
         if check.status == "pass" and check.quantity is not None and check.grade is not None:
-            assert check.grade == judge(check.measured, check.bound, check.significance)[1]
+            assert check.grade == _grade_of(check)
+
+
+def _grade_of(judged: CheckResult | ComponentResult) -> str | None:
+    assert judged.measured is not None
+    assert judged.bound is not None
+    assert judged.significance is not None
+    return judge(judged.measured, judged.bound, judged.significance)[1]
