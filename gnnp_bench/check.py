@@ -102,6 +102,10 @@ class Request:
     watch : Watch or None
         Calls with these structures, in a new process that is watched; nothing else is evaluated and no prediction
         comes back.
+    driven : bool
+        Exactly one call of the potential's `driven`, with these very structures: an instance of the ASE calculator
+        that serves such requests alone is attached to them, and keeps what it remembers from one request to the
+        next. With `fresh`, a new instance.
     """
 
     structures: Sequence[Atoms]
@@ -113,6 +117,7 @@ class Request:
     elsewhere: bool = False
     device: str = ""
     watch: Watch | None = None
+    driven: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,12 +63,15 @@ class Prediction:
     stress : (3, 3) symmetric array, eV/Å³, tension-positive, or None if not asked for
     energies : (n_atoms,) array, eV, or None
         Per-atom energies where the potential has them.
+    reported_energy : float or None
+        The total energy, eV, that users read, where the potential tells it apart from `energy`.
     """
 
     energy: float
     forces: FloatArray | None = None
     stress: FloatArray | None = None
     energies: FloatArray | None = None
+    reported_energy: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,14 @@ class Capabilities:
     totals_add : bool
         n copies of a cell with n times its charge and unpaired electrons have n times its energy, and distant
         fragments add up, at any charge and spin. Else these laws are judged for neutral structures only.
+    driven : bool
+        An ASE calculator, which programs attach to a structure that they change in place. The potential's method
+        `driven(structures, properties)` evaluates these very structures so: nothing is copied, nothing reset.
+    energies : tuple of str
+        The energies that it tells: "energy", and where it has them "free_energy" and "energies".
+    smearing : float or None
+        Width in eV by which electrons are smeared. It is why `energy`, extrapolated to zero width, may differ from
+        `free_energy`, whose derivatives the forces are.
     """
 
     species: tuple[str, ...]
@@ -150,6 +161,9 @@ class Capabilities:
     smoothness: int | None = None
     reads: tuple[Carried, ...] = ()
     totals_add: bool = False
+    driven: bool = False
+    energies: tuple[str, ...] = ("energy",)
+    smearing: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,11 +50,16 @@ class _Restricted:
             periodicity=has.periodicity,
             reads=has.reads,
             totals_add=has.totals_add,
+            smearing=has.smearing,
         )
         return _Restricted(there, kept)
 
     def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
         return self.potential.evaluate(structures, properties)
+
+    def driven(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        found: list[Prediction] = self.potential.driven(structures, properties)  # type: ignore[attr-defined]  # as `on`
+        return found
 
 
 def restricted(
@@ -63,10 +68,12 @@ def restricted(
     species: tuple[str, ...] | None,
     periodicity: frozenset[Periodicity] | None,
     carries: Declared,
+    smearing: float | None = None,
 ) -> Potential:
     """Return the potential, with its capabilities cut down to what is asked for; None asks for all that there is.
 
-    What `carries` says is added to what it declares to read.
+    What `carries` says is added to what it declares to read. The width by which electrons are smeared, eV, is noted
+    where it is given.
 
     Raises
     ------
@@ -79,6 +86,8 @@ def restricted(
         asked = _of_periodicity(spec, asked, periodicity)
     if species is not None:
         asked = _of_species(spec, asked, species)
+    if smearing is not None:
+        asked = replace(asked, smearing=smearing)
     return potential if asked == has else _Restricted(potential, asked)
 
 

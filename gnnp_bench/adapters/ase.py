@@ -2,6 +2,7 @@
 
 Every structure is evaluated from scratch on a fresh copy without constraints, so that neither the calculator's cache
 nor a constraint stands between a check and the calculator's own arithmetic. Charges and magnetic moments go along.
+`driven` does without these precautions, as users do.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import itertools
 import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.stress import voigt_6_to_full_3x3_stress
 
-from gnnp_bench.adapters import _factory
+from gnnp_bench.adapters import _factory, _smearing
 from gnnp_bench.potential import (
     Capabilities,
     FloatArray,
@@ -33,6 +34,8 @@ from gnnp_bench.potential import (
 )
 from gnnp_bench.silence import silenced
 
+ENERGIES = ("energy", "free_energy", "energies")
+"""What ASE calls the energies of a calculator: the one that users read, the one of the forces, those of the atoms."""
 _ONE_AT_A_TIME = threading.Lock()
 """A calculator holds one structure at a time, and all threads share one standard output."""
 
@@ -72,25 +75,62 @@ class AsePotential:
             return [self._evaluate_one(structure, properties) for structure in structures]
 
     def _evaluate_one(self, structure: Atoms, properties: frozenset[Property]) -> Prediction:
-        if "stress" in properties:
-            _require_volume(structure)
         atoms = structure.copy()
         atoms.info = copy.deepcopy(structure.info)  # which Atoms.copy shares
         atoms.set_constraint()
         if hasattr(self.calculator, "reset"):
             self.calculator.reset()
-        # The costliest property first: a calculator that computes only what it is asked for then computes once.
+        found = self._read(atoms, properties)
+        return replace(found, forces=None if found.forces is None else np.array(found.forces, np.float64))
+
+    def driven(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        """Evaluate structures as ASE's programs do: with the calculator attached to the very structures.
+
+        Nothing is copied, stripped or reset, and forces come as the calculator hands them out. Energies of atoms are
+        read too, where the calculator has them and forces are asked for.
+
+        Raises
+        ------
+        Unsupported
+            As for `evaluate`.
+        """
+        with _ONE_AT_A_TIME, contextlib.redirect_stdout(io.StringIO()):
+            return [self._driven_one(structure, properties) for structure in structures]
+
+    def _driven_one(self, structure: Atoms, properties: frozenset[Property]) -> Prediction:
+        before = structure.calc
+        structure.calc = self.calculator
+        try:
+            found = self._read(structure, properties)
+            if "forces" in properties and "energies" in self.capabilities.energies:
+                with contextlib.suppress(PropertyNotImplementedError):  # which it may lack for some structures
+                    energies = np.array(self.calculator.get_potential_energies(structure), np.float64)
+                    found = replace(found, energies=energies.reshape(-1))
+            return found
+        finally:
+            if structure.calc is self.calculator:  # else the calculator has put another one there
+                structure.calc = before
+
+    def _read(self, atoms: Atoms, properties: frozenset[Property]) -> Prediction:
+        """Ask the calculator, the costliest property first: if it computes what it is asked for only, it does so once.
+
+        Constraints play no part, for they are what `Atoms` applies to the answers of its calculator.
+        """
+        if "stress" in properties:
+            _require_volume(atoms)
+        reported = None
         try:
             stress = _symmetric(self.calculator.get_stress(atoms)) if "stress" in properties else None
-            forces = np.array(self.calculator.get_forces(atoms), np.float64) if "forces" in properties else None
-            energy = (
-                self.calculator.get_potential_energy(atoms, force_consistent=True)
-                if self.free_energy
-                else self.calculator.get_potential_energy(atoms)
-            )
+            forces = self.calculator.get_forces(atoms) if "forces" in properties else None
+            if self.free_energy:
+                energy = self.calculator.get_potential_energy(atoms, force_consistent=True)
+                if "energy" in self.capabilities.energies:
+                    reported = _number(self.calculator.get_potential_energy(atoms))
+            else:
+                energy = self.calculator.get_potential_energy(atoms)
         except PropertyNotImplementedError as error:
             raise Unsupported(f"{self.name} does not implement a property: {' '.join(str(error).split())}") from error
-        return Prediction(_number(energy), forces, stress)
+        return Prediction(_number(energy), forces, stress, reported_energy=reported)
 
 
 def _number(energy: Any) -> float:
@@ -131,7 +171,13 @@ def from_calculator(calculator: Any, species: Sequence[str] | None) -> AsePotent
     return AsePotential(
         calculator=calculator,
         name=name,
-        capabilities=Capabilities(species=tuple(species), properties=frozenset(properties)),
+        capabilities=Capabilities(
+            species=tuple(species),
+            properties=frozenset(properties),
+            driven=True,
+            energies=tuple(name for name in ENERGIES if name in implemented),
+            smearing=_smearing.width_of(calculator),
+        ),
         identity=_identity(type(calculator).__module__.partition(".")[0]),
         free_energy="free_energy" in implemented,
     )

@@ -4,7 +4,8 @@ A spec is `name[:argument][?key=value&key=value]` with a name registered under t
 `gnnp_bench.potentials`, or `package.module:factory[?key=value&key=value]` with a callable that returns an ASE
 calculator or a `Potential`. A registered name wins over a module of the same name. The option `periodicity` is read
 here, for all of them: what the potential is to be asked for, such as `?periodicity=isolated` or `partial,isolated`. So
-are `info`, `arrays` and `totals`: what structures are to carry, such as `?info=charge:0,spin:1`.
+are `info`, `arrays` and `totals`: what structures are to carry, such as `?info=charge:0,spin:1`; and `smearing`, the
+width in eV by which it smears electrons.
 
 An entry point names a `factory(argument: str | None, options: Mapping[str, str], species: tuple[str, ...] | None)`
 that returns a `Potential` and raises `PotentialError` for what the user can mend: docs/adapters.md.
@@ -13,6 +14,7 @@ that returns a `Potential` and raises `PotentialError` for what the user can men
 from __future__ import annotations
 
 import importlib.metadata
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -74,8 +76,8 @@ def load(spec: str, species: Sequence[str] | None = None) -> Loaded:
         a valid potential for these species. The message is one line and says how to mend it.
     """
     wanted = None if species is None else _symbols(species)
-    factory, periodicity, carries = _factory_of(spec)
-    build = partial(_build, spec, factory, wanted, periodicity, carries)
+    factory, periodicity, carries, smearing = _factory_of(spec)
+    build = partial(_build, spec, factory, wanted, periodicity, carries, smearing)
     return Loaded(spec, build(), build)
 
 
@@ -119,13 +121,26 @@ def known() -> dict[str, EntryPoint]:
     return dict(sorted(found.items()))
 
 
-def _factory_of(spec: str) -> tuple[Callable[[Species | None], object], frozenset[Periodicity] | None, Declared]:
-    """Return what builds a potential, given the species, and what the spec says of periodicity and of what it reads."""
+def _factory_of(
+    spec: str,
+) -> tuple[Callable[[Species | None], object], frozenset[Periodicity] | None, Declared, float | None]:
+    """Return what builds a potential, given the species, and what the spec says of periodicity, reading and smearing."""
     body, mark, query = spec.partition("?")
     options = _options(spec, query) if mark else {}
     periodicity = _periodicity(options.pop("periodicity")) if "periodicity" in options else None
     carries = _carried.take(options)
-    return _factory_with(spec, body, options), periodicity, carries
+    smearing = _width(options.pop("smearing")) if "smearing" in options else None
+    return _factory_with(spec, body, options), periodicity, carries, smearing
+
+
+def _width(text: str) -> float:
+    try:
+        width = float(text)
+    except ValueError:
+        width = math.nan
+    if not 0.0 < width < math.inf:
+        raise PotentialError(f"smearing is the width in eV by which electrons are smeared, such as 0.1, not {text!r}")
+    return width
 
 
 def _periodicity(text: str) -> frozenset[Periodicity]:
@@ -204,6 +219,7 @@ def _build(
     species: Species | None,
     periodicity: frozenset[Periodicity] | None = None,
     carries: Declared = NOTHING_MORE,
+    smearing: float | None = None,
 ) -> Potential:
     with silenced():
         made = factory(species)
@@ -215,7 +231,7 @@ def _build(
         )
     for problem in _problems(made):
         raise PotentialError(f"{spec} is not a valid potential: {problem}")
-    return restricted(spec, made, species, periodicity, carries)
+    return restricted(spec, made, species, periodicity, carries, smearing)
 
 
 def _symbols(species: Sequence[str]) -> Species:

@@ -20,10 +20,12 @@ from gnnp_bench.checks.periodicity.cell_choice import CELL_CHOICE
 from gnnp_bench.checks.periodicity.lattice_wrap import LATTICE_WRAP
 from gnnp_bench.checks.periodicity.partial import PARTIAL
 from gnnp_bench.checks.periodicity.supercell import SUPERCELL
+from gnnp_bench.checks.robustness.as_ase_drives_it import AS_ASE_DRIVES_IT
 from gnnp_bench.checks.robustness.batch import BATCH
 from gnnp_bench.checks.robustness.call_history import CALL_HISTORY
 from gnnp_bench.checks.robustness.determinism import DETERMINISM
 from gnnp_bench.checks.robustness.device_parity import DEVICE_PARITY
+from gnnp_bench.checks.robustness.energies_agree import ENERGIES_AGREE
 from gnnp_bench.checks.robustness.finite_output import FINITE_OUTPUT
 from gnnp_bench.checks.robustness.input_intact import INPUT_INTACT
 from gnnp_bench.checks.robustness.irrelevant_attributes import IRRELEVANT_ATTRIBUTES
@@ -67,10 +69,12 @@ BUILT_IN: tuple[Check, ...] = (
     BATCH,
     INPUT_INTACT,
     CALL_HISTORY,
+    AS_ASE_DRIVES_IT,
     PRECISION,
     NOISE_FLOOR,
     FINITE_OUTPUT,
     REQUESTED_PROPERTIES,
+    ENERGIES_AGREE,
     IRRELEVANT_ATTRIBUTES,
     THREADS,
     PROCESSES,

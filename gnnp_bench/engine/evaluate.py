@@ -98,6 +98,7 @@ class Evaluator:
     _returned: list[tuple[Any, Prediction]] = field(default_factory=list)
     _elsewhere: Elsewhere | None = None
     _on: dict[str, Potential] = field(default_factory=dict)
+    _attached: Potential | None = None
 
     def close(self) -> None:
         """End the processes that were started to evaluate elsewhere; they start again when asked for."""
@@ -140,8 +141,7 @@ class Evaluator:
         merged: dict[frozenset[Property], list[_Asked]] = {}
         for index in sorted(requests):
             request = requests[index]
-            apart = (request.fresh, request.together, request.at_once, request.elsewhere, request.device, request.watch)
-            if any(apart):
+            if _is_apart(request):
                 answers[index] = self._answer_apart(request)
                 continue
             for place, structure in enumerate(request.structures):
@@ -183,17 +183,25 @@ class Evaluator:
             if request.at_once:
                 return self._in_threads(asked)
             potential = self._another(request)
-            if request.together:
+            if request.together or request.driven:
                 common = frozenset.intersection(*(properties for _, properties in asked))
-                return self._call(potential, list(request.structures), common)
+                return self._call(potential, list(request.structures), common, driven=request.driven)
             return [self._call(potential, [_copy(structure)], properties)[0] for structure, properties in asked]
         except Exception as error:
             return error
 
     def _another(self, request: Request) -> Potential:
-        """Return the potential, or as the request wants it: loaded anew, on another device."""
+        """Return the potential, or as the request wants it: loaded anew, on another device, attached to structures."""
         start = time.perf_counter()
-        potential = self.reload() if request.fresh else self.potential
+        potential = self.potential
+        if request.driven:
+            if not potential.capabilities.driven:
+                raise Unsupported("the potential is no ASE calculator")
+            if request.fresh or self._attached is None:
+                self._attached = self.reload()
+            potential = self._attached
+        elif request.fresh:
+            potential = self.reload()
         if request.device:
             if request.device not in self._on:
                 # Not part of the protocol, for most have one device: who declares others has the method.
@@ -247,18 +255,28 @@ class Evaluator:
         has_stress = kind == "periodic" or (kind == "partial" and request.partial_stress)
         return available if has_stress else available - {"stress"}
 
-    def _call(self, potential: Potential, structures: list[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+    def _call(
+        self, potential: Potential, structures: list[Atoms], properties: frozenset[Property], *, driven: bool = False
+    ) -> list[Prediction]:
         self.meter.evaluations += len(structures)
         before, self._returned = self._returned, []
         start = time.perf_counter()
         try:
             with _quiet():
-                raw, predictions = _raw_and_validated(potential, structures, properties)
+                # Not part of the protocol: who declares it has the method.
+                evaluate = potential.driven if driven else potential.evaluate  # type: ignore[attr-defined]
+                raw, predictions = _raw_and_validated(evaluate, structures, properties)
         finally:
             self.meter.potential_s += time.perf_counter() - start
         refuse_overwritten(before)
         self._returned = list(zip(raw, predictions, strict=True))
         return predictions
+
+
+def _is_apart(request: Request) -> bool:
+    """Return whether a request is answered by itself, not merged with others."""
+    ways = (request.fresh, request.together, request.at_once, request.elsewhere, request.device, request.driven, request.watch)
+    return any(ways)
 
 
 def refuse_overwritten(returned: Sequence[tuple[Any, Prediction]]) -> None:
@@ -279,14 +297,16 @@ def refuse_overwritten(returned: Sequence[tuple[Any, Prediction]]) -> None:
 
 
 def _evaluated(potential: Potential, structures: list[Atoms], properties: frozenset[Property]) -> list[Prediction]:
-    return _raw_and_validated(potential, structures, properties)[1]
+    return _raw_and_validated(potential.evaluate, structures, properties)[1]
 
 
 def _raw_and_validated(
-    potential: Potential, structures: list[Atoms], properties: frozenset[Property]
+    evaluate: Callable[[Sequence[Atoms], frozenset[Property]], list[Prediction]],
+    structures: list[Atoms],
+    properties: frozenset[Property],
 ) -> tuple[list[Any], list[Prediction]]:
     sizes = [len(structure) for structure in structures]
-    raw = list(potential.evaluate(structures, properties))
+    raw = list(evaluate(structures, properties))
     if len(raw) != len(structures):
         raise InvalidPrediction(f"evaluate returned {len(raw)} predictions for {len(structures)} structures")
     return raw, [validated(p, n, properties) for p, n in zip(raw, sizes, strict=True)]
@@ -323,7 +343,10 @@ def validated(prediction: Prediction, n_atoms: int, properties: frozenset[Proper
     forces = _array("forces", prediction.forces, (n_atoms, 3)) if "forces" in properties else None
     stress = _array("stress", prediction.stress, (3, 3)) if "stress" in properties else None
     energies = None if prediction.energies is None else _array("energies", prediction.energies, (n_atoms,))
-    return Prediction(float(energy), forces, stress, energies)
+    reported = getattr(prediction, "reported_energy", None)
+    if reported is not None:
+        reported = float(_array("reported energy", reported, ()))
+    return Prediction(float(energy), forces, stress, energies, reported)
 
 
 def _array(name: str, value: Any, shape: tuple[int, ...]) -> FloatArray:

@@ -19,12 +19,16 @@ COPIES = (1, 2, 5, 12)
 """Structures in a batch: one, two and several may each take another way."""
 BATCHES = ("1 as it is", "2 left-handed", "5 as it is", "1 left-handed", "2 as it is", "5 left-handed", "12 as it is")
 
+DRIVEN = ("1 driven", "1 driven left-handed")
+DRIVEN_TOO = tuple(kind for k, batch in enumerate(BATCHES) for kind in (batch, DRIVEN[k % 2]))
+"""For ASE calculators, which see the caller's own structure only where they are attached to it."""
+
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
-    copies, _, cell = view.next_of(BATCHES).partition(" ")
-    outside, asked = bool(rng.integers(2)), int(rng.integers(len(ASKED)))
-    parameters = {"copies": int(copies), "left_handed": cell == "left-handed", "outside": outside, "asked": asked}
-    return view.pick(rng).case(parameters)
+    copies, *way = view.next_of(DRIVEN_TOO if view.capabilities.driven else BATCHES).split(" ")
+    outside, asked, driven = bool(rng.integers(2)), int(rng.integers(len(ASKED))), "driven" in way
+    parameters = {"copies": int(copies), "left_handed": "left-handed" in way, "outside": outside or driven}
+    return view.pick(rng).case({**parameters, "asked": asked, "driven": driven})
 
 
 def _simpler(case: Case) -> Iterator[Case]:
@@ -38,13 +42,14 @@ def _simpler(case: Case) -> Iterator[Case]:
 
 def _measure(case: Case) -> Measurement:
     outside, left_handed = bool(case.parameters["outside"]), bool(case.parameters["left_handed"])
+    driven = bool(case.parameters.get("driven"))
     # In a batch, all of them are to be left alone.
     structures = [
         _laden(case.structure, outside=outside, left_handed=left_handed) for _ in range(int(case.parameters["copies"]))
     ]
     before = [_state(structure) for structure in structures]
     try:
-        yield Request(structures, ASKED[case.parameters["asked"]], together=True)
+        yield Request(structures, ASKED[case.parameters["asked"]], together=True, driven=driven)
     except ValueError:
         if not any(structure.cell.handedness < 0 for structure in structures):
             raise
