@@ -104,8 +104,8 @@ class Request:
         comes back.
     driven : bool
         Exactly one call of the potential's `driven`, with these very structures: an instance of the ASE calculator
-        that serves such requests alone is attached to them, and keeps what it remembers from one request to the
-        next. With `fresh`, a new instance.
+        that serves such requests alone is attached to them. With `fresh` it is a new one, which stays with the case
+        and keeps what it remembers from one request to the next.
     """
 
     structures: Sequence[Atoms]

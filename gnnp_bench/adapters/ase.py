@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import importlib.metadata
 import itertools
 import math
@@ -222,6 +223,7 @@ def _symmetric(stress: Any) -> FloatArray:
     return np.array(voigt_6_to_full_3x3_stress(array), np.float64) if array.shape == (6,) else array
 
 
+@functools.cache  # it reads the files of every distribution, and calculators are made anew often
 def _identity(package: str) -> Identity:
     """Return the version of the distribution that a top-level package came with, if it came with one."""
     for name in itertools.chain((package,), _distributions(package)):

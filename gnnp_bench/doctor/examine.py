@@ -1,4 +1,4 @@
-"""The examination: form first, then habits, then mechanics, then what is declared."""
+"""The examination: form first, then habits, also as ASE drives it, then mechanics, then what is declared."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gnnp_bench.doctor.domain import examine_domain
+from gnnp_bench.doctor.driven import examine_driven
 from gnnp_bench.doctor.finding import Finding
 from gnnp_bench.doctor.habits import examine_habits
 from gnnp_bench.doctor.mechanics import examine_mechanics
@@ -16,10 +17,21 @@ from gnnp_bench.potential import Potential
 STAGES = (
     ("form of the predictions", examine_shapes),
     ("habits", examine_habits),
+    ("ways with a structure it is attached to", examine_driven),
     ("energy, forces and stress", examine_mechanics),
     ("what is declared", examine_domain),
 )
-HARMLESS = frozenset({"constraints-leak", "attached-results-read", "energies-do-not-add-up"})
+HARMLESS = frozenset(
+    {
+        "constraints-leak",
+        "attached-results-read",
+        "energies-do-not-add-up",
+        "energy-is-not-free-energy",
+        "callers-atoms-changed",
+        "breaks-when-changed",
+        "stale-when-driven",
+    }
+)
 """What does not disturb the stages that follow: they evaluate plain structures and look at totals."""
 
 
@@ -65,7 +77,7 @@ def examine(potential: Potential, reload: Callable[[], Potential] | None = None)
             findings.append(_broke(name, error))
             return Examined(tuple(findings), tuple(later for later, _ in STAGES[k + 1 :]), patient.evaluations)
         disturbing = [found for found in findings[before:] if found.name not in HARMLESS]
-        if disturbing and name != STAGES[2][0]:
+        if disturbing and stage is not examine_mechanics:
             return Examined(tuple(findings), tuple(later for later, _ in STAGES[k + 1 :]), patient.evaluations)
     return Examined(tuple(findings), (), patient.evaluations)
 

@@ -99,6 +99,7 @@ class Evaluator:
     _elsewhere: Elsewhere | None = None
     _on: dict[str, Potential] = field(default_factory=dict)
     _attached: Potential | None = None
+    _own: dict[int, Potential] = field(default_factory=dict)
 
     def close(self) -> None:
         """End the processes that were started to evaluate elsewhere; they start again when asked for."""
@@ -113,6 +114,7 @@ class Evaluator:
         generator that asked for the structure. Returns one outcome per generator, in order.
         """
         outcomes: list[Done[T] | Failed | None] = [None] * len(generators)
+        self._own.clear()
         waiting: dict[int, Request] = {}
 
         def resume(index: int, action: Callable[[], Request], thrown: Exception | None = None) -> None:
@@ -142,7 +144,7 @@ class Evaluator:
         for index in sorted(requests):
             request = requests[index]
             if _is_apart(request):
-                answers[index] = self._answer_apart(request)
+                answers[index] = self._answer_apart(request, index)
                 continue
             for place, structure in enumerate(request.structures):
                 asked = _Asked(index, place, structure)
@@ -170,7 +172,7 @@ class Evaluator:
             results.extend(self._merged([structure], properties))
         return results
 
-    def _answer_apart(self, request: Request) -> list[Prediction] | Exception:
+    def _answer_apart(self, request: Request, index: int) -> list[Prediction] | Exception:
         asked = [(structure, self._available(request, structure)) for structure in request.structures]
         try:
             if request.watch:
@@ -182,7 +184,7 @@ class Evaluator:
                 return self._in_new_processes(asked)
             if request.at_once:
                 return self._in_threads(asked)
-            potential = self._another(request)
+            potential = self._driven(request, index) if request.driven else self._another(request)
             if request.together or request.driven:
                 common = frozenset.intersection(*(properties for _, properties in asked))
                 return self._call(potential, list(request.structures), common, driven=request.driven)
@@ -191,17 +193,9 @@ class Evaluator:
             return error
 
     def _another(self, request: Request) -> Potential:
-        """Return the potential, or as the request wants it: loaded anew, on another device, attached to structures."""
+        """Return the potential, or as the request wants it: loaded anew, on another device."""
         start = time.perf_counter()
-        potential = self.potential
-        if request.driven:
-            if not potential.capabilities.driven:
-                raise Unsupported("the potential is no ASE calculator")
-            if request.fresh or self._attached is None:
-                self._attached = self.reload()
-            potential = self._attached
-        elif request.fresh:
-            potential = self.reload()
+        potential = self.reload() if request.fresh else self.potential
         if request.device:
             if request.device not in self._on:
                 # Not part of the protocol, for most have one device: who declares others has the method.
@@ -209,6 +203,20 @@ class Evaluator:
             potential = self._on[request.device]
         self.meter.loading_s += time.perf_counter() - start
         return potential
+
+    def _driven(self, request: Request, index: int) -> Potential:
+        """Return the instance that a generator drives: its own from its first fresh request on, else the common one."""
+        if not self.potential.capabilities.driven:
+            raise Unsupported("the potential is no ASE calculator")
+        start = time.perf_counter()
+        if request.fresh:
+            self._own[index] = self.reload()
+        elif index not in self._own and self._attached is None:
+            self._attached = self.reload()
+        self.meter.loading_s += time.perf_counter() - start
+        attached = self._own.get(index, self._attached)
+        assert attached is not None
+        return attached
 
     def _in_threads(self, asked: Asked) -> list[Prediction]:
         calls = [partial(_evaluated, self.potential, [_copy(s)], properties) for s, properties in asked]

@@ -1,6 +1,7 @@
 """Planted defects: each turns a sound potential into one that breaks named laws by a tunable amount."""
 
 from gnnp_bench.potential import Potential
+from tests.mutants.attached import ATTACHED_MUTANTS
 from tests.mutants.base import CHECKS, Mutant
 from tests.mutants.energies import ENERGY_MUTANTS
 from tests.mutants.forces import FORCE_MUTANTS
@@ -17,6 +18,7 @@ MUTANTS: dict[str, Mutant] = {
         FORCE_MUTANTS,
         STRESS_MUTANTS,
         HISTORY_MUTANTS,
+        ATTACHED_MUTANTS,
         OUTPUT_MUTANTS,
     )
     for mutant in family
