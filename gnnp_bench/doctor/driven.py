@@ -142,8 +142,8 @@ def _changes(patient: Patient) -> Iterator[Finding]:
         except Exception as error:  # somebody else's code
             yield Finding(
                 "breaks-when-changed",
-                f"a structure whose {name} changed while the calculator was attached raised {told(error)}; a copy of it,"
-                " asked from scratch, is answered",
+                f"a structure whose {name} changed while the calculator was attached raised {told(error)}; a copy"
+                " of it, asked from scratch, is answered",
                 "arrays or lists kept from the structure before",
                 "make anew what depends on the structure whenever `system_changes` is not empty",
             )

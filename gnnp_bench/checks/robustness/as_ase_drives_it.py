@@ -198,9 +198,7 @@ def _differ(known: Prediction, expected: Prediction, nu: Noise, n_atoms: int) ->
     return any(c.residual > SAME_INPUT * c.noise for c in same_input(known, expected, nu, n_atoms))
 
 
-def _atoms_energies(
-    atoms: Atoms, case: Case, compared: _Compared
-) -> Generator[Request, list[Prediction], None]:
+def _atoms_energies(atoms: Atoms, case: Case, compared: _Compared) -> Generator[Request, list[Prediction], None]:
     """Compare the energies of atoms, where there are any, with those of a calculator just loaded."""
     (kept,) = yield Request([atoms], ALL_PROPERTIES, driven=True)
     if kept.energies is None:

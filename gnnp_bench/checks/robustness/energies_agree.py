@@ -26,9 +26,9 @@ from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, ENERGY_FORCES, Capabili
 SINGLE = float(np.finfo(np.float32).eps)
 """Relative spacing in which one of two equal energies may have been kept."""
 MOST, LEAST = 4.9, -0.6
-"""E₀ − F per atom, in widths σ. E₀ = F + TS/2, and a state that is half filled has TS = σ ln 2: 14 f states per atom make
-4.9 σ. The entropy of Methfessel and Paxton's first order goes below zero, by 0.06 σ per state at most, of which two
-thirds count."""
+"""E₀ − F per atom, in widths σ. E₀ = F + TS/2, and a state that is half filled has TS = σ ln 2: 14 f states per atom
+make 4.9 σ. The entropy of Methfessel and Paxton's first order goes below zero, by 0.06 σ per state at most, of which
+two thirds count."""
 STEP = 0.02
 """Å, along which forces are held against both energies."""
 
@@ -126,7 +126,7 @@ ENERGIES_AGREE = Check(
         "A calculator may tell three energies: `energy`, which users read, plot and log, `free_energy`, whose "
         "derivatives the forces are, and `energies` of atoms. They are one, except where electrons are smeared: there "
         "`energy` is extrapolated to zero width, above the free energy by half of what the entropy is worth. Where "
-        "`energy` lacks a term for no such reason, barriers and formation energies are wrong while all relaxations look "
+        "`energy` lacks a term for no such reason, barriers and formation energies are wrong while relaxations look "
         "right. The difference is told, and which of both the forces follow."
     ),
     draw=_draw,
