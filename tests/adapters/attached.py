@@ -250,11 +250,13 @@ class ReadEnergyOfBefore(Sound):
 
     first: Any = None
 
+    def reset(self) -> None:
+        super().reset()
+        self.first = None
+
     def calculate(self, atoms: Any = None, properties: Any = ("energy",), system_changes: Any = all_changes) -> None:
-        fresh = not self.results and self.atoms is None
         super().calculate(atoms, properties, system_changes)
-        if fresh or self.first is None:
-            self.first = self.results["energy"]
+        self.first = self.results["energy"] if self.first is None else self.first
         self.results["energy"] = self.first
 
 

@@ -1,4 +1,4 @@
-"""What an ASE calculator does to the structure it is attached to, and the energies it tells: found, by the right law."""
+"""What an ASE calculator does to the structure it is attached to, and the energies it tells: found by the right law."""
 
 from __future__ import annotations
 
