@@ -19,8 +19,10 @@ def examine_driven(patient: Patient) -> Iterator[Finding]:
     if not patient.potential.capabilities.driven:
         return
     yield from _energies(patient)
-    yield from _callers_atoms(patient)
-    yield from _changes(patient)
+    changing = list(_callers_atoms(patient))
+    yield from changing
+    if not changing:  # else what is compared next would not be the same structure
+        yield from _changes(patient)
 
 
 def _energies(patient: Patient) -> Iterator[Finding]:
@@ -135,6 +137,7 @@ def _changes(patient: Patient) -> Iterator[Finding]:
             expected = patient.ask([changed.copy()], properties)[0]
         except Exception:  # such structures are not for it, or other stages say so
             continue
+        patient.ask([patient.probe(seed=5)])  # or the last that it remembers would be the changed one
         _driven(patient, structure)
         change(structure)
         try:

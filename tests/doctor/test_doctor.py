@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from gnnp_bench.adapters.registry import Loaded, load
+from gnnp_bench.adapters.registry import Loaded, load, load_from
 from gnnp_bench.doctor import Finding, examine
 from gnnp_bench.doctor.units import ENERGIES, FORCES, STRESSES, betrayed
 from gnnp_bench.potential import Potential
+from tests.adapters import attached
 from tests.analytic import CALIBRATION, HELD_OUT
 from tests.doctor.planted import PLANTED, Adapter, forces, misnumbered, sound
 
@@ -129,3 +130,27 @@ def test_every_unit_is_told_from_every_other(units: dict[str, float]) -> None:
         assert betrayed(-1.004 / unit, units) == name
     assert betrayed(1.0, units) is None
     assert betrayed(0.0, units) is None
+
+
+DRIVEN = {
+    attached.WrapsTheCallersAtoms: "callers-atoms-changed",
+    attached.WritesIntoInfo: "callers-atoms-changed",
+    attached.BlindToTheCell: "stale-when-driven",
+    attached.BlindToSpecies: "stale-when-driven",
+    attached.StaleCharge: "stale-when-driven",
+    attached.StaleMoments: "stale-when-driven",
+    attached.SizesOfTheStart: "breaks-when-changed",
+    attached.EnergyLacksATerm: "energy-is-not-free-energy",
+}
+
+
+@pytest.mark.parametrize("make", DRIVEN, ids=lambda make: make.__name__)
+def test_what_a_calculator_does_to_the_structure_it_is_attached_to_is_named(make: type[Any]) -> None:
+    loaded = load_from(make, "planted", ["Cu", "Au"])
+    assert [finding.name for finding in examine(loaded.potential, loaded.reload).findings] == [DRIVEN[make]]
+
+
+@pytest.mark.parametrize("make", attached.SOUND, ids=lambda make: make.__name__)
+def test_nothing_is_named_in_sound_calculators(make: Callable[[], object]) -> None:
+    loaded = load_from(make, "sound", ["Cu", "Au"])
+    assert examine(loaded.potential, loaded.reload).findings == ()
