@@ -271,20 +271,6 @@ class EnergiesOfBefore(Sound):
         self.results["energies"] = self.kept + self.results["energy"] / len(atoms)
 
 
-class NeighboursOfTheStart(Sound):
-    """Pairs are looked for when species or cell change, not when atoms move."""
-
-    start: Any = None
-
-    def calculate(self, atoms: Any = None, properties: Any = ("energy",), system_changes: Any = all_changes) -> None:
-        if self.start is None or set(system_changes) & {"numbers", "cell", "pbc"}:
-            self.start = atoms.get_all_distances(mic=True) < 4.0
-        super().calculate(atoms, properties, system_changes)
-        lost = (atoms.get_all_distances(mic=True) < 4.0) & ~self.start
-        self.results["energy"] += 0.01 * float(lost.sum())
-        self.results["free_energy"] = self.results["energy"]
-
-
 class OneBuffer(Sound):
     """Forces are handed out in an array that the next calculation writes into."""
 
@@ -383,7 +369,6 @@ FAULTY: dict[type, str] = {
             StressOfBefore,
             ReadEnergyOfBefore,
             EnergiesOfBefore,
-            NeighboursOfTheStart,
             OneBuffer,
             StressMovesForces,
             SizesOfTheStart,
