@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 
 from gnnp_bench.check import Case, Check, Component, Measurement, PoolView, Request, Residual, vacuous, with_parameters
@@ -47,6 +48,9 @@ def _measure(case: Case) -> Measurement:
     structures = [
         _laden(case.structure, outside=outside, left_handed=left_handed) for _ in range(int(case.parameters["copies"]))
     ]
+    if driven:  # which is put back, unless the calculator has put something else in its own place
+        for structure in structures:
+            structure.calc = SinglePointCalculator(structure)
     before = [_state(structure) for structure in structures]
     try:
         yield Request(structures, ASKED[case.parameters["asked"]], together=True, driven=driven)
