@@ -95,7 +95,7 @@ class AsePotential:
         Unsupported
             As for `evaluate`.
         """
-        with _ONE_AT_A_TIME, contextlib.redirect_stdout(io.StringIO()):
+        with _ONE_AT_A_TIME, silenced():
             return [self._driven_one(structure, properties) for structure in structures]
 
     def _driven_one(self, structure: Atoms, properties: frozenset[Property]) -> Prediction:

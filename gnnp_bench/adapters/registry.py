@@ -124,7 +124,7 @@ def known() -> dict[str, EntryPoint]:
 def _factory_of(
     spec: str,
 ) -> tuple[Callable[[Species | None], object], frozenset[Periodicity] | None, Declared, float | None]:
-    """Return what builds a potential, given the species, and what the spec says of periodicity, reading and smearing."""
+    """Return what builds a potential, given the species, and what the spec says of periodicity, input and smearing."""
     body, mark, query = spec.partition("?")
     options = _options(spec, query) if mark else {}
     periodicity = _periodicity(options.pop("periodicity")) if "periodicity" in options else None

@@ -283,7 +283,15 @@ class Evaluator:
 
 def _is_apart(request: Request) -> bool:
     """Return whether a request is answered by itself, not merged with others."""
-    ways = (request.fresh, request.together, request.at_once, request.elsewhere, request.device, request.driven, request.watch)
+    ways = (
+        request.fresh,
+        request.together,
+        request.at_once,
+        request.elsewhere,
+        request.device,
+        request.driven,
+        request.watch,
+    )
     return any(ways)
 
 
