@@ -29,7 +29,7 @@ class ComponentResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counterexample:
-    """The simplest input found that still fails.
+    """The simplest input found that still fails; for a law that led to no conclusion or broke, one that did so.
 
     Attributes
     ----------
@@ -39,11 +39,14 @@ class Counterexample:
         The transformation's parameters and ν.
     reproduce : str
         The command that measures it again.
+    history : tuple of dict
+        Structures that have to be evaluated before, one after the other, by a potential just loaded in a new process.
     """
 
     structure: dict[str, Any]
     case: dict[str, Any]
     reproduce: str
+    history: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +100,27 @@ class CheckResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """A mistake without which laws that fail would hold.
+
+    Attributes
+    ----------
+    name : str
+        For programs: lower case, with hyphens, such as "stress-unit".
+    measured, looks_like, mend : str
+        What was done and what came out; the likeliest mistake behind it; what to do about it.
+    explains : tuple of str
+        Ids of the checks whose counterexample holds once the mistake is taken back from the predictions.
+    """
+
+    name: str
+    measured: str
+    looks_like: str
+    mend: str
+    explains: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PotentialRecord:
     """Which potential was judged."""
 
@@ -141,3 +165,4 @@ class Certificate:
     structures: int
     noise: NoiseRecord
     checks: tuple[CheckResult, ...] = field(default=())
+    causes: tuple[Cause, ...] = ()

@@ -35,6 +35,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "structures": "Structures in the pool.",
         "noise": "The largest noise floor over the pool.",
         "checks": "What each check found, in the order of the registry.",
+        "causes": "Mistakes without which laws that fail would hold; empty where none was found.",
     },
     "PotentialRecord": {
         "spec": "The text by which the user named it, and by which it is loaded again.",
@@ -76,7 +77,8 @@ FIELDS: dict[str, dict[str, str]] = {
         "elapsed_s": "Wall time of this check in seconds.",
         "reason": "Why it is not_applicable, inconclusive, error or waived, in words.",
         "waivers": "Under which permissions the check is waived; empty for any other status.",
-        "counterexample": "The simplest input found that fails; null if nothing failed.",
+        "counterexample": "The simplest input found that fails; where nothing failed, one that led to no conclusion or "
+        "broke; else null.",
     },
     "ComponentResult": {
         "quantity": "energy, forces, stress, or what the law speaks of.",
@@ -99,6 +101,14 @@ FIELDS: dict[str, dict[str, str]] = {
         "structure": "numbers, positions (Å), cell (Å, one vector a row), pbc, and what else the structure carries.",
         "case": "Parameters of the transformation, and the noise floor on the structure.",
         "reproduce": "The command that measures it again.",
+        "history": "Structures to be evaluated before, one by one, by a potential just loaded in a new process.",
+    },
+    "Cause": {
+        "name": "What it is called, for programs.",
+        "measured": "What was done and what came out.",
+        "looks_like": "The likeliest mistake behind it.",
+        "mend": "What to do about it.",
+        "explains": "Ids of the checks that hold on their counterexample once the mistake is taken back.",
     },
 }
 """What each field means, class by class."""

@@ -13,6 +13,7 @@ from gnnp_bench import __version__
 from gnnp_bench.certificate.io import check_writable
 from gnnp_bench.certificate.result import Certificate, CheckResult, Counterexample
 from gnnp_bench.commands.exits import BadRequest
+from gnnp_bench.report.parameters import in_words
 from gnnp_bench.report.text import plain
 from gnnp_bench.report.words import subject
 
@@ -41,7 +42,10 @@ PROFILE = {profile!r}
 # numbers; positions and cell in Å
 STRUCTURE = {structure}
 
-# Parameters of the check; noise floor in eV/atom, eV/Å, eV/Å³; what was measured when this file was written.
+# What has to be evaluated before, one by one, by a potential just loaded in a new process.
+HISTORY = {history}
+
+# Parameters of the check{words}; noise floor in eV/atom, eV/Å, eV/Å³; what was measured when this file was written.
 CASE = {case}
 
 
@@ -52,7 +56,7 @@ def test_{function}():
         warnings.simplefilter("ignore")
         loaded = load(SPEC, SPECIES)
         result = measure_again(
-            loaded.potential, checks[CHECK], STRUCTURE, CASE, profile=PROFILE, reload=loaded.reload
+            loaded.potential, checks[CHECK], STRUCTURE, CASE, history=HISTORY, profile=PROFILE, reload=loaded.reload
         )
     if result.status == "not_applicable":
         pytest.skip(f"the potential refuses this input: {{result.reason}}")
@@ -104,7 +108,11 @@ def check_targets(certificate: str, pytest_file: str | None, structure_file: str
 def as_pytest(certificate: Certificate, result: CheckResult, found: Counterexample, path: str) -> bytes:
     """Return a test module that fails while the potential violates the law on the counterexample."""
     potential = certificate.potential
-    about = f"{subject(certificate)} violates {plain(result.id)}: {plain(result.law)}."
+    does = {"inconclusive": "led to no conclusion in", "error": "could not be measured in"}.get(
+        result.status, "violates"
+    )
+    about = f"{subject(certificate)} {does} {plain(result.id)}: {plain(result.law)}."
+    said = in_words(result.id, found.case.get("parameters", {}))
     text = _TEST.format(
         about=about.replace("\\", "\\\\").replace('"""', "'''"),
         version=__version__,
@@ -116,6 +124,8 @@ def as_pytest(certificate: Certificate, result: CheckResult, found: Counterexamp
         profile=certificate.profile,
         structure=_literal(found.structure),
         case=_literal(found.case),
+        history=_literal(found.history),
+        words=f" ({said})" if said else "",
         function=re.sub(r"\W", "_", result.id, flags=re.ASCII),
     )
     return text.encode()
@@ -123,6 +133,8 @@ def as_pytest(certificate: Certificate, result: CheckResult, found: Counterexamp
 
 def as_extxyz(certificate: Certificate, result: CheckResult, found: Counterexample) -> bytes:
     """Return the structure as extended XYZ, positions to 1e-8 Å, with what was done to it and measured in its comment.
+
+    What has to be evaluated before comes before, one frame each.
 
     Raises
     ------
@@ -135,7 +147,7 @@ def as_extxyz(certificate: Certificate, result: CheckResult, found: Counterexamp
     from gnnp_bench.structures.serialise import from_json
 
     try:
-        atoms = from_json(found.structure)
+        *before, atoms = (from_json(values) for values in (*found.history, found.structure))
     except ValueError as error:
         raise BadRequest(f"the counterexample of {result.id} cannot be read: {error}") from error
     numbers = {name: found.case.get(name, getattr(result, name)) for name in _MEASURED}
@@ -146,15 +158,18 @@ def as_extxyz(certificate: Certificate, result: CheckResult, found: Counterexamp
         "check": result.id,
         "law": plain(result.law),
         "parameters": json.dumps(found.case.get("parameters", {})),
+        **({"in_words": said} if (said := in_words(result.id, found.case.get("parameters", {}))) else {}),
         **{name: value for name, value in numbers.items() if value is not None},
     }
     stream = io.StringIO()
-    write(stream, atoms, format="extxyz")
+    for past in before:
+        past.info = {"before": result.id}
+    write(stream, [*before, atoms], format="extxyz")
     return stream.getvalue().encode()
 
 
 _MEASURED = ("quantity", "measured", "bound", "significance", "unit")
 
 
-def _literal(values: dict[str, Any]) -> str:
+def _literal(values: object) -> str:
     return pprint.pformat(values, width=110, compact=True, sort_dicts=False)

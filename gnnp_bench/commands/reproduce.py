@@ -14,17 +14,15 @@ from gnnp_bench.commands.counterexample_files import as_extxyz, as_pytest, check
 from gnnp_bench.commands.exits import BadRequest, nearest
 from gnnp_bench.commands.loading import checks_by_id, find_check, load_potential
 from gnnp_bench.commands.output import own_stdout
+from gnnp_bench.engine.replay import alike
 from gnnp_bench.potential import Identity, Potential, PotentialError
-from gnnp_bench.report.text import STATUS_WORD, number, plain
+from gnnp_bench.report.text import STATUS_WORD, number, plain, plural
 from gnnp_bench.report.words import subject
-
-ROUNDING = 1e-6
-"""Relative difference between two measurements that is put down to rounding where no bound says more."""
 
 
 def reproduce(
     certificate: Annotated[str, typer.Argument(metavar="CERTIFICATE", help="The certificate's JSON file.")],
-    check: Annotated[str, typer.Argument(metavar="CHECK", help="The id of a check that failed in it.")],
+    check: Annotated[str, typer.Argument(metavar="CHECK", help="The id of a check that did not hold in it.")],
     pytest: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write a test here that fails while the law is violated.")
     ] = None,
@@ -57,7 +55,8 @@ def reproduce(
 
     check_targets(certificate, pytest, structure, force=force)
     try:
-        case_of(result.counterexample.structure, result.counterexample.case)
+        for structure_kept in (result.counterexample.structure, *result.counterexample.history):
+            case_of(structure_kept, result.counterexample.case)
     except ValueError as error:
         raise BadRequest(f"the counterexample of {check} in {certificate} cannot be replayed: {error}") from error
     if structure is not None:
@@ -78,8 +77,11 @@ def reproduce(
         reproduced = same(before, after)
         out = console(stdout)
         out.print(f"{check} on {subject(record)}", style="bold")
-        for label, measurement in (("recorded", before), ("measured again", after)):
-            for i, line in enumerate(_lines(measurement)):
+        if result.counterexample.history:
+            count = plural(len(result.counterexample.history), "structure")
+            out.print(f"  {'before it':<16}{count} evaluated, one after the other", soft_wrap=True)
+        for label, measurement, why in (("recorded", before, result.reason), ("measured again", after, again.reason)):
+            for i, line in enumerate(_lines(measurement, why)):
                 out.print(f"  {label if i == 0 else '':<16}{line}", soft_wrap=True)
         out.print(_conclusion(before, after, reproduced))
     return 0 if reproduced else 1
@@ -108,7 +110,8 @@ class Measurement:
 def recorded_measurement(result: CheckResult, found: Counterexample) -> Measurement:
     """Return what was measured on the counterexample, which may be milder than the worst case of the search."""
     keys = ("quantity", "measured", "bound", "significance", "unit")
-    source = found.case if "measured" in found.case else {key: getattr(result, key) for key in keys}
+    in_full = "measured" in found.case or result.status == "error"  # of a case that broke there are no numbers
+    source = found.case if in_full else {key: getattr(result, key) for key in keys}
     status: Status = "fail" if result.status == "waived" else result.status  # permission does not change the law
     return Measurement(status, *(source.get(key) for key in keys))
 
@@ -124,15 +127,12 @@ def same(before: Measurement, after: Measurement) -> bool:
     """
     if (before.status, before.quantity) != (after.status, after.quantity):
         return False
-    if before.measured is None or after.measured is None:
-        return before.measured is after.measured
-    rounding = max(before.bound or 0.0, after.bound or 0.0, ROUNDING * abs(before.measured))
-    return abs(before.measured - after.measured) <= rounding
+    return alike((before.measured, before.bound), (after.measured, after.bound))
 
 
-def _lines(measurement: Measurement) -> list[str]:
+def _lines(measurement: Measurement, why: str | None) -> list[str]:
     if measurement.quantity is None:
-        return [STATUS_WORD[measurement.status]]
+        return [f"{STATUS_WORD[measurement.status]}{f': {plain(why)}' if why else ''}"]
     value = "not finite" if measurement.measured is None else f"{measurement.measured:.8g}"
     return [
         f"{value} {plain(measurement.unit or '')} in {plain(measurement.quantity)}: {STATUS_WORD[measurement.status]}",
@@ -141,11 +141,13 @@ def _lines(measurement: Measurement) -> list[str]:
 
 
 def _conclusion(before: Measurement, after: Measurement, reproduced: bool) -> str:
+    if reproduced and before.status == "error":
+        return "Reproduced: it could not be measured again."
     if reproduced:
         return "Reproduced: the law is missed by the same amount as recorded, up to rounding."
     if before.status == after.status:
         return "Not reproduced: the law is violated again, but by another amount."
-    return f"Not reproduced: the status is {after.status} now, and was {before.status}."
+    return f"Not reproduced: the status is {STATUS_WORD[after.status]} now, and was {STATUS_WORD[before.status]}."
 
 
 def _warn_of_other_weights(recorded: str | None, potential: Potential) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 from ase import Atoms
@@ -23,11 +23,15 @@ from gnnp_bench.check import (
     Request,
     Watch,
 )
+from gnnp_bench.engine.memory import Memory
 from gnnp_bench.engine.processes import Asked, Elsewhere
 from gnnp_bench.engine.threads import at_once
 from gnnp_bench.engine.watched import watched
 from gnnp_bench.potential import FloatArray, Potential, Prediction, Property, Unsupported, periodicity_of
 from gnnp_bench.structures.needs import explained
+
+if TYPE_CHECKING:
+    from gnnp_bench.engine.trials import Trials
 
 MAX_BATCH_ATOMS = 512
 
@@ -87,25 +91,47 @@ class Evaluator:
     reload : callable
         Loads the same potential anew.
     meter : Meter
+    memory : Memory
+        What was asked for in this process.
     alive : callable
         Is called between evaluations in other processes, which nobody else hears of.
+    patience : float or None
+        Seconds that another process may be silent; by default what `trials` allows.
     """
 
     potential: Potential
     reload: Callable[[], Potential]
     meter: Meter = field(default_factory=Meter)
+    memory: Memory = field(default_factory=Memory)
     alive: Callable[[], None] = lambda: None
+    patience: float | None = None
     _returned: list[tuple[Any, Prediction]] = field(default_factory=list)
     _elsewhere: Elsewhere | None = None
     _on: dict[str, Potential] = field(default_factory=dict)
     _attached: Potential | None = None
     _own: dict[int, Potential] = field(default_factory=dict)
+    _trials: Trials | None = None
+
+    @property
+    def trials(self) -> Trials:
+        """New processes in which counterexamples are measured again."""
+        from gnnp_bench.engine import trials  # which evaluates, and so knows this module
+
+        if self._trials is None:
+            capabilities = self.potential.capabilities
+            split = capabilities.device == "cpu" and not capabilities.other_devices
+            patience = trials.PATIENCE if self.patience is None else self.patience
+            self._trials = trials.Trials(self.reload, split=split, patience=patience)
+        return self._trials
 
     def close(self) -> None:
         """End the processes that were started to evaluate elsewhere; they start again when asked for."""
         if self._elsewhere is not None:
             self._elsewhere.close()
             self._elsewhere = None
+        if self._trials is not None:
+            self._trials.close()
+            self._trials = None
 
     def drive(self, generators: Sequence[Generator[Request, list[Prediction], T]]) -> list[Done[T] | Failed]:
         """Run generators side by side, merging what they ask for into full batches in their order.
@@ -267,6 +293,7 @@ class Evaluator:
         self, potential: Potential, structures: list[Atoms], properties: frozenset[Property], *, driven: bool = False
     ) -> list[Prediction]:
         self.meter.evaluations += len(structures)
+        self.memory.note(structures)
         before, self._returned = self._returned, []
         start = time.perf_counter()
         try:

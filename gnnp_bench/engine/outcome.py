@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Literal
 
 from gnnp_bench.certificate.result import CheckResult, ComponentResult, Counterexample, Status
@@ -16,12 +17,12 @@ from gnnp_bench.structures.serialise import to_json
 def result_of(
     check: Check,
     findings: Findings,
-    simplest: Outcome | None,
-    settings: Settings,
+    kept: Counterexample | None,
     *,
     cost: tuple[int, float],
+    remark: str | None = None,
 ) -> CheckResult:
-    """Return the result of a check.
+    """Return the result of a check, with the case that is kept and what is to be said of it.
 
     A violation stands whatever else happened; an error comes before inconclusive and pass, for what was not
     measured might have been worse. A check without a non-vacuous case is an error, unless the potential refused
@@ -30,7 +31,7 @@ def result_of(
     outcomes = findings.outcomes
     worst = max(outcomes, key=lambda o: o.worst.badness) if outcomes else None
     if worst is None or (findings.errors and worst.worst.status != "fail"):
-        return without_cases(check, *_why_nothing(findings), *cost)
+        return replace(without_cases(check, *_why_nothing(findings), *cost), counterexample=kept)
     headline = worst.worst
     # Informational checks never fail: the grade tells what was found.
     status: Status = "pass" if check.category == "informational" else headline.status
@@ -50,8 +51,8 @@ def result_of(
         broken=len(findings.errors),
         evaluations=cost[0],
         elapsed_s=cost[1],
-        reason=_remarks(findings, worst),
-        counterexample=None if simplest is None else counterexample(check, simplest, settings),
+        reason="; ".join(said for said in (_remarks(findings, worst), remark) if said) or None,
+        counterexample=kept,
     )
 
 
@@ -83,6 +84,19 @@ def counterexample(check: Check, outcome: Outcome, settings: Settings) -> Counte
         "unit": judged.component.unit,
     }
     return Counterexample(structure=to_json(outcome.case.structure), case=case, reproduce=_command(check, settings))
+
+
+def of_a_broken_case(check: Check, findings: Findings, settings: Settings) -> Counterexample | None:
+    """Return the first case that ended in an error as a certificate keeps it, if there is one that a file can hold."""
+    if findings.broken is None:
+        return None
+    try:
+        structure = to_json(findings.broken.structure)
+    except ValueError:
+        return None
+    noise = findings.broken.noise
+    case = {"parameters": dict(findings.broken.parameters), "noise": None if noise is None else asdict(noise)}
+    return Counterexample(structure=structure, case=case, reproduce=_command(check, settings))
 
 
 def component_result(judged: Judged) -> ComponentResult:

@@ -89,7 +89,7 @@ class Elsewhere:
         try:
             for process in self._processes:
                 process.send(message)
-            answers = [process.receive(timeout) for process in self._processes]
+            answers: list[Answer] = [process.receive(timeout) for process in self._processes]
         except BaseException:
             self.close()
             raise
@@ -173,7 +173,7 @@ class Process:
             pickle.dump(message, _open(self.popen.stdin))
             _open(self.popen.stdin).flush()
 
-    def receive(self, timeout: float) -> Answer:
+    def receive(self, timeout: float) -> Any:
         """Return what it answers within so many seconds.
 
         Raises
@@ -190,7 +190,7 @@ class Process:
         timer = threading.Timer(timeout, kill)
         timer.start()
         try:
-            answer: Answer = pickle.load(_open(self.popen.stdout))
+            answer = pickle.load(_open(self.popen.stdout))
         except (EOFError, pickle.UnpicklingError) as error:
             if hung.is_set():
                 raise EndedProcess(f"a new process did not answer within {timeout:g} s") from error

@@ -16,14 +16,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gnnp_bench.certificate.io import decode_value, encode_value
-from gnnp_bench.certificate.result import Certificate, CheckResult, Waiver
+from gnnp_bench.certificate.result import Certificate, CheckResult, Counterexample, Waiver
 from gnnp_bench.check import Check, PoolView
 from gnnp_bench.engine.assemble import Growth, Judgement, begin, subject_of
 from gnnp_bench.engine.evaluate import Evaluator, describe
-from gnnp_bench.engine.outcome import result_of, without_cases
+from gnnp_bench.engine.history import with_history
+from gnnp_bench.engine.outcome import counterexample, of_a_broken_case, result_of, without_cases
 from gnnp_bench.engine.pool import Pool, draw_structures, evaluate_pool
-from gnnp_bench.engine.search import Findings, Rules, search
-from gnnp_bench.engine.settings import EVALUATIONS, POOL_SIZE, SIGNIFICANCE_SCALE, Settings, Step
+from gnnp_bench.engine.search import Findings, rules_for, search
+from gnnp_bench.engine.settings import EVALUATIONS, POOL_SIZE, Settings, Step
 from gnnp_bench.engine.simplify import simplify
 from gnnp_bench.potential import Capabilities, Potential, PotentialError
 
@@ -148,14 +149,32 @@ def judge_check(check: Check, pool: Pool, evaluator: Evaluator, settings: Settin
         return without_cases(check, "not_applicable", reason, *cost())
     if not pool.samples:
         return without_cases(check, "error", _no_pool(pool), *cost())
+    evaluator.memory.begin_check()
     findings = explore(check, pool, evaluator, settings)
+    kept, remark = _kept(check, findings, pool, evaluator, settings)
+    return result_of(check, findings, kept, cost=cost(), remark=remark)
+
+
+def _kept(
+    check: Check, findings: Findings, pool: Pool, evaluator: Evaluator, settings: Settings
+) -> tuple[Counterexample | None, str | None]:
+    """Return what the certificate keeps of the cases, and what is to be said of it.
+
+    Of failing ones the simplest that still fails, with what has to be asked for before; else the worst of those that
+    led to no conclusion, or the first that broke.
+    """
+    worst = max(findings.outcomes, key=lambda outcome: outcome.worst.badness, default=None)
+    if worst is None or (findings.errors and worst.worst.status != "fail"):
+        return of_a_broken_case(check, findings, settings), None
+    if worst.worst.status == "inconclusive":
+        return counterexample(check, worst, settings), None
     failing = [outcome for outcome in findings.outcomes if outcome.worst.status == "fail"]
-    simplest = None
-    if failing:
-        worst = max(failing, key=lambda outcome: outcome.worst.excess)
-        rules = rules_for(check, capabilities, settings)
-        simplest = simplify(check, worst, evaluator, rules, budget_of(check, settings), single=pool.single)
-    return result_of(check, findings, simplest, settings, cost=cost())
+    if not failing:
+        return None, None
+    worst = max(failing, key=lambda outcome: outcome.worst.excess)
+    rules = rules_for(check, evaluator.potential.capabilities, settings)
+    simplest = simplify(check, worst, evaluator, rules, budget_of(check, settings), single=pool.single)
+    return with_history(check, [simplest, worst], pool, evaluator, settings)
 
 
 def explore(check: Check, pool: Pool, evaluator: Evaluator, settings: Settings) -> Findings:
@@ -170,12 +189,6 @@ def explore(check: Check, pool: Pool, evaluator: Evaluator, settings: Settings) 
 def budget_of(check: Check, settings: Settings) -> int:
     """Return the evaluations that a check may spend, and its simplification again."""
     return max(1, round(EVALUATIONS[settings.budget] * check.weight))
-
-
-def rules_for(check: Check, capabilities: Capabilities, settings: Settings) -> Rules:
-    """Return how a potential with these capabilities is judged by a check."""
-    claimed = check.claim is not None and check.claim in capabilities.claims
-    return Rules(check.factors, claimed, SIGNIFICANCE_SCALE[settings.profile])
 
 
 def not_applicable(check: Check, capabilities: Capabilities) -> str | None:

@@ -24,7 +24,8 @@ from gnnp_bench.check import (
 )
 from gnnp_bench.engine.evaluate import Evaluator, Failed, describe, is_refusal
 from gnnp_bench.engine.noise import measure_noise
-from gnnp_bench.potential import Prediction
+from gnnp_bench.engine.settings import SIGNIFICANCE_SCALE, Settings
+from gnnp_bench.potential import Capabilities, Prediction
 from gnnp_bench.structures.carried import completed
 
 ERROR_FACTOR = 10.0
@@ -49,6 +50,12 @@ class Rules:
     factors: Mapping[str, float]
     claimed: bool
     scale: float
+
+
+def rules_for(check: Check, capabilities: Capabilities, settings: Settings) -> Rules:
+    """Return how a potential with these capabilities is judged by a check."""
+    claimed = check.claim is not None and check.claim in capabilities.claims
+    return Rules(check.factors, claimed, SIGNIFICANCE_SCALE[settings.profile])
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,8 @@ class Findings:
         Why cases could not be measured: the potential refuses them, something broke, they prove nothing.
     unsuitable : str or None
         Why no case could be drawn.
+    broken : Case or None
+        The first case that ended in an error.
     """
 
     outcomes: list[Outcome] = field(default_factory=list)
@@ -109,6 +118,7 @@ class Findings:
     errors: list[str] = field(default_factory=list)
     vacuous: list[str] = field(default_factory=list)
     unsuitable: str | None = None
+    broken: Case | None = None
 
 
 def search(
@@ -177,12 +187,14 @@ def measure_all(
     laden = [replace(case, structure=completed(case.structure, reads)) if reads else case for case in cases]
     generators = [_measured(check, case, single, base_points) for case in laden]
     outcomes: list[Outcome | None] = []
-    for result in evaluator.drive(generators):
+    for drawn, result in zip(laden, evaluator.drive(generators), strict=True):
         outcome = None
         if isinstance(result, Failed):
             message = describe(result.error)
             refused = is_refusal(result) or (result.by_potential and _refuses_feature(check, result.error))
             (findings.refusals if refused else findings.errors).append(message)
+            if not refused and findings.broken is None:
+                findings.broken = drawn
         else:
             case, residual = result.value
             if residual.vacuous is not None or not residual.components:

@@ -24,6 +24,7 @@ from gnnp_bench.engine.evaluate import Evaluator, Meter
 from gnnp_bench.engine.pool import Pool, Shard, answers
 from gnnp_bench.engine.run import judge
 from gnnp_bench.engine.settings import Settings
+from gnnp_bench.engine.trials import PATIENCE
 from gnnp_bench.potential import Capabilities, Identity, Potential, PotentialError, Prediction, Property
 
 BEATS = 20
@@ -102,7 +103,9 @@ def work(channel: channels.Connection, load: Load, settings: Settings, timeout: 
         return
     subject = subject_of(source.potential, settings.spec)
     voice.say(Ready(subject, time.perf_counter() - started))
-    evaluator = Evaluator(_Audible(source.potential, voice), source.reload, alive=voice.beat)
+    audible = _Audible(source.potential, voice)
+    patience = min(PATIENCE, timeout / 2.0)  # what other processes do may take no longer than an evaluation
+    evaluator = Evaluator(audible, source.reload, alive=voice.beat, patience=patience)
     try:
         with contextlib.suppress(EOFError, BrokenPipeError):  # the other end is closed: nothing more is asked
             _carry_out(channel, voice, evaluator, settings)

@@ -10,7 +10,8 @@ from rich.text import Text
 from gnnp_bench.certificate.result import CheckResult, Counterexample
 from gnnp_bench.certificate.verdict import CLAIMED_FRACTION
 from gnnp_bench.check import Check
-from gnnp_bench.report.text import compact, number, plain, quantity, structure_lines, times, wrapped
+from gnnp_bench.report.parameters import history_line, in_words
+from gnnp_bench.report.text import number, plain, quantity, structure_lines, times, wrapped
 
 LABEL = 11
 
@@ -61,7 +62,9 @@ def _counterexample(console: Console, result: CheckResult, found: Counterexample
         _verbatim(console, "input" if i == 0 else "", line)
     parameters = found.case.get("parameters", found.case)
     if parameters:
-        _paragraph(console, "with", ", ".join(f"{plain(k)} = {compact(v)}" for k, v in parameters.items()))
+        _paragraph(console, "with", in_words(result.id, parameters) or "nothing done to it")
+    if found.history:
+        _paragraph(console, "before it", history_line(found.history))
     if "measured" in found.case and found.case["measured"] != result.measured:
         there = quantity(found.case["measured"], found.case.get("unit"))
         _paragraph(console, "there", f"missed by {there}, on the simplest input found that still fails")

@@ -22,7 +22,6 @@ from gnnp_bench.engine.evaluate import Evaluator
 from gnnp_bench.engine.outcome import result_of
 from gnnp_bench.engine.pool import Pool, draw_structures, evaluate_pool
 from gnnp_bench.engine.search import Findings, Rules, search
-from gnnp_bench.engine.settings import Settings
 from gnnp_bench.engine.simplify import simplify
 from gnnp_bench.potential import ENERGY, Unsupported
 from tests.analytic import smooth_pair
@@ -115,7 +114,7 @@ def test_the_same_seed_finds_the_same(pool: Pool) -> None:
 
 
 def result(findings: Findings, check: Check) -> tuple[str, str | None, str | None]:
-    found = result_of(check, findings, None, Settings(spec="test"), cost=(0, 0.0))
+    found = result_of(check, findings, None, cost=(0, 0.0))
     return found.status, found.grade, found.reason
 
 

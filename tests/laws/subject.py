@@ -20,8 +20,8 @@ from gnnp_bench.engine.evaluate import Evaluator
 from gnnp_bench.engine.noise import BASE_POINTS
 from gnnp_bench.engine.outcome import counterexample, result_of
 from gnnp_bench.engine.pool import draw_structures, evaluate_pool
-from gnnp_bench.engine.run import not_applicable, rules_for
-from gnnp_bench.engine.search import Findings, measure_all
+from gnnp_bench.engine.run import not_applicable
+from gnnp_bench.engine.search import Findings, measure_all, rules_for
 from gnnp_bench.engine.settings import POOL_SIZE, Settings
 from gnnp_bench.potential import Capabilities, Periodicity, Potential, periodicity_of
 from gnnp_bench.strategies import structures
@@ -129,7 +129,7 @@ class Subject:
         measure_all(check, [case], self.evaluator, rules, findings, single=self.single, base_points=BASE_POINTS)
         if not findings.outcomes and not findings.errors:
             return Verdict(unproven=(findings.vacuous + findings.refusals)[0])
-        result = result_of(check, findings, None, self.settings, cost=(0, 0.0))
+        result = result_of(check, findings, None, cost=(0, 0.0))
         if result.status == "fail":
             example = counterexample(check, findings.outcomes[0], self.settings)
             result = replace(result, counterexample=example)
