@@ -7,7 +7,6 @@ import json
 import os
 import pprint
 import re
-from typing import Any
 
 from gnnp_bench import __version__
 from gnnp_bench.certificate.io import check_writable
@@ -108,9 +107,7 @@ def check_targets(certificate: str, pytest_file: str | None, structure_file: str
 def as_pytest(certificate: Certificate, result: CheckResult, found: Counterexample, path: str) -> bytes:
     """Return a test module that fails while the potential violates the law on the counterexample."""
     potential = certificate.potential
-    does = {"inconclusive": "led to no conclusion in", "error": "could not be measured in"}.get(
-        result.status, "violates"
-    )
+    does = {"inconclusive": "leads to no conclusion in", "error": "breaks in"}.get(result.status, "violates")
     about = f"{subject(certificate)} {does} {plain(result.id)}: {plain(result.law)}."
     said = in_words(result.id, found.case.get("parameters", {}))
     text = _TEST.format(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from gnnp_bench.doctor.domain import examine_domain
 from gnnp_bench.doctor.driven import examine_driven
@@ -14,7 +15,8 @@ from gnnp_bench.doctor.patient import Patient, told
 from gnnp_bench.doctor.shapes import examine_shapes
 from gnnp_bench.potential import Potential
 
-STAGES = (
+Stage: TypeAlias = tuple[str, Callable[[Patient], Iterator[Finding]]]
+STAGES: tuple[Stage, ...] = (
     ("form of the predictions", examine_shapes),
     ("habits", examine_habits),
     ("ways with a structure it is attached to", examine_driven),
@@ -53,7 +55,9 @@ class Examined:
     evaluations: int
 
 
-def examine(potential: Potential, reload: Callable[[], Potential] | None = None) -> Examined:
+def examine(
+    potential: Potential, reload: Callable[[], Potential] | None = None, stages: Sequence[Stage] = STAGES
+) -> Examined:
     """Look for the mistakes that adapters are made with.
 
     Parameters
@@ -61,6 +65,8 @@ def examine(potential: Potential, reload: Callable[[], Potential] | None = None)
     potential : Potential
     reload : callable, optional
         Builds the same potential anew; without it, results kept from call to call are recognised less surely.
+    stages : sequence of Stage
+        What is examined, each with its name.
 
     Returns
     -------
@@ -69,16 +75,16 @@ def examine(potential: Potential, reload: Callable[[], Potential] | None = None)
     """
     patient = Patient(potential, reload)
     findings: list[Finding] = []
-    for k, (name, stage) in enumerate(STAGES):
+    for k, (name, stage) in enumerate(stages):
         before = len(findings)
         try:
             findings.extend(stage(patient))
         except (Exception, SystemExit) as error:  # somebody else's code, on a structure like one that it has evaluated
             findings.append(_broke(name, error))
-            return Examined(tuple(findings), tuple(later for later, _ in STAGES[k + 1 :]), patient.evaluations)
+            return Examined(tuple(findings), tuple(later for later, _ in stages[k + 1 :]), patient.evaluations)
         disturbing = [found for found in findings[before:] if found.name not in HARMLESS]
         if disturbing and stage is not examine_mechanics:
-            return Examined(tuple(findings), tuple(later for later, _ in STAGES[k + 1 :]), patient.evaluations)
+            return Examined(tuple(findings), tuple(later for later, _ in stages[k + 1 :]), patient.evaluations)
     return Examined(tuple(findings), (), patient.evaluations)
 
 

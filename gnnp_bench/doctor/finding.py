@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gnnp_bench.doctor.correction import Correction
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -19,9 +21,12 @@ class Finding:
         The likeliest mistake behind it.
     mend : str
         What to do about it.
+    correction : Correction or None
+        Takes the mistake back from what the potential says, where that can be done without knowing its code.
     """
 
     name: str
     measured: str
     looks_like: str
     mend: str
+    correction: Correction | None = None

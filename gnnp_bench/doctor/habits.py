@@ -11,6 +11,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 
+from gnnp_bench.doctor.correction import Correction
 from gnnp_bench.doctor.finding import Finding
 from gnnp_bench.doctor.patient import FORCE_TOLERANCE, Patient, same_energy, same_forces, told
 from gnnp_bench.potential import ENERGY, Prediction
@@ -71,6 +72,7 @@ def _input(patient: Patient) -> Iterator[Finding]:
             if {"calculator", "positions"} & set(changed)
             else "notes written into the structure given",
             "work on structure.copy()",
+            Correction(way="copies"),
         )
 
 
@@ -100,6 +102,7 @@ def _repeated(patient: Patient, structure: Atoms, base: Prediction) -> Iterator[
             "the forces of an earlier prediction changed when another structure was evaluated",
             "one buffer that every evaluation writes into and hands out",
             "give each prediction arrays of its own: np.array(forces)",
+            Correction(way="copied results"),
         )
 
 
@@ -140,6 +143,7 @@ def _asked_for(patient: Patient, structure: Atoms, base: Prediction) -> Iterator
             f"evaluate for the energy alone raised {told(error)}",
             "forces expected in results that hold what was asked for only",
             "fill in forces and stress only where `properties` names them",
+            Correction(way="everything asked"),
         )
         return
     if not same_energy(alone, base.energy):
@@ -148,6 +152,7 @@ def _asked_for(patient: Patient, structure: Atoms, base: Prediction) -> Iterator
             f"the energy is {alone:.6g} eV asked for alone and {base.energy:.6g} eV with forces",
             "two energies, such as the one without and the one with electronic entropy, or two branches of code",
             "give the energy whose derivative the forces are, whatever is asked for",
+            Correction(way="everything asked"),
         )
     if base.energies is not None and not same_energy(float(np.sum(base.energies)), base.energy):
         yield Finding(
@@ -194,6 +199,7 @@ def _memory(patient: Patient, structure: Atoms, base: Prediction) -> Iterator[Fi
             " than those of a potential built anew",
             "results kept from the structure before: a cache that does not notice every change",
             "compute each structure from scratch; for an ASE calculator call calculator.reset() first",
+            Correction(way="built anew"),
         )
     same_object = structure.copy()
     patient.ask([same_object], patient.properties)
@@ -206,6 +212,7 @@ def _memory(patient: Patient, structure: Atoms, base: Prediction) -> Iterator[Fi
             "a structure changed in place between two evaluations keeps the energy that it had before",
             "results or graphs kept under the identity of the structure's object",
             "compute each structure from scratch, or compare positions, cell, numbers and periodicity",
+            Correction(way="built anew"),
         )
 
 
@@ -234,6 +241,7 @@ def _batch(patient: Patient) -> Iterator[Finding]:
             f"{what} raised {told(error)}; each alone is evaluated",
             "structures of different sizes stacked into one array, or one structure expected",
             "loop over the structures, or join their graphs with shifted indices",
+            Correction(way="one by one"),
         )
         return
     if len(together) != len(structures):
@@ -254,6 +262,7 @@ def _batch(patient: Patient) -> Iterator[Finding]:
             f"{measured}: all get those of the first",
             "the first structure's results repeated, or an index into the batch that stands still",
             "take the k-th result for the k-th structure",
+            Correction(way="one by one"),
         )
     elif all(any(row) for row in match):
         order = [row.index(True) + 1 for row in match]
@@ -262,6 +271,7 @@ def _batch(patient: Patient) -> Iterator[Finding]:
             f"{measured}: the places hold those of structures {', '.join(map(str, order))}",
             "structures sorted, by size perhaps, and not put back",
             "return predictions in the order of the structures given",
+            Correction(way="one by one"),
         )
     else:
         yield Finding(
@@ -269,6 +279,7 @@ def _batch(patient: Patient) -> Iterator[Finding]:
             f"{measured}, by up to {_differ(together, singles):.2g} eV",
             "atoms of one structure that see those of another, padding that counts, or normalisation over the batch",
             "keep neighbours, sums and normalisations within each structure; atoms of a batch need offset indices",
+            Correction(way="one by one"),
         )
 
 

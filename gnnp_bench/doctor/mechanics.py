@@ -8,57 +8,17 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from gnnp_bench.doctor.correction import Correction, cell_transposed, scaled
 from gnnp_bench.doctor.finding import Finding
+from gnnp_bench.doctor.mistakes import RIGHT, energy_finding, findings, tolerance_of
 from gnnp_bench.doctor.patient import Patient, same_energy
 from gnnp_bench.doctor.resemblance import Resemblance, resemblance, wrong_forces, wrong_stress
 from gnnp_bench.doctor.slopes import STEP, Slopes, slopes
-from gnnp_bench.doctor.units import ENERGIES, FORCES, STRESSES, betrayed
+from gnnp_bench.doctor.units import ENERGIES, FORCES, betrayed
 from gnnp_bench.potential import FloatArray, Prediction
 
-RIGHT = 0.02
-"""Relative. What is closer is the judge's affair."""
 ROUGH = 0.2
 """Relative. Where derivatives are known no better than this, nothing is compared with them."""
-FORCES_MISTAKES = {
-    "order": (
-        "atoms sorted, by species perhaps, and not put back",
-        "return the forces in the order of the structure's atoms",
-    ),
-    "reshaped": (
-        "an array of shape (3, n_atoms) reshaped to (n_atoms, 3), which shuffles components and atoms",
-        "transpose it: forces.T",
-    ),
-    "zeroed": ("atoms held by a mask or a constraint", "return the forces on all atoms"),
-    "axes": ("axes exchanged on the way in or out", "give the components in the order x, y, z"),
-    "frame": (
-        "a cell brought to a standard orientation, with forces left in its frame",
-        "turn the forces back with the rotation that the cell was turned by",
-    ),
-}
-STRESS_MISTAKES = {
-    "shear-doubled": (
-        "a sum over both off-diagonal elements, or engineering shear strain on one side",
-        "halve the shear components",
-    ),
-    "shear-halved": ("engineering shear strain γ = 2ε in the derivative", "double the shear components"),
-    "shear-missing": ("a pressure or a diagonal handed through", "fill in the shear components"),
-    "fixed-positions": (
-        "the derivative by the cell at fixed Cartesian positions: the atoms do not follow the strain",
-        "strain positions and cell together, or add the virial −Σ x⊗F",
-    ),
-    "transposed": (
-        "the derivative by the cell multiplied by the cell on the wrong side: (∂E/∂h)ᵀ h and not hᵀ (∂E/∂h)",
-        "with cell vectors in rows, σ = hᵀ (∂E/∂h) / V at fixed fractional coordinates",
-    ),
-    "order": (
-        "another Voigt order: ASE's is xx, yy, zz, yz, xz, xy; VASP and many networks write xx, yy, zz, xy, yz, zx",
-        "put each component in its place",
-    ),
-    "frame": (
-        "a cell brought to a standard orientation, with the stress left in its frame",
-        "turn it back: Rᵀ σ R",
-    ),
-}
 
 
 def examine_mechanics(patient: Patient) -> Iterator[Finding]:
@@ -86,12 +46,12 @@ def examine_mechanics(patient: Patient) -> Iterator[Finding]:
     stress = _stress(prediction, right, structure, scale)
     common = _common_factor(forces, stress, right)
     if common is not None:
-        yield _energy_finding(common)
+        yield energy_finding(common)
         forces, stress = _without(forces, common), _without(stress, common)
     if forces is not None:
-        yield from _findings("forces", forces, FORCES_MISTAKES, FORCES, right, structure)
+        yield from findings("forces", forces, right, structure)
     if stress is not None:
-        yield from _findings("stress", stress, STRESS_MISTAKES, STRESSES, right, structure)
+        yield from findings("stress", stress, right, structure)
 
 
 def _transposed(patient: Patient, structure: Atoms) -> Finding | None:
@@ -114,6 +74,7 @@ def _transposed(patient: Patient, structure: Atoms) -> Finding | None:
         " it does not",
         "cell vectors read from the columns of the cell, which ASE keeps in rows",
         "hand the cell over as the package wants it: cell.T",
+        Correction(given=cell_transposed),
     )
 
 
@@ -132,6 +93,7 @@ def _per_atom(patient: Patient, structure: Atoms) -> Finding | None:
         f"a structure of {len(structure)} atoms has {one:.6g} eV, and so has twice of it",
         "the energy per atom",
         "multiply by the number of atoms",
+        scaled("energy", lambda s: float(len(s))),
     )
 
 
@@ -151,9 +113,9 @@ def _free_energy(patient: Patient, prediction: Prediction) -> Iterator[Finding]:
 
 
 def _rough(right: Slopes) -> Finding | None:
-    worst = _tolerance(right.forces_error, right.forces)
+    worst = tolerance_of(right.forces_error, right.forces)
     if right.stress is not None:
-        worst = max(worst, _tolerance(right.stress_error, right.stress))
+        worst = max(worst, tolerance_of(right.stress_error, right.stress))
     if worst <= ROUGH:
         return None
     return Finding(
@@ -165,16 +127,12 @@ def _rough(right: Slopes) -> Finding | None:
     )
 
 
-def _tolerance(error: float, values: FloatArray) -> float:
-    return max(RIGHT, 3.0 * error / max(float(np.sqrt(np.mean(values**2))), 1e-12))
-
-
 def _forces(prediction: Prediction, right: Slopes, scale: float) -> Resemblance | None:
     """Return what the forces are to the derivative of the energy; None where there is nothing to tell."""
     if prediction.forces is None:
         return None
     expected, given = scale * right.forces, np.asarray(prediction.forces, np.float64)
-    tolerance = _tolerance(right.forces_error, right.forces)
+    tolerance = tolerance_of(right.forces_error, right.forces)
     if not given.any():
         return Resemblance("zero", "", 0.0, 0.0)
     return resemblance(given, wrong_forces(expected, given), tolerance)
@@ -184,7 +142,7 @@ def _stress(prediction: Prediction, right: Slopes, structure: Atoms, scale: floa
     if prediction.stress is None or right.stress is None:
         return None
     expected, given = scale * right.stress, np.asarray(prediction.stress, np.float64)
-    tolerance = _tolerance(right.stress_error, right.stress)
+    tolerance = tolerance_of(right.stress_error, right.stress)
     if not given.any():
         return Resemblance("zero", "", 0.0, 0.0)
     virial = scale * structure.positions.T @ right.forces / structure.get_volume()
@@ -205,103 +163,8 @@ def _common_factor(forces: Resemblance | None, stress: Resemblance | None, right
 
 
 def _factor_known(found: Resemblance, error: float, values: FloatArray) -> bool:
-    return found.mistake != "zero" and found.misfit <= _tolerance(error, values)
+    return found.mistake != "zero" and found.misfit <= tolerance_of(error, values)
 
 
 def _without(found: Resemblance | None, factor: float) -> Resemblance | None:
     return found and Resemblance(found.mistake, found.detail, found.factor / factor, found.misfit)
-
-
-def _energy_finding(factor: float) -> Finding:
-    if abs(factor + 1.0) <= RIGHT:
-        return Finding(
-            "energy-sign",
-            "forces and stress are both minus what the energy's derivatives are",
-            "the energy with the wrong sign",
-            "return minus the energy: bound atoms have less than separate ones",
-        )
-    unit = betrayed(1.0 / factor, ENERGIES)
-    return Finding(
-        "energy-unit",
-        f"forces and stress are {factor:.5g} times the energy's derivatives",
-        f"the energy in {unit}" if unit else "the energy in another unit, or scaled for training and not scaled back",
-        f"convert it to eV: multiply by {ENERGIES[unit]:.8g}" if unit else "convert it to eV",
-    )
-
-
-def _findings(
-    what: str,
-    found: Resemblance,
-    mistakes: dict[str, tuple[str, str]],
-    units: dict[str, float],
-    right: Slopes,
-    structure: Atoms,
-) -> Iterator[Finding]:
-    law = "−dE/dx" if what == "forces" else "dE/dε / V"
-    verb = "are" if what == "forces" else "is"
-    error, values = (right.forces_error, right.forces) if what == "forces" else (right.stress_error, right.stress)
-    assert values is not None
-    if found.mistake == "zero":
-        size = float(np.abs(values).max())
-        yield Finding(
-            f"{what}-zero",
-            f"{what} {verb} zero where {law} is up to {size:.3g}",
-            "derivatives cut off from the positions, or an array that was never filled",
-            "derive the energy by the positions that it was computed from",
-        )
-        return
-    if found.misfit > _tolerance(error, values):
-        yield Finding(
-            f"{what}-not-a-derivative",
-            f"{what} differ{'' if what == 'forces' else 's'} from {law} by {found.misfit:.0%}, whatever constant is"
-            " allowed for",
-            "an energy other than the one derived (without smearing entropy, dispersion or reference energies that"
-            " depend on positions), or forces from a network of their own",
-            "return the energy whose derivatives they are; a potential with forces of its own fails the laws of"
-            " conservation, and must not claim 'conservative'",
-        )
-        return
-    if found.mistake:
-        looks_like, mend = mistakes[found.mistake]
-        detail = f": {found.detail}" if found.detail else ""
-        yield Finding(
-            f"{what}-{found.mistake}", f"{what} agree{_s(what)} with {law} once changed{detail}", looks_like, mend
-        )
-    yield from _scaled(what, law, found.factor, units, structure)
-
-
-def _s(what: str) -> str:
-    return "" if what == "forces" else "s"
-
-
-def _scaled(what: str, law: str, factor: float, units: dict[str, float], structure: Atoms) -> Iterator[Finding]:
-    verb = "are" if what == "forces" else "is"
-    if factor < 0:
-        other = "−∂E/∂x, where ∂E/∂x was returned" if what == "forces" else "tension positive: compression is negative"
-        yield Finding(
-            f"{what}-sign",
-            f"{what} {verb} {factor:.4g} times {law}",
-            f"the wrong sign; the contract is {other}",
-            f"return minus the {what}",
-        )
-    size = abs(factor)
-    if abs(size - 1.0) <= RIGHT:
-        return
-    measured = f"{what} {verb} {factor:.5g} times {law}"
-    unit = betrayed(size, units)
-    own = "eV/Å" if what == "forces" else "eV/Å³"
-    if unit is not None:
-        yield Finding(f"{what}-unit", measured, f"{what} in {unit}", f"convert to {own}: multiply by {units[unit]:.8g}")
-    elif what == "stress" and abs(size / structure.get_volume() - 1.0) <= RIGHT:
-        yield Finding(
-            "stress-virial", measured, "the virial, in eV: not divided by the volume", "divide by the cell's volume"
-        )
-    elif abs(size * len(structure) - 1.0) <= RIGHT:
-        yield Finding(f"{what}-per-atom", measured, f"{what} divided by the number of atoms", "multiply by it")
-    else:
-        yield Finding(
-            f"{what}-unit",
-            measured,
-            "another unit, or values scaled for training and not scaled back",
-            f"convert to {own}",
-        )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from gnnp_bench.certificate.provenance import environment
-from gnnp_bench.certificate.result import Certificate, CheckResult, NoiseRecord, PotentialRecord
+from gnnp_bench.certificate.result import Cause, Certificate, CheckResult, NoiseRecord, PotentialRecord
 from gnnp_bench.certificate.verdict import decide
 from gnnp_bench.certificate.waivers import Waiver, waived
 from gnnp_bench.check import Check
@@ -44,11 +45,14 @@ class Judgement:
         Seconds inside `Potential.evaluate`.
     loading_s : float
         Seconds spent on loading the potential anew; not a part of `result.elapsed_s`.
+    causes : tuple of Cause
+        Mistakes without which the law would hold; they explain this check alone.
     """
 
     result: CheckResult
     potential_s: float = 0.0
     loading_s: float = 0.0
+    causes: tuple[Cause, ...] = ()
 
 
 def subject_of(potential: Potential, spec: str) -> Subject:
@@ -149,7 +153,17 @@ def assemble(
         potential_s=start.potential_s + sum(judgement.potential_s for judgement in found),
         evaluations=start.evaluations + sum(result.evaluations for result in results),
         checks=tuple(results),
+        causes=_together(judgement.causes for judgement in found),
     )
+
+
+def _together(causes: Iterable[Iterable[Cause]]) -> tuple[Cause, ...]:
+    """Return each cause once, with all that it explains: that of most laws first."""
+    by_name: dict[str, Cause] = {}
+    for cause in itertools.chain.from_iterable(causes):
+        known = by_name.get(cause.name)
+        by_name[cause.name] = cause if known is None else replace(known, explains=known.explains + cause.explains)
+    return tuple(sorted(by_name.values(), key=lambda cause: -len(cause.explains)))
 
 
 @dataclass(slots=True)

@@ -31,6 +31,7 @@ from gnnp_bench.potential import FloatArray, Potential, Prediction, Property, Un
 from gnnp_bench.structures.needs import explained
 
 if TYPE_CHECKING:
+    from gnnp_bench.doctor.finding import Finding
     from gnnp_bench.engine.trials import Trials
 
 MAX_BATCH_ATOMS = 512
@@ -97,6 +98,8 @@ class Evaluator:
         Is called between evaluations in other processes, which nobody else hears of.
     patience : float or None
         Seconds that another process may be silent; by default what `trials` allows.
+    mistakes : tuple of Finding or None
+        What `causes` found out about the adapter; None where it was not asked.
     """
 
     potential: Potential
@@ -105,6 +108,7 @@ class Evaluator:
     memory: Memory = field(default_factory=Memory)
     alive: Callable[[], None] = lambda: None
     patience: float | None = None
+    mistakes: tuple[Finding, ...] | None = None
     _returned: list[tuple[Any, Prediction]] = field(default_factory=list)
     _elsewhere: Elsewhere | None = None
     _on: dict[str, Potential] = field(default_factory=dict)

@@ -8,6 +8,7 @@ many processes work on a certificate; then what was asked for in this one. The l
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -69,7 +70,7 @@ def with_history(
             return one, None
         for history in beforehand:
             if (longest := again.measured(history)) is not None:
-                shortest = shortened(longest.history, lambda some: again.measured(some) is not None)
+                shortest = shortened(longest.history, again.fails)
                 last = again.measured(shortest, anew=True)
                 if last is not None:
                     return last, _remark(len(shortest))
@@ -84,8 +85,8 @@ def shortened(history: History, fails: Callable[[History], bool]) -> History:
     pieces = 2
     while len(history) > 1:
         bounds = [len(history) * k // pieces for k in range(pieces + 1)]
-        parts = [history[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
-        rests = [history[:start] + history[end:] for start, end in zip(bounds, bounds[1:], strict=False)]
+        parts = [history[start:end] for start, end in itertools.pairwise(bounds)]
+        rests = [history[:start] + history[end:] for start, end in itertools.pairwise(bounds)]
         if (part := next(filter(fails, parts), None)) is not None:
             history, pieces = part, 2
         elif pieces > 2 and (rest := next(filter(fails, rests), None)) is not None:
@@ -108,6 +109,10 @@ class _Again:
     alive: Callable[[], None]
     left: int = MOST_TRIALS
     unknown: bool = False
+
+    def fails(self, history: History) -> bool:
+        """Return whether it fails with this history."""
+        return self.measured(history) is not None
 
     def measured(self, history: History, *, anew: bool = False) -> Counterexample | None:
         """Return the counterexample with this history, if it fails, with the numbers that were measured."""

@@ -16,7 +16,6 @@ from gnnp_bench.engine.settings import Profile, Settings
 from gnnp_bench.potential import ALL_PROPERTIES, Potential, Prediction
 from gnnp_bench.structures.serialise import from_json
 
-
 ROUNDING = 1e-6
 """Relative difference between two measurements that is put down to rounding where no bound says more."""
 
@@ -70,7 +69,7 @@ def measure_again(
         With a history, one that was just loaded, in a process that has evaluated nothing before.
     check : Check
     structure, case : mapping
-        Of a counterexample: what `serialise.to_json` returned; parameters and noise, which is measured where it is null.
+        Of a counterexample: what `serialise.to_json` returned; parameters and noise (null: to be measured).
     history : sequence of mapping
         Structures to be evaluated before, one by one.
     profile : str

@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gnnp_bench.certificate.io import decode_value, encode_value
-from gnnp_bench.certificate.result import Certificate, CheckResult, Counterexample, Waiver
+from gnnp_bench.certificate.result import Cause, Certificate, CheckResult, Counterexample, Waiver
 from gnnp_bench.check import Check, PoolView
 from gnnp_bench.engine.assemble import Growth, Judgement, begin, subject_of
+from gnnp_bench.engine.causes import causes_of
 from gnnp_bench.engine.evaluate import Evaluator, describe
 from gnnp_bench.engine.history import with_history
 from gnnp_bench.engine.outcome import counterexample, of_a_broken_case, result_of, without_cases
@@ -129,9 +130,18 @@ def judge(check: Check, pool: Pool, evaluator: Evaluator, settings: Settings) ->
         result = broken(f"the check itself broke: {describe(error)}")
     return Judgement(
         result=result,
+        causes=_causes(check, result, evaluator, settings),
         potential_s=evaluator.meter.potential_s - before.potential_s,
         loading_s=evaluator.meter.loading_s - before.loading_s,
     )
+
+
+def _causes(check: Check, result: CheckResult, evaluator: Evaluator, settings: Settings) -> tuple[Cause, ...]:
+    """Return why a check failed; that this cannot be found out changes nothing about the failure."""
+    try:
+        return causes_of(check, result, evaluator, settings.profile)
+    except (Exception, SystemExit):  # somebody else's code, on structures that it has not seen
+        return ()
 
 
 def judge_check(check: Check, pool: Pool, evaluator: Evaluator, settings: Settings) -> CheckResult:

@@ -166,7 +166,7 @@ def test_files_that_cannot_be_written_are_refused(options, message, workplace, f
     ("structure", "case", "message"),
     [
         ({}, {}, "a structure needs positions"),
-        (None, {"noise": None}, "the counterexample's case is incomplete"),
+        (None, {"noise": {}}, "the counterexample's case is incomplete"),
         (None, {"parameters": None}, "the counterexample's case is incomplete"),
     ],
 )
