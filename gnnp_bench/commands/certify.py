@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gnnp_bench.certificate import io
+from gnnp_bench.certificate.keeping import kept_for_replay
 from gnnp_bench.commands.exits import PARTIAL, STATUS, BadRequest, nearest
 from gnnp_bench.commands.loading import checks_by_id, load_on_one_thread, load_potential, parse_species, read_waivers
 from gnnp_bench.commands.output import own_stdout, write_bytes
@@ -108,8 +109,11 @@ def certify(
             report.print(f"stopped by {stopped_by} before the first check: there is no certificate")
             return PARTIAL
         with undisturbed():
-            unwritten = [said for said in (_save(certificate, path), _save_junit(certificate, junit, request)) if said]
-            terminal.summary(report, certificate, checks=checks, path=path)
+            kept = kept_for_replay(certificate) if path is None else path
+            unwritten = [
+                said for said in (_save(certificate, path), _save_junit(certificate, junit, request, kept)) if said
+            ]
+            terminal.summary(report, certificate, checks=checks, path=kept)
             for line in unused(request.waivers, certificate):
                 report.print(f"warning: {plain(line)}", soft_wrap=True)
             if stopped_by is not None:
@@ -211,7 +215,7 @@ def _steps(request: _Request) -> Iterator[Step]:
     return run_in_processes(load, checks, settings, jobs=request.jobs, timeout=timeout, waivers=waivers)
 
 
-def _save_junit(certificate: Certificate, path: str | None, request: _Request) -> str | None:
+def _save_junit(certificate: Certificate, path: str | None, request: _Request, kept: str | None) -> str | None:
     """Write the JUnit report, if it is wanted; return why it could not be written."""
     if path is None:
         return None
@@ -221,7 +225,7 @@ def _save_junit(certificate: Certificate, path: str | None, request: _Request) -
     checks, settings = request.checks, request.settings
     asked = [check.id for check in select(tuple(checks.values()), settings.only, settings.skip)]
     try:
-        junit.write(certificate, path, asked=asked, checks=checks, replayed_from=request.path)
+        junit.write(certificate, path, asked=asked, checks=checks, replayed_from=kept)
     except ValueError as error:
         return str(error)
     return None

@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.text import Text
 
-from gnnp_bench.certificate.result import CheckResult, Counterexample
+from gnnp_bench.certificate.result import Cause, CheckResult, Counterexample
 from gnnp_bench.certificate.verdict import CLAIMED_FRACTION
 from gnnp_bench.check import Check
 from gnnp_bench.report.parameters import history_line, in_words
-from gnnp_bench.report.text import number, plain, quantity, structure_lines, times, wrapped
+from gnnp_bench.report.text import listed, number, plain, plural, quantity, structure_lines, times, wrapped
 
 LABEL = 11
 
 
-def failure(console: Console, result: CheckResult, *, check: Check | None = None, path: str | None = None) -> None:
+def cause(console: Console, found: Cause) -> None:
+    """Print one mistake and the laws that hold without it."""
+    many = plural(len(found.explains), "law")
+    console.print(Text.assemble((f"CAUSE {found.name}: {many} would hold without it", "bold red")))
+    for label, text in (
+        ("measured", found.measured),
+        ("looks like", found.looks_like),
+        ("to mend it", found.mend),
+        ("explains", listed(found.explains)),
+    ):
+        _paragraph(console, label, plain(text))
+
+
+def failure(
+    console: Console,
+    result: CheckResult,
+    *,
+    check: Check | None = None,
+    path: str | None = None,
+    causes: Sequence[Cause] = (),
+) -> None:
     """Print one violated law.
 
     Parameters
@@ -27,12 +49,18 @@ def failure(console: Console, result: CheckResult, *, check: Check | None = None
         The check itself, for the law in words.
     path : str, optional
         The certificate's file, from which the failure can be replayed.
+    causes : sequence of Cause
+        Of all failures; told are those that explain this one.
     """
     console.print(Text.assemble((f"FAILED {result.id}", "bold red")))
     _paragraph(console, "law", plain(result.law))
     _paragraph(console, "missed by", missed_by(result))
     if check is not None:
         _paragraph(console, "meaning", plain(check.physics))
+    for found in causes:
+        if result.id in found.explains:
+            said = f"{found.name}: {found.measured}; looks like {found.looks_like}; to mend it, {found.mend}"
+            _paragraph(console, "cause", plain(said))
     if result.reason:
         _paragraph(console, "remark", plain(result.reason))
     if result.counterexample is not None:
@@ -68,8 +96,14 @@ def _counterexample(console: Console, result: CheckResult, found: Counterexample
     if "measured" in found.case and found.case["measured"] != result.measured:
         there = quantity(found.case["measured"], found.case.get("unit"))
         _paragraph(console, "there", f"missed by {there}, on the simplest input found that still fails")
-    replayed = None if path is None else f"gnnp-bench reproduce {shlex.quote(path)} {result.id}"
-    _verbatim(console, "reproduce", replayed or plain(found.reproduce))
+    _verbatim(console, "reproduce", plain(found.reproduce) if path is None else reproduced(path, result))
+
+
+def reproduced(path: str, result: CheckResult) -> str:
+    """Return the command that measures the counterexample of a check again from a certificate's file."""
+    home = os.path.join(os.path.expanduser("~"), "")
+    short = f"~/{shlex.quote(path.removeprefix(home))}" if path.startswith(home) else shlex.quote(path)
+    return f"gnnp-bench reproduce {short} {result.id}"
 
 
 def _paragraph(console: Console, label: str, value: str) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gnnp_bench.certificate.io import replace_file
-from gnnp_bench.certificate.result import Certificate, CheckResult
+from gnnp_bench.certificate.result import Cause, Certificate, CheckResult
 from gnnp_bench.certificate.verdict import told_only
 from gnnp_bench.check import Check
 from gnnp_bench.report.failures import failure, missed_by
@@ -77,7 +77,7 @@ def encode(
     for result in certificate.checks:
         case = junit.TestCase(result.id, _class(certificate, result.id), result.elapsed_s)
         case.append(_properties(result, certificate.seed))
-        outcome = _outcome(result, (checks or {}).get(result.id), replayed_from)
+        outcome = _outcome(result, (checks or {}).get(result.id), replayed_from, certificate.causes)
         if outcome is not None:
             case.append(outcome)
         suite.add_testcase(case)
@@ -152,7 +152,7 @@ def _number(value: float | None, result: CheckResult) -> str | None:
 
 
 def _outcome(
-    result: CheckResult, check: Check | None, replayed_from: str | None
+    result: CheckResult, check: Check | None, replayed_from: str | None, causes: Sequence[Cause]
 ) -> junit.Failure | junit.Skipped | junit.Error | None:
     import junitparser as junit
 
@@ -167,7 +167,7 @@ def _outcome(
             return None
         case "fail":
             failed = junit.Failure(_legal(f"{result.law}: missed by {missed_by(result)}"), "violated")
-            failed.text = _legal(_told(result, check, replayed_from))
+            failed.text = _legal(_told(result, check, replayed_from, causes))
             return failed
         case "waived" | "not_applicable":
             return junit.Skipped(why, result.status)
@@ -175,10 +175,10 @@ def _outcome(
             return junit.Error(why, result.status)
 
 
-def _told(result: CheckResult, check: Check | None, replayed_from: str | None) -> str:
+def _told(result: CheckResult, check: Check | None, replayed_from: str | None, causes: Sequence[Cause]) -> str:
     """Return what the terminal says of a failure."""
     stream = io.StringIO()
-    failure(console(stream, width=WIDTH), result, check=check, path=replayed_from)
+    failure(console(stream, width=WIDTH), result, check=check, path=replayed_from, causes=causes)
     return stream.getvalue()
 
 

@@ -6,6 +6,7 @@ from ids to checks adds what a certificate does not keep: what each law means, a
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,7 @@ from rich.text import Text
 from gnnp_bench.certificate.result import Certificate, CheckResult, ComponentResult, NoiseRecord
 from gnnp_bench.check import Check
 from gnnp_bench.engine.settings import Step
-from gnnp_bench.report.failures import failure
+from gnnp_bench.report.failures import cause, failure, reproduced
 from gnnp_bench.report.text import (
     duration,
     not_learnt,
@@ -207,11 +208,18 @@ def summary(
     """
     console.print()
     table(console, certificate.checks)
-    reasons(console, certificate.checks)
+    reasons(console, certificate.checks, path=path)
+    for found in certificate.causes:
+        console.print()
+        cause(console, found)
     for result in certificate.checks:
         if result.status == "fail" and result.category != "informational":
             console.print()
             failure(console, result, check=(checks or {}).get(result.id), path=path)
+    if any(r.status == "fail" and r.category != "informational" for r in certificate.checks):
+        console.print()
+        look = f"gnnp-bench doctor {shlex.quote(plain(certificate.potential.spec))} looks for mistakes of an adapter"
+        labelled(console, "look into it", f"{look}; what a counterexample tells stands in docs/reproduce.md")
     console.print()
     labelled(console, "noise floor", noise_line(certificate.noise))
     spent = f"{certificate.evaluations} evaluations in {seconds(certificate.elapsed_s)}"
@@ -229,7 +237,7 @@ def seconds(value: float) -> str:
     return f"{value:.1f} s" if value < 60 else f"{value / 60:.1f} min"
 
 
-def reasons(console: Console, results: Sequence[CheckResult]) -> None:
+def reasons(console: Console, results: Sequence[CheckResult], *, path: str | None = None) -> None:
     """Print why checks were not judged, and what is to be said about those that were."""
     titles = {
         "error": "could not be measured",
@@ -246,6 +254,8 @@ def reasons(console: Console, results: Sequence[CheckResult]) -> None:
         console.print(title, style="bold")
         for result in spoken:
             indented(console, f"{result.id}: {plain(result.reason or 'no reason was recorded')}", 2)
+            if status in ("error", "inconclusive") and result.counterexample is not None and path is not None:
+                _print_whole(console, Text(f"    {reproduced(path, result)}"))
 
 
 def indented(console: Console, value: str, depth: int) -> None:

@@ -63,7 +63,7 @@ class Law:
         start, judgement = running.judge(registered()[self.id])
         # The command line cannot load what a test was given as an object or a function.
         again = None if potential.has_spec else f"pytest '{os.environ['PYTEST_CURRENT_TEST'].rpartition(' ')[0]}'"
-        running.conclude(running.excused(start, judgement.result), command=again)
+        running.conclude(running.excused(start, judgement.result), command=again, causes=judgement.causes)
 
     def __repr__(self) -> str:
         return self.id

@@ -15,7 +15,7 @@ from gnnp_bench.suite.asked import Asked, waivers_of
 from gnnp_bench.suite.violation import LawViolated, NotJudged, complaint
 
 if TYPE_CHECKING:
-    from gnnp_bench.certificate.result import Certificate, CheckResult, Waiver
+    from gnnp_bench.certificate.result import Cause, Certificate, CheckResult, Waiver
     from gnnp_bench.check import Check
     from gnnp_bench.engine.assemble import Judgement
     from gnnp_bench.engine.evaluate import Evaluator
@@ -138,7 +138,7 @@ class Running:
             finally:
                 self._evaluator.close()  # the processes that a check has started
 
-    def conclude(self, result: CheckResult, command: str | None = None) -> None:
+    def conclude(self, result: CheckResult, command: str | None = None, causes: Sequence[Cause] = ()) -> None:
         """End a test as its check ended: return, skip, xfail, or raise what a physicist wants to read.
 
         Parameters
@@ -146,6 +146,8 @@ class Running:
         result : CheckResult
         command : str, optional
             What measures a counterexample again, if not what the result says.
+        causes : sequence of Cause
+            Mistakes without which the law would hold.
         """
         __tracebackhide__ = True
         check = registered()[result.id]
@@ -154,10 +156,10 @@ class Running:
         if result.status == "waived":
             pytest.xfail(result.reason or "waived")
         if result.status == "fail":
-            raise LawViolated(complaint(result, check, command=command, path=self.path))
+            raise LawViolated(complaint(result, check, command=command, path=self.path, causes=causes))
         # Informational checks never fail, and need not lead to a conclusion.
         if result.status in ("error", "inconclusive") and result.category != "informational":
-            raise NotJudged(complaint(result, check))
+            raise NotJudged(complaint(result, check, path=self.path))
 
     def excused(self, start: Certificate, result: CheckResult) -> CheckResult:
         """Return the result as the waivers leave it."""

@@ -22,7 +22,7 @@ def test_certify(spec: str, check_id: str, gnnp_bench_potentials: Potentials, re
     start, judgement = running.judge(registered()[check_id])
     result = running.excused(start, judgement.result)
     request.node.user_properties += [pack(spec, start, judgement), *told(result)]
-    running.conclude(result)
+    running.conclude(result, causes=judgement.causes)
 
 
 # A foreign `python_functions` must not make the laws vanish.

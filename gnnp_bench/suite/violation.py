@@ -10,7 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gnnp_bench.certificate.result import CheckResult
+    from collections.abc import Sequence
+
+    from gnnp_bench.certificate.result import Cause, CheckResult
     from gnnp_bench.check import Check
 
 WIDTH = 100
@@ -28,7 +30,14 @@ class NotJudged(NotCertified):
     """A law could not be judged: something broke, or the measurement led to no conclusion."""
 
 
-def complaint(result: CheckResult, check: Check, *, command: str | None = None, path: str | None = None) -> str:
+def complaint(
+    result: CheckResult,
+    check: Check,
+    *,
+    command: str | None = None,
+    path: str | None = None,
+    causes: Sequence[Cause] = (),
+) -> str:
     """Return what a test that did not pass reports.
 
     Parameters
@@ -40,6 +49,8 @@ def complaint(result: CheckResult, check: Check, *, command: str | None = None, 
         What measures a counterexample again, instead of the command that the result holds.
     path : str, optional
         The certificate's file, from which a counterexample can be replayed.
+    causes : sequence of Cause
+        Mistakes without which the law would hold.
     """
     from gnnp_bench.report.failures import failure
     from gnnp_bench.report.stream import console
@@ -48,15 +59,17 @@ def complaint(result: CheckResult, check: Check, *, command: str | None = None, 
         result = replace(result, counterexample=replace(result.counterexample, reproduce=command))
     stream = io.StringIO()
     if result.status == "fail":
-        failure(console(stream, width=WIDTH), result, check=check, path=path)
+        failure(console(stream, width=WIDTH), result, check=check, path=path, causes=causes)
     else:
-        from gnnp_bench.report.failures import missed_by
+        from gnnp_bench.report.failures import missed_by, reproduced
         from gnnp_bench.report.text import plain, wrapped
 
         title = {"error": "NOT MEASURED", "inconclusive": "INCONCLUSIVE"}.get(result.status, result.status)
         lines = {"law": plain(result.law), "reason": plain(result.reason or "no reason was recorded")}
         if result.measured is not None:
             lines["measured"] = missed_by(result)
+        if result.counterexample is not None and path is not None:
+            lines["reproduce"] = reproduced(path, result)
         print(f"{title} {result.id}", file=stream)
         for label, value in lines.items():
             for i, line in enumerate(wrapped(value, WIDTH - 13)):
