@@ -177,9 +177,8 @@ def stress_correction(wrong: Callable[[FloatArray, FloatArray, FloatArray], Floa
         virial = np.zeros((3, 3)) if forces is None else structure.positions.T @ forces / structure.get_volume()
         offset = _six(wrong(np.zeros((3, 3)), cell, virial))
         columns = [_six(wrong(_tensor(unit), cell, virial)) - offset for unit in np.eye(6)]
-        right: FloatArray = np.linalg.lstsq(
-            np.array(columns).T, _six(np.asarray(found.stress, np.float64)) - offset, rcond=None
-        )[0]
+        given = _six(np.asarray(found.stress, np.float64)) - offset
+        right = np.asarray(np.linalg.lstsq(np.array(columns).T, given, rcond=None)[0], np.float64)
         return replace(found, stress=_tensor(right))
 
     return Correction(mended)
