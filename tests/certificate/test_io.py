@@ -123,6 +123,7 @@ def test_keys_stand_in_the_order_of_the_contract():
         "structures",
         "noise",
         "checks",
+        "causes",
     ]
     assert list(json.loads(text)["checks"][0]) == [field.name for field in fields(CheckResult)]
     assert text.endswith("}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -32,8 +33,8 @@ class FixedByTheFirst:
 
     def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
         if not self.seen:
-            self.seen.append("".join(sorted(set(structures[0].symbols))))
-        shift = 0.2 if self.seen[0] == "Au" else 0.0
+            self.seen.append(structures[0].get_chemical_formula())
+        shift = zlib.crc32(self.seen[0].encode()) % 97 / 97
         found = self.sound.evaluate(structures, properties)
         return [
             replace(p, energy=p.energy + shift * len(s), energies=None) for p, s in zip(found, structures, strict=True)

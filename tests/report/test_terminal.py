@@ -238,7 +238,7 @@ def test_a_failure_is_told_with_law_meaning_amount_input_and_command():
     assert "Si2, 2 atoms, periodic" in text
     assert re.search(r"cell +0.000000 +2.715000 +2.715000", text)
     assert re.search(r"Si +1.357500 +1.357500 +1.357500", text)
-    assert "axis = [0.6, 0.8, 0], angle = 1.235, displacements = [60 values]" in flat
+    assert "axis = [0.6, 0.8, 0]; angle = 1.235; displacements = [60 values]" in flat
     assert "missed by 0.03 eV/Å³, on the simplest input" in flat
     assert "gnnp-bench reproduce 'my certificate.json' periodicity/left-handed-cell" in text
 
