@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -234,3 +235,49 @@ def test_what_was_recorded_comes_back_from_the_file(check: str) -> None:
     assert again.grade == "violated"
     if check not in RANDOM:
         assert same(before, after), (before, after)
+
+
+WARM = """
+from ase.calculators.emt import EMT
+
+
+class Warm(EMT):
+    \"\"\"Pulls every atom along once it has seen three structures.\"\"\"
+
+    seen = 0
+
+    def calculate(self, *arguments, **named):
+        super().calculate(*arguments, **named)
+        self.seen += 1
+        if self.seen > 3:
+            self.results["forces"] = self.results["forces"] + [0.05, 0.0, 0.0]
+"""
+
+
+def test_a_history_is_replayed_and_leaves_with_the_counterexample(tmp_path, monkeypatch, capsys) -> None:
+    place = lay_out(tmp_path, monkeypatch)
+    (place / "warm.py").write_text(WARM)
+    certified = ("certify", "warm:Warm", "--species", "Cu", "--budget", "quick", "--only", NET_FORCE)
+    assert main([*certified, "--json", "c.json"]) == 1
+    (result,) = read("c.json").checks
+    found = result.counterexample
+    assert found is not None
+    assert len(found.history) == 3
+    assert "3 structures evaluated by a potential just loaded" in " ".join(capsys.readouterr().out.split())
+    assert main(["reproduce", "c.json", NET_FORCE, "--pytest", "test_warm.py", "--structure", "warm.xyz"]) == 0
+    assert "3 structures evaluated, one after the other" in capsys.readouterr().out
+    frames = ase.io.read("warm.xyz", index=":")
+    assert [len(frame) for frame in frames] == [len(s["numbers"]) for s in (*found.history, found.structure)]
+    done = run_pytest(place, "test_warm.py")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"{NET_FORCE} on Warm: " in done.stdout
+
+
+def test_without_a_file_the_line_repeats_that_very_counterexample(tmp_path, monkeypatch, capsys) -> None:
+    lay_out(tmp_path, monkeypatch)
+    assert main(["certify", "tempers:Drifting", "--species", "Cu", "--budget", "quick", "--only", NET_FORCE]) == 1
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "gnnp-bench reproduce" in line]
+    command = shlex.split(line.split("gnnp-bench ")[1])
+    assert len(line) < 160
+    assert main([command[0], os.path.expanduser(command[1]), command[2]]) == 0
+    assert "\nReproduced: " in capsys.readouterr().out
