@@ -10,6 +10,7 @@ from ase import Atoms
 from gnnp_bench.check import (
     Case,
     Check,
+    Json,
     Measurement,
     PoolView,
     Request,
@@ -21,17 +22,30 @@ from gnnp_bench.check import (
 from gnnp_bench.checks.common import LADDER, difference, displaced, grown, on_simpler_structures, pressed
 from gnnp_bench.checks.periodicity.supercell import periodic_somewhere
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Prediction
+from gnnp_bench.structures.transform import translate
 
 MOST_CELLS = 2
 FARTHEST = 15.0
 """Å. Small cells are small steps: atoms are moved by as many of them as fit, further than any list of images goes."""
 MANY_CELLS = 0.25
 """Share of cases in which they are, unless forces are so large that the rounding of coordinates would be all to see."""
+AT_A_FACE = 0.2
+"""Share of cases in which one atom lies on a corner of the cell, and then a rounding error outside."""
+ROUNDING = (1e-17, 4e-52)
+"""Å. Below half an ulp of any cell vector: what is left of a coordinate that should be zero. Added to a cell vector by
+wrapping it leaves the upper face exactly, where lists of bins end."""
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     sample = view.pick(rng, lambda s: bool(s.structure.pbc.any()), "periodic in some direction")
-    return sample.case({"cells": _cells(rng, sample.structure, many=_bears_many(sample.prediction))})
+    return sample.case(_parameters(rng, sample.structure, sample.prediction))
+
+
+def _parameters(rng: np.random.Generator, structure: Atoms, prediction: Prediction | None) -> dict[str, Json]:
+    face: Json = None
+    if rng.random() < AT_A_FACE:
+        face = [int(rng.integers(len(structure))), float(rng.choice(ROUNDING))]
+    return {"cells": _cells(rng, structure, many=_bears_many(prediction)), "face": face}
 
 
 def _bears_many(prediction: Prediction | None) -> bool:
@@ -52,13 +66,17 @@ def _cells(rng: np.random.Generator, structure: Atoms, *, many: bool) -> list[li
 
 
 def _near(rng: np.random.Generator, case: Case) -> Case:
-    return with_parameters(case, cells=_cells(rng, case.structure, many=_bears_many(case.base)))
+    return with_parameters(case, **_parameters(rng, case.structure, case.base))
 
 
 def _simpler(case: Case) -> Iterator[Case]:
+    face = case.parameters.get("face")
     for simpler in on_simpler_structures(case):
         if simpler.structure.pbc.any():
-            yield with_parameters(simpler, cells=_one(simpler.structure.pbc, len(simpler.structure)))
+            first = None if face is None else [0, face[1]]
+            yield with_parameters(simpler, cells=_one(simpler.structure.pbc, len(simpler.structure)), face=first)
+    if face is not None:
+        return
     cells = np.asarray(case.parameters["cells"])
     if np.count_nonzero(cells) > 1 or np.abs(cells).max() > 1:
         for atom in range(min(len(cells), 8)):
@@ -80,12 +98,24 @@ def _one(pbc: np.ndarray, n_atoms: int, atom: int = 0) -> list[list[int]]:
 def _measure(case: Case) -> Measurement:
     cells = np.asarray(case.parameters["cells"])
     structure = case.structure
+    face = case.parameters.get("face")
+    if face is not None:
+        return (yield from _measure_at_a_face(case, *face))
     if not (cells * structure.pbc).any():
         return vacuous("no atom is moved along a periodic direction")
     moved = displaced(structure, (cells * structure.pbc) @ structure.cell.array)
     before = yield from base_prediction(case)
     (after,) = yield Request([moved], ALL_PROPERTIES)
     return Residual(difference(before, after, grown(case.nu, structure, moved), len(structure)))
+
+
+def _measure_at_a_face(case: Case, atom: int, rounding: float) -> Measurement:
+    """Compare an atom on the corner of the cell with the same atom a rounding error outside, along all directions."""
+    inside = translate(case.structure, -case.structure.positions[atom])
+    outside = inside.copy()
+    outside.positions[atom] -= rounding * case.structure.pbc
+    before, after = yield Request([inside, outside], ALL_PROPERTIES)
+    return Residual(difference(before, after, grown(case.nu, case.structure, inside), len(inside)))
 
 
 LATTICE_WRAP = Check(
@@ -97,7 +127,8 @@ LATTICE_WRAP = Check(
     tolerance=LADDER,
     physics=(
         "In a periodic structure it does not matter which of its images stands in the file. Where it does, energies "
-        "jump when an atom of a running simulation crosses the border of the cell or a code wraps the coordinates."
+        "jump when an atom of a running simulation crosses the border of the cell or a code wraps the coordinates. "
+        "An atom on a face of the cell is looked at as well, and one that rounding has left outside by nothing."
     ),
     draw=_draw,
     near=_near,
