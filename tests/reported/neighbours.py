@@ -276,7 +276,7 @@ NEIGHBOURS = (
         "GPUMD",
         github("brucefan1983/GPUMD", 210, "pull"),
         on_graph(keeping(_as_many_as_fit)),
-        _law("symmetry/permutation", "periodicity/supercell", "conservation/path-work", "symmetry/net-force"),
+        _law("symmetry/permutation", "periodicity/supercell", "conservation/path-work", "conservation/closed-loop-cell"),
     ),
     Reported(
         "bins-from-zero",
@@ -340,7 +340,7 @@ NEIGHBOURS = (
         "symmetrix, CHGNet",
         github("wcwitt/symmetrix", 81, "pull"),
         raising(_no_neighbours),
-        _law("robustness/finite-output"),
+        _law("robustness/finite-output", "locality/detached-atom"),
     ),
     Reported(
         "cells-for-lengths",

@@ -156,7 +156,7 @@ OUTPUTS = (
         "fairchem",
         github("facebookresearch/fairchem", 1388),
         each(_single_from_a_table),
-        frozenset({"periodicity/partial"}),
+        frozenset({"locality/detached-atom"}),
     ),
     Reported(
         "energies-of-atoms-sorted",

@@ -122,7 +122,8 @@ SURFACES = (
         "CHGNet",
         github("CederGroupHub/chgnet", 79),
         each(_bonds_below_three),
-        _PATH,
+        frozenset({"conservation/path-work", "locality/detached-atom"}),
+        budget="standard",
     ),
     Reported(
         "slope-of-the-switch",
@@ -140,7 +141,7 @@ SURFACES = (
         "LAMMPS meam/spline",
         github("lammps/lammps", 472),
         on_graph(sound=embedded_atom(5.0, species=METALS), finish=_not_sent_back),
-        frozenset({"conservation/force-gradient", "symmetry/net-force", "conservation/path-work"}),
+        frozenset({"conservation/force-gradient", "symmetry/net-force", "periodicity/supercell"}),
     ),
     Reported(
         "large-skewed-boxes",

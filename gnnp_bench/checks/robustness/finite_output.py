@@ -21,6 +21,8 @@ LARGE = ((4, 5), (5, 5), (5, 10))
 crossed."""
 BOX = 12.0
 """Å of vacuum around an isolated atom or molecule in a periodic box."""
+WIDE = 260.0
+"""Å, the same for a box as wide as those that molecules come in from other programs."""
 
 
 def _all_species(rng: np.random.Generator, capabilities: Capabilities, pbc: tuple[bool, bool, bool]) -> Recipe:
@@ -89,6 +91,11 @@ def _in_a_row(rng: np.random.Generator, capabilities: Capabilities, pbc: tuple[b
     return Recipe("wire", "zigzag", species, (2, 1, 1), pbc=pbc, vacuum=BOX, rattle=0.05, seed=_seed(rng))
 
 
+def _wide(rng: np.random.Generator, capabilities: Capabilities, pbc: tuple[bool, bool, bool]) -> Recipe:
+    vacuum = WIDE if any(pbc) else 0.0
+    return Recipe("cluster", "tetrahedron", (_one(rng, capabilities),), pbc=pbc, vacuum=vacuum)
+
+
 PBC: Mapping[Periodicity, tuple[bool, bool, bool]] = {
     "periodic": PERIODIC,
     "isolated": ISOLATED,
@@ -104,6 +111,7 @@ KINDS: Mapping[str, Callable[[np.random.Generator, Capabilities, tuple[bool, boo
     "vacuum": _vacuum,
     "flat": _flat,
     "chain": _in_a_row,
+    "wide box": _wide,
 }
 
 
@@ -150,7 +158,7 @@ FINITE_OUTPUT = Check(
     id="robustness/finite-output",
     law=(
         "E, F and σ are finite: all species mixed, one atom, many atoms, near contact, in line, very skewed, in "
-        "vacuum, flat, in chains"
+        "vacuum, flat, in chains, in a wide box"
     ),
     category="mandatory",
     needs=ENERGY,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from ase import Atoms
@@ -11,6 +12,7 @@ from ase import Atoms
 from gnnp_bench.check import (
     Case,
     Check,
+    Component,
     Json,
     Measurement,
     PoolView,
@@ -22,7 +24,7 @@ from gnnp_bench.check import (
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import LADDER, difference
+from gnnp_bench.checks.common import LADDER, difference, energy, pressed
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, FloatArray, Prediction, Unsupported
 from gnnp_bench.structures.radii import IntArray
 from gnnp_bench.structures.simpler import simpler_structures
@@ -37,6 +39,8 @@ SETTERS: Mapping[str, Callable[[Atoms, Sequence[float]], None]] = {
 }
 CHARGE = 0.3
 """e, standard deviation. The energies that they bring are then of the size of those without them."""
+ATOM_S = 1e-3
+"""eV. How a total is shared among atoms matters to whoever colours a defect by it, a tenth as much as the total."""
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
@@ -114,7 +118,19 @@ def _measure(case: Case) -> Measurement:
         return vacuous("the permutation is the identity")
     before, after = yield from _before_and_after(case, order)
     expected = Prediction(before.energy, None if before.forces is None else before.forces[order], before.stress)
-    return Residual(difference(expected, after, case.nu, n_atoms))
+    return Residual((*difference(expected, after, case.nu, n_atoms), *_of_atoms(case, order, before, after)))
+
+
+def _of_atoms(case: Case, order: IntArray, before: Prediction, after: Prediction) -> Iterator[Component]:
+    """Yield what the energies of the atoms miss, where there are any: each goes with its atom, and they add up."""
+    if before.energies is None or after.energies is None:
+        return
+    scale, n_atoms = pressed(before), len(order)
+    moved = float(np.abs(after.energies - before.energies[order]).max())
+    # One atom may be all that is noisy.
+    noise = case.nu.energy * n_atoms
+    yield Component("energies of atoms", moved, scale * ATOM_S, "eV", noise=noise)
+    yield replace(energy(float(before.energies.sum()) - before.energy, case.nu, n_atoms, scale), quantity="their sum")
 
 
 def _before_and_after(case: Case, order: IntArray) -> Generator[Request, list[Prediction], list[Prediction]]:
@@ -150,7 +166,7 @@ def _transposition(n: int, i: int, j: int) -> list[int]:
 
 PERMUTATION = Check(
     id="symmetry/permutation",
-    law="E(Px) = E(x), F(Px) = P F(x), σ(Px) = σ(x)",
+    law="E(Px) = E(x), F(Px) = P F(x), σ(Px) = σ(x); energies of atoms go with them and add up, where there are any",
     category="mandatory",
     needs=ENERGY,
     source="indistinguishability of like nuclei; Behler and Parrinello, doi:10.1103/PhysRevLett.98.146401",
@@ -159,7 +175,8 @@ PERMUTATION = Check(
         "The number that an atom has in a file is no property of the atom. Where energy or forces depend on it, two "
         "copies of one structure differ, atoms that change places in a liquid or by diffusion change the energy, and "
         "a restart from a sorted file continues on another potential-energy surface. Magnetic moments and charges "
-        "belong to atoms, where a potential reads them, and travel along."
+        "belong to atoms, where a potential reads them, and travel along. Energies of atoms, where a potential gives "
+        "them, are shares of one total and belong to the atoms as they are listed."
     ),
     draw=_draw,
     near=_near,
