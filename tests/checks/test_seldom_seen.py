@@ -192,7 +192,7 @@ def test_every_hard_kind_is_visited_in_every_periodicity(seed: int) -> None:
     evaluator, settings, prepared = prepared_for(smooth_pair(species=SPECIES), seed)
     outcomes = explore(check, prepared.pool, evaluator, settings).outcomes
     visited = [(o.case.parameters["kind"], periodicity_of(o.case.structure)) for o in outcomes]
-    assert len(set(visited[:27])) == 27
+    assert len(set(visited[:30])) == 30
     sizes = [len(o.case.structure) for o in outcomes if o.case.parameters["kind"] == "many atoms"]
     assert all(64 < size <= 250 for size in sizes)
 
@@ -216,6 +216,50 @@ def test_potentials_that_break_beyond_64_atoms_are_seen(where: str, seed: int) -
         return replace(prediction, energy=np.nan) if too_many else prediction
 
     assert judged(each(overflow), "robustness/finite-output", seed).status == "fail"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_wide_box_is_looked_at(seed: int) -> None:
+    def lost(structure: Atoms, asked: frozenset[Property], prediction: Prediction) -> Prediction:
+        wide = structure.cell.lengths()[structure.pbc].max(initial=0.0) > 200.0
+        return replace(prediction, energy=np.nan) if wide else prediction
+
+    assert judged(each(lost), "robustness/finite-output", seed).status == "fail"
+
+
+# periodicity/lattice-wrap
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_atom_that_rounding_puts_on_the_upper_face_is_looked_at(seed: int) -> None:
+    def lost(structure: Atoms, asked: frozenset[Property], prediction: Prediction) -> Prediction:
+        if not structure.pbc.all():
+            return prediction
+        inside = np.linalg.solve(structure.cell.array.T, structure.positions.T)
+        on_the_face = (inside - np.floor(inside) >= 1.0).any()
+        return replace(prediction, energy=prediction.energy + 0.1) if on_the_face else prediction
+
+    assert judged(each(lost), "periodicity/lattice-wrap", seed).status == "fail"
+
+
+# symmetry/permutation
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("wrong", ["order", "sum"])
+def test_energies_of_atoms_are_looked_at(wrong: str, seed: int) -> None:
+    def sorted_or_halved(structure: Atoms, asked: frozenset[Property], prediction: Prediction) -> Prediction:
+        assert prediction.energies is not None
+        order = np.argsort(structure.positions[:, 0]) if wrong == "order" else np.arange(len(structure))
+        factor = 1.0 if wrong == "order" else 0.5
+        return replace(prediction, energies=factor * prediction.energies[order])
+
+    assert judged(each(sorted_or_halved), "symmetry/permutation", seed).status == "fail"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_who_has_no_energies_of_atoms_is_not_asked_for_them(seed: int) -> None:
+    assert judged(each(lambda s, asked, p: replace(p, energies=None)), "symmetry/permutation", seed).status == "pass"
 
 
 # robustness/precision
@@ -290,6 +334,7 @@ CHANGED = (
     "robustness/finite-output",
     "robustness/precision",
     "symmetry/permutation",
+    "periodicity/lattice-wrap",
 )
 
 

@@ -3,6 +3,7 @@
 from tests.reported.base import Reported
 from tests.reported.calculators import CALCULATORS
 from tests.reported.histories import HISTORIES
+from tests.reported.images import IMAGES
 from tests.reported.neighbours import NEIGHBOURS
 from tests.reported.outputs import OUTPUTS
 from tests.reported.sound import NO_DEFECTS, NoDefect
@@ -10,7 +11,9 @@ from tests.reported.stresses import STRESSES
 from tests.reported.surfaces import SURFACES
 
 REPORTED = {
-    one.name: one for family in (NEIGHBOURS, STRESSES, HISTORIES, OUTPUTS, SURFACES, CALCULATORS) for one in family
+    one.name: one
+    for family in (IMAGES, NEIGHBOURS, STRESSES, HISTORIES, OUTPUTS, SURFACES, CALCULATORS)
+    for one in family
 }
 
 __all__ = ["NO_DEFECTS", "REPORTED", "NoDefect", "Reported"]

@@ -13,7 +13,7 @@ from gnnp_bench.engine.settings import Budget
 from gnnp_bench.potential import Capabilities, FloatArray, Potential, Prediction, Property
 from tests.analytic import smooth_pair
 from tests.analytic.evaluation import AnalyticPotential, assemble
-from tests.analytic.graph import DType, Graph, dual_basis, graphs
+from tests.analytic.graph import DType, Graph, Real, dual_basis, graphs
 
 METALS = ("Al", "Cu", "Au")
 ORGANIC = ("H", "C", "O")
@@ -184,3 +184,30 @@ def with_stress(prediction: Prediction, change: Callable[[FloatArray], FloatArra
 def github(repository: str, number: int, kind: str = "issues") -> str:
     """Return the address of a thread."""
     return f"https://github.com/{repository}/{kind}/{number}"
+
+
+@dataclass(slots=True)
+class Raising(Answering):
+    """A potential that raises for some structures."""
+
+    refuse: Callable[[Atoms], Exception | None] = lambda structure: None
+
+    def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        for structure in structures:
+            error = self.refuse(structure)
+            if error is not None:
+                raise error
+        return self.sound.evaluate(structures, properties)
+
+
+def raising(refuse: Callable[[Atoms], Exception | None]) -> Callable[[], Potential]:
+    """Return the maker of a potential that raises for some structures."""
+    return lambda: Raising(lambda s, p: p, smooth_pair(5.0, species=METALS), refuse=refuse)
+
+
+def with_forces(graph: Graph, forces: Real, found: list[Prediction]) -> list[Prediction]:
+    """Return the predictions with the forces of all atoms of a graph, where they have any."""
+    return [
+        p if p.forces is None else replace(p, forces=np.asarray(forces[begin:end], float))
+        for p, begin, end in zip(found, graph.first[:-1], graph.first[1:], strict=True)
+    ]

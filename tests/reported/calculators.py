@@ -90,7 +90,9 @@ CALCULATORS = (
         "quippy",
         github("libAtoms/QUIP", 243),
         adapted(KeepsResults),
-        frozenset({"robustness/call-history"}),
+        frozenset(),
+        why="A calculator is asked as ASE's programs ask it, by `get_property`, and answers that rightly. Only who"
+        " calls `calculate` by hand meets this.",
     ),
     Reported(
         "positions-of-the-first",

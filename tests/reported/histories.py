@@ -80,7 +80,6 @@ def _another_state() -> Potential:
     return Answering(change, smooth_pair(5.0, species=METALS))
 
 
-
 @dataclass(slots=True)
 class _OnlyOnce(Answering):
     """A potential on a library that can be set up once in a process: the first instance made works, no later one."""
@@ -153,7 +152,7 @@ HISTORIES = (
     ),
     Reported(
         "restarted-into-another-state",
-        "Charges of the last calculation of the same atoms are the start of the next: an Hartree lower after a hot one.",
+        "Charges of the last calculation of the same atoms start the next one: 2 eV lower after a hot one.",
         "xtb",
         github("grimme-lab/xtb", 302),
         _another_state,

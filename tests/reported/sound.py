@@ -146,7 +146,7 @@ NO_DEFECTS = {
         ),
         NoDefect(
             "hartree-inside",
-            "Forces seemed to lack a conversion from Hartree; the energy that they are derived from was converted before.",
+            "Forces seemed to lack a conversion from Hartree; the energy that they derive from has it.",
             "TorchANI",
             github("aiqm/torchani", 421, "pull"),
             adapted(InHartree),
