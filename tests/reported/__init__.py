@@ -10,10 +10,7 @@ from tests.reported.sound import NO_DEFECTS, NoDefect
 from tests.reported.stresses import STRESSES
 from tests.reported.surfaces import SURFACES
 
-REPORTED = {
-    one.name: one
-    for family in (IMAGES, NEIGHBOURS, STRESSES, HISTORIES, OUTPUTS, SURFACES, CALCULATORS)
-    for one in family
-}
+FAMILIES = (IMAGES, NEIGHBOURS, STRESSES, HISTORIES, OUTPUTS, SURFACES, CALCULATORS)
+REPORTED = {one.name: one for family in FAMILIES for one in family}
 
 __all__ = ["NO_DEFECTS", "REPORTED", "NoDefect", "Reported"]

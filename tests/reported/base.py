@@ -74,7 +74,7 @@ class OnAnotherGraph:
     sound: AnalyticPotential
     alter: Callable[[Graph], Graph] = lambda graph: graph
     read: Callable[[Atoms], Atoms] = lambda structure: structure
-    finish: Callable[[Graph, FloatArray, FloatArray, list[Prediction]], list[Prediction]] | None = None
+    finish: Callable[[Graph, Real, Real, list[Prediction]], list[Prediction]] | None = None
     name: str = "reported"
 
     @property
@@ -134,7 +134,7 @@ def on_graph(
     *,
     sound: AnalyticPotential | None = None,
     read: Callable[[Atoms], Atoms] = lambda structure: structure,
-    finish: Callable[[Graph, FloatArray, FloatArray, list[Prediction]], list[Prediction]] | None = None,
+    finish: Callable[[Graph, Real, Real, list[Prediction]], list[Prediction]] | None = None,
 ) -> Callable[[], Potential]:
     """Return the maker of a potential on the neighbours of a defective list."""
     return lambda: OnAnotherGraph(sound or smooth_pair(5.0, species=METALS), alter, read, finish)

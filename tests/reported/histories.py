@@ -103,7 +103,9 @@ def _second_of_a_process() -> Callable[[], Potential]:
     return make
 
 
-def _always(change: Callable[[Sequence[Atoms], list[Prediction]], list[Prediction]], species: Sequence[str] = METALS):  # type: ignore[no-untyped-def]
+def _always(
+    change: Callable[[Sequence[Atoms], list[Prediction]], list[Prediction]], species: Sequence[str] = METALS
+) -> Callable[[], Potential]:
     return lambda: Answering(change, smooth_pair(5.0, species=species))
 
 

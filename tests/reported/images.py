@@ -25,7 +25,7 @@ from tests.reported.base import (
 def _lost_by_rounding(graph: Graph) -> Mask:
     """−4e−52 − ⌊−4e−52⌋ is 1.0, which is outside the last bin: the atom is in none."""
     inside = fractional(graph)
-    lost = (inside - np.floor(inside) >= 1.0).any(axis=1)
+    lost = np.any(inside - np.floor(inside) >= 1.0, axis=1)
     return ~(lost[graph.centres] | lost[graph.neighbours])
 
 
@@ -42,8 +42,8 @@ def _on_the_upper_face(structure: Atoms) -> Exception | None:
 def _corner(graph: Graph) -> Mask:
     """Atoms on the edge between two faces of the box miss one neighbour beyond both."""
     inside = fractional(graph)
-    on_edge = (np.abs(inside[:, [0, 2]]) < 1e-9).all(axis=1)
-    beyond = (graph.shifts[:, [0, 2]] < 0).all(axis=1)
+    on_edge = np.all(np.abs(inside[:, [0, 2]]) < 1e-9, axis=1)
+    beyond = np.all(graph.shifts[:, [0, 2]] < 0, axis=1)
     return ~(on_edge[graph.centres] & beyond)
 
 
@@ -84,7 +84,7 @@ def _without_own_images(graph: Graph) -> Mask:
 def _first_images(graph: Graph) -> Mask:
     """Images as far as wrapped atoms need, around positions that are not wrapped."""
     most = np.array([np.where(s.pbc, np.floor(graph.cutoff / heights(s)) + 1.0, 0.0) for s in graph.structures])
-    found: Mask = (np.abs(graph.shifts) <= most[graph.owner[graph.centres]]).all(axis=1)
+    found: Mask = np.all(np.abs(graph.shifts) <= most[graph.owner[graph.centres]], axis=1)
     return found
 
 
@@ -92,7 +92,7 @@ def _cells_for_lengths(graph: Graph) -> Graph:
     """Lattice translations in units of cell vectors are added to positions as if they were lengths."""
     vectors = graph.positions[graph.neighbours] - graph.positions[graph.centres] + graph.shifts
     distances = np.linalg.norm(vectors, axis=1)
-    crossing = graph.shifts.any(axis=1)
+    crossing: Mask = np.any(graph.shifts, axis=1)
     wrong = replace(
         graph,
         vectors=np.where(crossing[:, None], vectors, graph.vectors),

@@ -50,7 +50,7 @@ def _as_many_as_fit(graph: Graph) -> Mask:
 def _negative_outside_bins(graph: Graph) -> Mask:
     """Bins span [0, L] where three of them fit: atoms with negative coordinates fall into the first one."""
     fine = np.array([np.where(s.pbc, heights(s) / graph.cutoff, 0.0) >= 3.0 for s in graph.structures])
-    outside = ((fractional(graph) < 0.0) & fine[graph.owner]).any(axis=1)
+    outside = np.any((fractional(graph) < 0.0) & fine[graph.owner], axis=1)
     return outside[graph.centres] == outside[graph.neighbours]
 
 

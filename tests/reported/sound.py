@@ -74,7 +74,7 @@ class InHartree(Sound):
         self, atoms: Atoms | None = None, properties: Sequence[str] = ("energy",), system_changes: Any = all_changes
     ) -> None:
         Calculator.calculate(self, atoms, properties, system_changes)
-        inside = {name: value / Hartree for name, value in self.answers(self.atoms).items()}
+        inside = {name: value / Hartree for name, value in self.answers(self.structure()).items()}
         self.results = {name: value * Hartree for name, value in inside.items()}
 
 
