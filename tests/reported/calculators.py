@@ -19,7 +19,7 @@ from tests.reported.base import METALS, Reported, github
 class Sound(Calculator):
     """A sound calculator, by the book."""
 
-    implemented_properties = ["energy", "free_energy", "forces", "stress"]
+    implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012  # ASE's own form
 
     def __init__(self) -> None:
         super().__init__()
