@@ -26,8 +26,8 @@ from tests.reported.base import (
 
 NEAREST = 20
 """Neighbours that `nearest-twenty` keeps."""
-CAPACITY = 70
-"""Places in the list of `list-capacity`, more than a crystal at equilibrium needs within 5 Å."""
+CAPACITY = 52
+"""Places in the list of `list-capacity`: 1.25 times the 42 neighbours within 5 Å of an fcc crystal at equilibrium."""
 
 
 def _rank(graph: Graph, order: Real) -> Real:
