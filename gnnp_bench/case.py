@@ -96,6 +96,8 @@ class PoolView:
         What the potential said of structures of the pool that it refused.
     unseen : int
         Suitable structures that no pick has handed out yet.
+    largest : int
+        Atoms of the largest structure that the budget asks for, by a check that makes large ones.
     """
 
     samples: tuple[Sample, ...]
@@ -103,6 +105,7 @@ class PoolView:
     failures: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     unseen: int = 0
+    largest: int = 400
     _picked: dict[int, int] = field(default_factory=dict)
     _turn: int = 0
 

@@ -16,6 +16,7 @@ from gnnp_bench.checks.conservation.force_gradient import FORCE_GRADIENT
 from gnnp_bench.checks.conservation.jacobian import JACOBIAN
 from gnnp_bench.checks.conservation.path_work import PATH_WORK
 from gnnp_bench.checks.conservation.stress_strain import STRESS_STRAIN
+from gnnp_bench.checks.locality.detached_atom import DETACHED_ATOM
 from gnnp_bench.checks.periodicity.cell_choice import CELL_CHOICE
 from gnnp_bench.checks.periodicity.lattice_wrap import LATTICE_WRAP
 from gnnp_bench.checks.periodicity.partial import PARTIAL
@@ -36,6 +37,7 @@ from gnnp_bench.checks.robustness.process_state import PROCESS_STATE
 from gnnp_bench.checks.robustness.processes import PROCESSES
 from gnnp_bench.checks.robustness.refusals import REFUSALS
 from gnnp_bench.checks.robustness.requested_properties import REQUESTED_PROPERTIES
+from gnnp_bench.checks.robustness.size import SIZE
 from gnnp_bench.checks.robustness.threads import THREADS
 from gnnp_bench.checks.symmetry.inversion import INVERSION_CHECK
 from gnnp_bench.checks.symmetry.net_force import NET_FORCE
@@ -65,6 +67,7 @@ BUILT_IN: tuple[Check, ...] = (
     CLOSED_LOOP,
     CLOSED_LOOP_CELL,
     JACOBIAN,
+    DETACHED_ATOM,
     DETERMINISM,
     BATCH,
     INPUT_INTACT,
@@ -73,6 +76,7 @@ BUILT_IN: tuple[Check, ...] = (
     PRECISION,
     NOISE_FLOOR,
     FINITE_OUTPUT,
+    SIZE,
     REQUESTED_PROPERTIES,
     ENERGIES_AGREE,
     IRRELEVANT_ATTRIBUTES,

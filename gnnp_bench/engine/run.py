@@ -25,7 +25,7 @@ from gnnp_bench.engine.history import with_history
 from gnnp_bench.engine.outcome import counterexample, of_a_broken_case, result_of, without_cases
 from gnnp_bench.engine.pool import Pool, draw_structures, evaluate_pool
 from gnnp_bench.engine.search import Findings, rules_for, search
-from gnnp_bench.engine.settings import EVALUATIONS, POOL_SIZE, Settings, Step
+from gnnp_bench.engine.settings import EVALUATIONS, LARGEST, POOL_SIZE, Settings, Step
 from gnnp_bench.engine.simplify import simplify
 from gnnp_bench.potential import Capabilities, Potential, PotentialError
 
@@ -191,7 +191,8 @@ def explore(check: Check, pool: Pool, evaluator: Evaluator, settings: Settings) 
     """Return all that the search of a check finds, from the seed of the run and the id of the check alone."""
     capabilities = evaluator.potential.capabilities
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, zlib.crc32(check.id.encode())]))
-    view = PoolView(pool.samples, capabilities, pool.failures, pool.refused)
+    largest = LARGEST[settings.budget]
+    view = PoolView(pool.samples, capabilities, pool.failures, pool.refused, largest=largest)
     rules = rules_for(check, capabilities, settings)
     return search(check, view, evaluator, rules, budget_of(check, settings), rng, single=pool.single)
 

@@ -13,6 +13,8 @@ Profile: TypeAlias = Literal["strict", "default", "loose"]
 POOL_SIZE: dict[Budget, int] = {"quick": 10, "standard": 24, "thorough": 96}
 EVALUATIONS: dict[Budget, int] = {"quick": 32, "standard": 64, "thorough": 768}
 """Evaluations per check of weight 1."""
+LARGEST: dict[Budget, int] = {"quick": 400, "standard": 1500, "thorough": 20_000}
+"""Atoms of the largest structure, where time and memory allow."""
 SIGNIFICANCE_SCALE: dict[Profile, float] = {"strict": 0.1, "default": 1.0, "loose": 10.0}
 
 

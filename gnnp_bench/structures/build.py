@@ -125,6 +125,9 @@ def _box(recipe: Recipe, positions: FloatArray, cell: FloatArray) -> tuple[Float
     endless = {"slab": 2, "wire": 1}.get(recipe.kind, 0)
     if endless:
         positions, cell = _standing(positions, cell, endless)
+    if recipe.apart:
+        positions = positions.copy()
+        positions[-1, 2] = positions[:-1, 2].max() + recipe.apart
     for axis in range(endless, 3):
         cell[axis] = 0.0
         if recipe.vacuum:

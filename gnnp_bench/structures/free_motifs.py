@@ -5,6 +5,8 @@ Free in space if the potential knows isolated structures, else with vacuum in a 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gnnp_bench.structures import palette as choose
 from gnnp_bench.structures.molecules import CLUSTERS, MOLECULES
 from gnnp_bench.structures.molecules import molecule as atoms_of
@@ -118,11 +120,15 @@ def droplet(ground: Ground) -> Recipe:
 
 
 def element_droplet(ground: Ground) -> Recipe:
-    """Draw a disordered isolated packing of 24 atoms of one element, which looks like its mirror image nowhere."""
+    """Draw a disordered packing of 24 atoms of one element, which looks like its mirror image nowhere.
+
+    One atom of it has evaporated and has no neighbour.
+    """
     if "isolated" not in ground.periodicity:
-        return shaken_cluster(ground)
+        return replace(shaken_cluster(ground), apart=ground.far)
     species = choose.several(ground.rng, ground.palette, 1)
-    return Recipe("liquid", "packing", species, (2, 3, 4), seed=draw_seed(ground.rng), pbc=ISOLATED)
+    seed = draw_seed(ground.rng)
+    return Recipe("liquid", "packing", species, (2, 3, 4), seed=seed, pbc=ISOLATED, apart=ground.far)
 
 
 def large_droplet(ground: Ground) -> Recipe:

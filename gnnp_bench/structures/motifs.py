@@ -32,12 +32,15 @@ class Ground:
         What the potential knows.
     vacuum : float, Å
         On either side of what stands in a periodic box.
+    far : float, Å
+        Further than atoms see one another.
     """
 
     rng: np.random.Generator
     palette: Palette
     periodicity: frozenset[Periodicity]
     vacuum: float
+    far: float
 
 
 def between(rng: np.random.Generator, low: float, high: float) -> float:
@@ -245,6 +248,15 @@ def tilted_slab(ground: Ground) -> Recipe:
     skew = draw_skew(ground.rng, shears=1, axes=3 if all(pbc) else 2)
     return _shaken(
         ground, "slab", prototype, species, (2, 1, 3), rattle=(0.05, 0.2), vacuum=ground.vacuum, pbc=pbc, skew=skew
+    )
+
+
+def left_by_an_atom(ground: Ground) -> Recipe:
+    """Draw a rattled layer that one atom has left for good; in it, images are further apart than most cutoffs."""
+    species = choose.pair(ground.rng, ground.palette)
+    pbc = _open(ground, SLAB_PBC)
+    return _shaken(
+        ground, "slab", "fcc", species, (3, 4, 1), rattle=(0.05, 0.2), vacuum=ground.vacuum, pbc=pbc, apart=ground.far
     )
 
 

@@ -16,9 +16,12 @@ from gnnp_bench.structures.recipe import Recipe
 
 Maker = Callable[[Ground], Recipe]
 
+UNKNOWN_CUTOFF = 12.0
+"""Å, which few cutoffs exceed."""
+
 # In this order, so that the first ten hold what fails most often: cells smaller than a cutoff, unlike species,
 # large forces with shear, skewed bases, molecules, surfaces, disorder, compression, no periodicity and no symmetry with
-# more atoms than a small cell has, one periodic direction.
+# more atoms than a small cell has (one of which has no neighbour), one periodic direction.
 HARD: tuple[Maker, ...] = (
     motifs.smallest_cell,
     motifs.ionic,
@@ -43,6 +46,7 @@ HARD: tuple[Maker, ...] = (
     motifs.tilted_slab,
     free_motifs.shaken_molecule,
     free_motifs.atom,
+    motifs.left_by_an_atom,
     motifs.ordered_alloy,
     motifs.needle,
 )
@@ -79,6 +83,7 @@ COMMON: tuple[tuple[Maker, int], ...] = (
     (motifs.slab, 2),
     (motifs.tilted_slab, 1),
     (motifs.wire, 1),
+    (motifs.left_by_an_atom, 1),
     (free_motifs.shaken_molecule, 3),
     (free_motifs.shaken_cluster, 2),
 )
@@ -125,6 +130,7 @@ def draw_recipes(rng: np.random.Generator, capabilities: Capabilities, n: int) -
         palette=palette(tuple(capabilities.species), tuple(capabilities.combinations)),
         periodicity=capabilities.periodicity,
         vacuum=float(math.ceil(max(6.0, (capabilities.cutoff or 0.0) + 0.5))),
+        far=float(math.ceil(max(6.0, (capabilities.cutoff or UNKNOWN_CUTOFF) + 0.5))),
     )
     hard, common = _makers(capabilities)
     deck = [maker for maker, often in common for _ in range(often)]
@@ -143,6 +149,13 @@ def _makers(capabilities: Capabilities) -> tuple[tuple[Maker, ...], tuple[tuple[
     if "periodic" in capabilities.periodicity:
         return HARD, COMMON
     if "partial" in capabilities.periodicity:
-        hard = (motifs.slab, motifs.wire, *HARD_ISOLATED[:5], motifs.tilted_slab, *HARD_ISOLATED[5:])
+        hard = (
+            motifs.slab,
+            motifs.wire,
+            *HARD_ISOLATED[:5],
+            motifs.tilted_slab,
+            motifs.left_by_an_atom,
+            *HARD_ISOLATED[5:],
+        )
         return hard, (*COMMON_ISOLATED, (motifs.slab, 5), (motifs.tilted_slab, 3), (motifs.wire, 3))
     return HARD_ISOLATED, COMMON_ISOLATED

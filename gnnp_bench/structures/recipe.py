@@ -61,6 +61,8 @@ class Recipe:
         Rows of another basis of the same lattice, determinant ±1; -1 makes a left-handed cell.
     contact : float
         All is expanded evenly until no two atoms are closer than this fraction of their contact distance.
+    apart : float, Å
+        The last atom has left the others: it stands so far above them, along the third direction. 0 where none has.
 
     Raises
     ------
@@ -80,6 +82,7 @@ class Recipe:
     pbc: tuple[bool, bool, bool] = PERIODIC
     skew: tuple[Row, Row, Row] = NO_SKEW
     contact: float = 0.75
+    apart: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what does not describe a structure."""
@@ -145,7 +148,7 @@ class Recipe:
         if missing:
             raise ValueError(f"a recipe needs {', '.join(missing)}")
         arguments = {name: _tuples(value) for name, value in values.items()}
-        for name in ("scale", "rattle", "vacuum", "contact"):
+        for name in ("scale", "rattle", "vacuum", "contact", "apart"):
             if isinstance(arguments.get(name), int) and not isinstance(arguments[name], bool):
                 arguments[name] = float(arguments[name])
         if isinstance(arguments.get("strain"), tuple):
@@ -178,7 +181,7 @@ def _check_shapes(recipe: Recipe) -> None:
         raise ValueError(f"pbc must be three booleans, got {recipe.pbc!r}")
     if not (_is_tuple(recipe.skew, tuple, 3) and all(_is_tuple(row, int, 3) for row in recipe.skew)):
         raise ValueError(f"skew must be three rows of three whole numbers, got {recipe.skew!r}")
-    for name in ("scale", "rattle", "vacuum", "contact"):
+    for name in ("scale", "rattle", "vacuum", "contact", "apart"):
         value = getattr(recipe, name)
         if type(value) is not float or not math.isfinite(value):
             raise ValueError(f"{name} must be a finite float, got {value!r}")
@@ -191,6 +194,8 @@ def _check_ranges(recipe: Recipe) -> None:
         raise ValueError(f"rattle must lie between 0 and 2 Å, got {recipe.rattle!r}")
     if not 0 <= recipe.vacuum <= 1000:
         raise ValueError(f"vacuum must lie between 0 and 1000 Å, got {recipe.vacuum!r}")
+    if not 0 <= recipe.apart <= 1000:
+        raise ValueError(f"apart must lie between 0 and 1000 Å, got {recipe.apart!r}")
     if not 0.3 <= recipe.contact <= 1:
         raise ValueError(f"contact must lie between 0.3 and 1, got {recipe.contact!r}")
     if type(recipe.seed) is not int or not 0 <= recipe.seed < 2**63:
@@ -220,6 +225,8 @@ def _check_periodicity(recipe: Recipe) -> None:
             raise ValueError("vacuum of a crystal must be 0; use kind 'slab'")
     elif any(pbc[endless:]) and recipe.vacuum < 1:
         raise ValueError(f"vacuum must be at least 1 Å where a {kind} is put into a periodic box")
+    if recipe.apart and (kind == "crystal" or (kind == "liquid" and all(pbc)) or recipe.n_atoms < 2):
+        raise ValueError("apart must be 0 where matter does not end along the third direction, and for a single atom")
     for i in range(3):
         for j in range(3):
             if not (pbc[i] and pbc[j]) and recipe.skew[i][j] != (i == j):

@@ -30,7 +30,8 @@ def complexity(recipe: Recipe) -> tuple[int, ...]:
     """Return what makes a recipe complicated, as whole numbers: a simpler one has none larger and one smaller.
 
     Atoms, species, kind, prototype, cells, digits of scale, rattle, strain and vacuum, size of the skew, whether a
-    seed other than 0 matters, whether contacts are unusual. Any chain of simpler recipes ends.
+    seed other than 0 matters, whether contacts are unusual, digits of how far an atom has left. Any chain of simpler
+    recipes ends.
     """
     order = tuple(PROTOTYPES) if recipe.kind in ("crystal", "slab") else (*CLUSTERS, *MOLECULES)
     return (
@@ -46,6 +47,7 @@ def complexity(recipe: Recipe) -> tuple[int, ...]:
         int(np.abs(np.subtract(recipe.skew, NO_SKEW)).sum()),
         int(recipe.seed != 0),
         int(recipe.contact != 0.75),
+        _digits(recipe.apart),
     )
 
 
@@ -83,9 +85,11 @@ def simpler_recipes(recipe: Recipe) -> Iterator[Recipe]:
 def _changes(recipe: Recipe) -> Iterator[dict[str, Any]]:
     """Yield sets of attributes to change; some lead to invalid or not simpler recipes, which are passed over."""
     plain: dict[str, Any] = {"rattle": 0.0, "strain": NO_STRAIN, "skew": NO_SKEW, "scale": 1.0, "contact": 0.75}
+    gathered = {"apart": 0.0}
     single = {"repeat": (1, 1, 1)}
     alone = [{"species": (symbol,)} for symbol in recipe.species]
-    yield from _other_kinds(recipe, plain)
+    yield from _other_kinds(recipe, plain | gathered)
+    yield gathered
     yield plain | single
     for one in alone:
         yield plain | single | one

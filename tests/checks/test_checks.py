@@ -24,7 +24,7 @@ from tests.mutants.history import TwoDevices
 
 SPECIES = ("C", "Cu", "Au")
 SETTINGS = Settings(spec="test", budget="quick")
-FAMILIES = ("symmetry", "periodicity", "conservation", "robustness")
+FAMILIES = ("symmetry", "periodicity", "conservation", "locality", "robustness")
 IDS = [check.id for check in all_checks()]
 
 

@@ -22,6 +22,7 @@ CONSERVATION = frozenset(
     f"conservation/{name}"
     for name in ("force-gradient", "stress-strain", "path-work", "closed-loop", "closed-loop-cell", "jacobian")
 )
+LOCALITY = frozenset({"locality/detached-atom"})
 ROBUSTNESS = frozenset(
     f"robustness/{name}"
     for name in (
@@ -33,6 +34,7 @@ ROBUSTNESS = frozenset(
         "precision",
         "noise-floor",
         "finite-output",
+        "size",
         "requested-properties",
         "energies-agree",
         "irrelevant-attributes",
@@ -44,7 +46,7 @@ ROBUSTNESS = frozenset(
         "refusals",
     )
 )
-CHECKS = SYMMETRY | PERIODICITY | CONSERVATION | ROBUSTNESS
+CHECKS = SYMMETRY | PERIODICITY | CONSERVATION | LOCALITY | ROBUSTNESS
 """Ids of all checks that mutants speak of."""
 
 Plant: TypeAlias = Callable[[Potential, float], Potential]

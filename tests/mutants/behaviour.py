@@ -61,7 +61,9 @@ def determinism(make: Make) -> float:
 
 def batch(make: Make) -> float:
     """Alone, first and last, among a few and among many."""
-    few = [alloy(), covalent(), slab(), left_handed()]
+    wide = alloy()
+    wide.set_cell(3.0 * wide.cell.array)
+    few = [alloy(), covalent(), slab(), left_handed(), wide]
     return max(_in_company(make, few), _in_company(make, few * 5))
 
 
@@ -160,6 +162,16 @@ def finite_output(make: Make) -> float:
     predictions = make().evaluate(hard, ENERGY_FORCES)
     finite = all(np.isfinite(p.energy) and np.isfinite(forces_of(p)).all() for p in predictions)
     return 0.0 if finite else np.inf
+
+
+def size(make: Make) -> float:
+    """A cell, and so many of them that there are more than 256 atoms."""
+    structure = alloy()
+    repeats = (3, 4, 3)
+    one, many = make().evaluate([structure, structure.repeat(repeats)], ALL_PROPERTIES)
+    number = int(np.prod(repeats))
+    tiled = Prediction(one.energy * number, np.tile(forces_of(one), (number, 1)), one.stress)
+    return difference(tiled, many, len(structure) * number)
 
 
 def requested_properties(make: Make) -> float:
@@ -289,6 +301,7 @@ BEHAVIOURAL_LAWS: dict[str, Law] = {
     "robustness/precision": precision,
     "robustness/noise-floor": noise_floor,
     "robustness/finite-output": finite_output,
+    "robustness/size": size,
     "robustness/requested-properties": requested_properties,
     "robustness/irrelevant-attributes": irrelevant_attributes,
     "robustness/threads": threads,

@@ -174,7 +174,7 @@ ENERGY_MUTANTS = (
         "Bonds are weighed by the index of their atom.",
         _index_order,
         {"symmetry/permutation"},
-        {"symmetry/space-group", "periodicity/supercell"},
+        {"symmetry/space-group", "periodicity/supercell", "locality/detached-atom", "robustness/size"},
         "more than one atom",
     ),
     _mutant(
@@ -182,7 +182,7 @@ ENERGY_MUTANTS = (
         "The first atom has stronger bonds.",
         _first_atom,
         {"symmetry/permutation"},
-        {"symmetry/space-group", "periodicity/supercell"},
+        {"symmetry/space-group", "periodicity/supercell", "locality/detached-atom", "robustness/size"},
         "more than one atom",
     ),
     _mutant(
@@ -190,7 +190,7 @@ ENERGY_MUTANTS = (
         "Species are told apart by the order in which they first appear, so that another order swaps them.",
         _order_of_appearance,
         {"symmetry/permutation"},
-        set(),
+        {"locality/detached-atom", "robustness/size"},
         "several species, and a new order in which another comes first",
     ),
     _mutant(
@@ -206,6 +206,8 @@ ENERGY_MUTANTS = (
             "periodicity/supercell",
             "periodicity/partial",
             "conservation/closed-loop-cell",
+            "locality/detached-atom",
+            "robustness/size",
         },
     ),
     _mutant(
@@ -221,15 +223,15 @@ ENERGY_MUTANTS = (
         "A term grows with the square of the number of bonds.",
         _square,
         {"periodicity/supercell"},
-        set(),
+        {"locality/detached-atom", "robustness/size"},
     ),
     _mutant(
         "size-threshold",
         f"Bonds are stronger in structures of more than {LARGE} atoms.",
         _larger_than(LARGE),
         {"periodicity/supercell"},
-        set(),
-        f"a supercell of more than {LARGE} atoms of a cell of at most as many",
+        {"locality/detached-atom"},
+        f"a supercell of more than {LARGE, 'robustness/size'} atoms of a cell of at most as many",
     ),
     _mutant(
         "size-hundred",
@@ -237,14 +239,14 @@ ENERGY_MUTANTS = (
         _larger_than(HUGE),
         {"periodicity/supercell"},
         set(),
-        f"a supercell of more than {HUGE} atoms of a cell of at most as many",
+        f"a supercell of more than {HUGE, 'robustness/size'} atoms of a cell of at most as many",
     ),
     _mutant(
         "misread-moments",
         "Magnetic moments are read in reversed order.",
         _misread_moments,
         {"symmetry/permutation"},
-        {"symmetry/space-group", "periodicity/supercell"},
+        {"symmetry/space-group", "periodicity/supercell", "robustness/size"},
         "unequal initial magnetic moments",
     ),
 )

@@ -89,8 +89,14 @@ def translation(make: Make) -> float:
 
 def permutation(make: Make) -> float:
     worst, rng, potential = 0.0, np.random.default_rng(3), make()
-    for geometry in (alloy, covalent, slab, cluster, molecule):
-        structure = geometry()
+    for structure in (
+        alloy(),
+        covalent(),
+        slab(),
+        cluster(),
+        molecule(),
+        cluster() + Atoms("Cu", positions=[[0.0, 0.0, 60.0]]),
+    ):
         structure.set_initial_magnetic_moments(np.linspace(-1.0, 2.0, len(structure)))
         for _ in range(3):
             order = rng.permutation(len(structure))
@@ -268,6 +274,27 @@ def jacobian(make: Make) -> float:
     return worst / ASYMMETRY_SCALE
 
 
+def detached_atom(make: Make) -> float:
+    """An atom far from a molecule and a cluster, first, last and in the middle of the list: energies in all."""
+    worst, potential = 0.0, make()
+    far = Atoms("Cu", positions=[[0.0, 0.0, 60.0]])
+    for host in (molecule(), cluster()):
+        for place in (0, 3, len(host)):
+            both = host[:place] + far + host[place:]
+            alone, lone, together = potential.evaluate([host, far, both], ENERGY_FORCES)
+            parts = (alone, lone, together)
+            if not all(np.isfinite(p.energy) for p in parts):
+                return np.inf
+            rest = np.delete(forces_of(together), place, axis=0)
+            worst = max(
+                worst,
+                abs(together.energy - alone.energy - lone.energy) / ENERGY_SCALE,
+                largest(rest - forces_of(alone)) / FORCE_SCALE,
+                largest(forces_of(together)[place] - forces_of(lone)[0]) / FORCE_SCALE,
+            )
+    return worst
+
+
 GEOMETRIC_LAWS: dict[str, Law] = {
     "symmetry/translation": translation,
     "symmetry/rotation": rotation,
@@ -286,4 +313,5 @@ GEOMETRIC_LAWS: dict[str, Law] = {
     "conservation/closed-loop": closed_loop,
     "conservation/closed-loop-cell": closed_loop_cell,
     "conservation/jacobian": jacobian,
+    "locality/detached-atom": detached_atom,
 }

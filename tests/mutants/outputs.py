@@ -25,6 +25,8 @@ from tests.mutants.base import (
     shifted,
 )
 
+BLOCK = 256
+"""Atoms that `block-lost` does at once: more than any structure of a pool has, or any supercell of it."""
 FLOAT32 = 2.0**-24
 """Spacing of float32 mantissas between ½ and 1."""
 
@@ -137,9 +139,27 @@ def _nan(name: str, defect: str, strength: float, unit: str, condition: Callable
     return Mutant(name, defect, strength, unit, must, CHECKS - must, _nan_where(name, condition), needs="such an atom")
 
 
+def _last_forces_lost(prediction: Prediction, structure: Atoms, strength: float, dtype: DType) -> Prediction:
+    if prediction.forces is None or len(structure) <= BLOCK:
+        return prediction
+    forces = prediction.forces.copy()
+    forces[BLOCK:] += strength
+    return replace(prediction, forces=forces)
+
+
 _PRECISION = frozenset({"robustness/precision"})
 
 OUTPUT_MUTANTS = (
+    Mutant(
+        "block-lost",
+        f"Forces on atoms after the first {BLOCK} are larger by ε.",
+        0.01,
+        "eV/Å",
+        frozenset({"robustness/size"}),
+        frozenset(),
+        change_predictions("block-lost", _last_forces_lost),
+        needs=f"more than {BLOCK} atoms",
+    ),
     Mutant(
         "float32-inside",
         "A potential declared float64 rounds its input and output to float32: ε is the spacing of mantissas.",

@@ -31,6 +31,8 @@ from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Unsupported
 from gnnp_bench.structures.carried import another, has_others, is_neutral, made_legal, may_be_charged, without_totals
 from gnnp_bench.structures.serialise import from_json, to_json
 from gnnp_bench.structures.simpler import simpler_structures
+from gnnp_bench.structures.transform import supercell
+from gnnp_bench.structures.wider import widths
 
 MOST_COMPANIONS = 4
 CROWD, CROWD_ATOMS = 48, 1000
@@ -45,12 +47,18 @@ ENERGY_ALONE = 0.25
 """Share of cases in which the energy alone is asked for."""
 NUDGE = 0.05
 """Å, and strain"""
+WIDE = 25.0
+"""Å, of a cell beside which images of a small one are forgotten, where their number is taken from the largest."""
+THINNEST = 2
+"""Cells that are taken for small: those with the nearest lattice planes."""
 COMPANIES = (
     "unlike",
     "displaced",
     "other species",
+    "large cell",
     "crowd",
     "other cell",
+    "large cell",
     "other order of species",
     "other periodicity",
     "copy",
@@ -107,6 +115,10 @@ def _possible(company: str, structure: Atoms, view: PoolView) -> bool:
         return len(structure) > FEW and len(set(structure.numbers)) > 1
     if company == "other cell":
         return bool(structure.pbc.any())
+    if company == "large cell":
+        crystals = [s.structure for s in view.samples if s.structure.pbc.all()]
+        thin = sorted(float(widths(crystal).min()) for crystal in crystals)[:THINNEST]
+        return bool(structure.pbc.all()) and float(widths(structure).min()) <= thin[-1]
     if company == "other periodicity":
         return bool(structure.pbc.any()) and "isolated" in view.capabilities.periodicity
     if company == "other totals":
@@ -123,6 +135,8 @@ def _twin(rng: np.random.Generator, structure: Atoms, company: str, view: PoolVi
         return twin
     if company == "without totals":
         return without_totals(structure)
+    if company == "large cell" and _possible(company, structure, view):
+        return _in_a_large_cell(rng, structure)
     if not company.startswith("other ") or not _possible(company, structure, view):
         return displaced(structure, NUDGE * rng.normal(size=structure.positions.shape))
     if company == "other totals":
@@ -136,6 +150,18 @@ def _twin(rng: np.random.Generator, structure: Atoms, company: str, view: PoolVi
     else:
         twin.pbc = False
     return made_legal(twin)
+
+
+def _in_a_large_cell(rng: np.random.Generator, structure: Atoms) -> Atoms:
+    """Return the atoms in a cell with much vacuum, or many cells of them as one."""
+    factors = np.ceil(WIDE / widths(structure)).astype(int)
+    if len(structure) > 1 and rng.random() < 0.5:
+        alone: Atoms = structure.copy()
+        alone.set_cell(structure.cell.array * factors[:, None])
+        return made_legal(alone)
+    while len(structure) * factors.prod() > CROWD_ATOMS // 4 and factors.max() > 1:
+        factors[factors.argmax()] -= 1
+    return made_legal(supercell(structure, np.diag(factors))[0])
 
 
 def _other_species(rng: np.random.Generator, numbers: NDArray[np.int_], view: PoolView) -> NDArray[np.int_]:

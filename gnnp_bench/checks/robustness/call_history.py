@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 
 import numpy as np
 from ase import Atoms
@@ -12,7 +12,6 @@ from gnnp_bench.check import (
     CannotBeSent,
     Case,
     Check,
-    Component,
     Measurement,
     NoSuitableStructure,
     PoolView,
@@ -22,7 +21,15 @@ from gnnp_bench.check import (
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import FEW, LADDER, SAME_INPUT, difference, on_simpler_structures, species_reordered
+from gnnp_bench.checks.common import (
+    FEW,
+    LADDER,
+    SAME_INPUT,
+    difference,
+    on_simpler_structures,
+    species_reordered,
+)
+from gnnp_bench.checks.robustness.trajectories import WAYS, alike, along_a_way, possible
 from gnnp_bench.potential import (
     ALL_PROPERTIES,
     ENERGY,
@@ -31,6 +38,7 @@ from gnnp_bench.potential import (
     Prediction,
     Property,
 )
+from gnnp_bench.structures.apart import open_directions
 from gnnp_bench.structures.carried import another, has_others, made_legal, may_be_charged, totals
 from gnnp_bench.structures.transform import carried, strain
 
@@ -54,19 +62,18 @@ CHANGES = (
     "cell a little",
     "gradually",
     "exchange",
+    "from outside",
+    "cell gradually",
 )
 TOTALS = "totals"
 """Charge and spin, or what atoms carry of them, where a potential reads such: nothing else changes."""
-STEPS = 8
-"""Evaluations on the way of a gradual change: each step is less than the skin of a list of neighbours, all of them
-more."""
-APART = 1.5
-"""Å, by which the outermost atom of a molecule starts further out, where nothing stands in the way of its coming back:
-what becomes a neighbour on the way is not in a list that was made at the start."""
 AT_ONCE = ("little", "all a little", "cell a little")
 """Changes so small that a memory of the last answer alone takes the structure for the one before."""
 NUDGE = 0.05
 """Å, and strain"""
+SOME = 12
+"""Atoms of a molecule or droplet, so that some of them are at any distance from each other."""
+FREE_WAYS = ("gradually", "from outside")
 FAR = 0.4
 """Å, by which every atom moves: further than the skin of a list of neighbours that is kept on purpose, so that one kept
 for too long lacks some."""
@@ -100,8 +107,11 @@ def _suitable(rng: np.random.Generator, view: PoolView, change: str) -> Sample |
     if change == "one periodicity" and "partial" not in view.capabilities.periodicity:
         return None
     fewest = FEW + 1 if change == "order of species" else 1
-    # Atoms that come from further away, where nothing stands in their way.
-    free = change == "gradually" and any(_possible(change, s.structure) and _is_free(s) for s in view.samples)
+    if change in FREE_WAYS:
+        # Of many atoms some are at any distance from each other; a crystal of many is cut open.
+        for many in (_is_large_and_free, _is_dense):
+            if any(many(sample) for sample in view.samples):
+                return view.pick(rng, many)
 
     def suitable(sample: Sample) -> bool:
         structure = sample.structure
@@ -109,7 +119,7 @@ def _suitable(rng: np.random.Generator, view: PoolView, change: str) -> Sample |
             return has_others(structure, view.capabilities)
         if change == "exchange" and not _tells_exchanges(sample):
             return False
-        return len(structure) >= fewest and _possible(change, structure) and (not free or _is_free(sample))
+        return len(structure) >= fewest and _possible(change, structure)
 
     try:
         return view.pick(rng, suitable)
@@ -130,6 +140,15 @@ def _is_free(sample: Sample) -> bool:
     return not sample.structure.pbc.any()
 
 
+def _is_large_and_free(sample: Sample) -> bool:
+    return _is_free(sample) and len(sample.structure) > SOME
+
+
+def _is_dense(sample: Sample) -> bool:
+    structure = sample.structure
+    return bool(structure.pbc.all()) and not open_directions(structure).any() and len(structure) > FEW
+
+
 def _possible(change: str, structure: Atoms) -> bool:
     if change in OF_CELL:
         # Where no direction is periodic the cell means nothing; with one periodic direction left, two are to differ.
@@ -139,8 +158,8 @@ def _possible(change: str, structure: Atoms) -> bool:
         return bool(totals(structure))
     if change == "two atoms":
         return len(structure) > 1
-    if change == "gradually":
-        return len(structure) > FEW
+    if change in WAYS:
+        return possible(structure, change)
     if change == "exchange":
         return len(set(structure.numbers)) < len(structure)
     return "species" not in change or len(set(structure.numbers)) > 1
@@ -156,7 +175,9 @@ def _simpler(case: Case) -> Iterator[Case]:
 
 
 def _measure(case: Case) -> Measurement:
-    start, subject = _from_and_to(case)
+    if case.parameters["change"] in WAYS:
+        return (yield from along_a_way(case))
+    start, subject = case.structure, _subject(case)
     # One object throughout, as dynamics do it: a cache that looks at identities or at half of the input is caught.
     object_ = start.copy()
     # Without periodicity there is no stress to ask for, and what is remembered may depend on what was asked.
@@ -166,11 +187,6 @@ def _measure(case: Case) -> Measurement:
     if case.parameters["again"]:  # else the last one asked for has another cell
         yield Request([object_], asked, together=True)
     object_.numbers[:] = subject.numbers
-    if case.parameters["change"] == "gradually":
-        way = subject.positions - start.positions
-        for step in range(1, STEPS):
-            object_.positions[:] = start.positions + way * (step / STEPS)
-            yield Request([object_], asked, together=True)
     object_.positions[:] = subject.positions
     object_.cell[:] = subject.cell.array
     object_.pbc[:] = subject.pbc
@@ -183,19 +199,13 @@ def _measure(case: Case) -> Measurement:
     (fresh,) = yield Request([subject], asked, fresh=True)
     if case.parameters["change"] != "nothing":
         # What was answered above does not tell: it may itself come from a cache.
-        known = case.base if start is case.structure else None
-        base = known or (yield Request([start], asked, fresh=True))[0]
-        if _alike(difference(base, fresh, case.nu, len(subject))):
+        base = case.base or (yield Request([start], asked, fresh=True))[0]
+        if alike(difference(base, fresh, case.nu, len(subject))):
             # Or what is remembered outlives the potential, in a module: then a new process knows better.
             fresh = yield from _in_a_new_process(subject, asked, fresh)
-            if _alike(difference(fresh, after_history, case.nu, len(subject))):
+            if alike(difference(fresh, after_history, case.nu, len(subject))):
                 return vacuous(f"the change of {case.parameters['change']} changes nothing")
     return Residual(difference(fresh, after_history, case.nu, len(subject)))
-
-
-def _alike(components: Sequence[Component]) -> bool:
-    """Return whether rounding explains all that differs."""
-    return all(abs(component.residual) <= SAME_INPUT * component.noise for component in components)
 
 
 def _in_a_new_process(
@@ -207,21 +217,13 @@ def _in_a_new_process(
         return otherwise
 
 
-def _from_and_to(case: Case) -> tuple[Atoms, Atoms]:
-    """Return the structure that is asked for first, and the one that it is changed to."""
+def _subject(case: Case) -> Atoms:
+    """Return the structure that the first is changed to."""
     structure, change, seed = case.structure, str(case.parameters["change"]), int(case.parameters["seed"])
     if change == TOTALS:
         other = another(np.random.default_rng(seed), structure, charged=bool(case.parameters["charged"]))
-        return structure, structure if other is None else other
-    if change != "gradually":
-        return structure, _changed(structure, change, seed)
-    start: Atoms = structure.copy()
-    if structure.pbc.any():
-        start.positions += FAR * _directions(np.random.default_rng(seed), len(structure))
-    else:
-        outwards = structure.positions - structure.positions.mean(axis=0)
-        start.positions += APART * outwards / max(float(np.linalg.norm(outwards, axis=1).max()), 1e-6)
-    return start, structure
+        return structure if other is None else other
+    return _changed(structure, change, seed)
 
 
 def _changed(structure: Atoms, change: str, seed: int) -> Atoms:
@@ -300,12 +302,14 @@ CALL_HISTORY = Check(
     physics=(
         "An energy belongs to a structure, not to the order of calls. Caches that miss a changed cell or species, "
         "neighbour lists reused for too long, and iterative solvers started from the last answer make results that "
-        "nobody can repeat, and relaxations that converge on the answer to yesterday's question."
+        "nobody can repeat, and relaxations that converge on the answer to yesterday's question. Changes are sudden "
+        "or gradual, as in dynamics: halves that come together, an atom that comes from outside, a cell that shrinks, "
+        "in steps of ångströms to hundredths of one, so that lists kept for too long lack pairs whatever their skin."
     ),
     draw=_draw,
     simpler=_simpler,
     measure=_measure,
-    weight=4.8,
+    weight=7.6,
     cost=5,
     side_by_side=1,  # or the last answer that a potential remembers is always that of another case
 )

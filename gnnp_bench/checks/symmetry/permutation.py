@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from gnnp_bench.check import (
     Component,
     Json,
     Measurement,
+    Noise,
     PoolView,
     Request,
     Residual,
@@ -24,15 +26,18 @@ from gnnp_bench.check import (
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import LADDER, difference, energy, pressed
+from gnnp_bench.checks.common import LADDER, difference, energy, grown, pressed
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, FloatArray, Prediction, Unsupported
 from gnnp_bench.structures.radii import IntArray
 from gnnp_bench.structures.simpler import simpler_structures
-from gnnp_bench.structures.transform import permute
+from gnnp_bench.structures.transform import permute, supercell
 
 MAX_TRANSPOSITIONS = 12
-LADEN_ONE_IN = 5
-"""Cases whose atoms carry magnetic moments and charges."""
+KINDS = ("laden", "bare", "many", "bare", "bare")
+"""Cases whose atoms carry magnetic moments and charges, and cases of many atoms: what goes by the place in the list
+grows with its length."""
+MANY = 64
+"""Atoms at least, made of a cell that is repeated."""
 SETTERS: Mapping[str, Callable[[Atoms, Sequence[float]], None]] = {
     "moments": Atoms.set_initial_magnetic_moments,
     "charges": Atoms.set_initial_charges,
@@ -44,9 +49,15 @@ ATOM_S = 1e-3
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
+    kind = view.next_of(KINDS)
+    if kind == "many" and any(_repeats_well(s) for s in view.samples):
+        sample = view.pick(rng, _repeats_well)
+        repeat = _repeat(sample.structure)
+        order = _derangement(rng, np.arange(len(sample.structure) * math.prod(repeat)))
+        return sample.case({"order": order.tolist(), "moments": None, "charges": None, "repeat": repeat})
     # What a potential declares to read, structures of the pool carry already, with totals that are legal.
     by_atom = any(one.kind in ("charges", "moments") for one in view.capabilities.reads)
-    laden = view.next_of(["laden", *["bare"] * (LADEN_ONE_IN - 1)]) == "laden" and not by_atom
+    laden = kind == "laden" and not by_atom
     sample = _sample(rng, view, laden=laden)
     numbers = sample.structure.numbers
     order = np.arange(len(numbers))
@@ -70,6 +81,25 @@ def _sample(rng: np.random.Generator, view: PoolView, *, laden: bool) -> Sample:
     return view.pick(rng, lambda s: len(s.structure) > 1, "more than one atom")
 
 
+def _repeats_well(sample: Sample) -> bool:
+    """Return whether a structure is periodic, and its atoms are not all alike."""
+    return 1 < len(sample.structure) <= MANY // 2 and bool(sample.structure.pbc.any())
+
+
+def _repeat(structure: Atoms) -> list[int]:
+    """Return how often a cell is repeated along each periodic direction to hold `MANY` atoms."""
+    repeat = np.ones(3, dtype=int)
+    while len(structure) * repeat.prod() < MANY:
+        repeat[np.argmin(np.where(structure.pbc, repeat * structure.cell.lengths(), np.inf))] += 1
+    return [int(n) for n in repeat]
+
+
+def _repeated(case: Case) -> Atoms:
+    repeat = case.parameters.get("repeat")
+    whole: Atoms = case.structure if repeat is None else supercell(case.structure, np.diag(repeat))[0]
+    return whole
+
+
 def _neutral(charges: FloatArray) -> list[float]:
     """Return charges without a sum, which the energy of a crystal does not allow, e."""
     neutral: list[float] = (charges - charges.mean()).tolist()
@@ -87,6 +117,9 @@ def _simpler(case: Case) -> Iterator[Case]:
     for name in SETTERS:
         if case.parameters.get(name) is not None:
             yield with_parameters(case, **{name: None})
+    if case.parameters.get("repeat") is not None:
+        yield from _of_fewer_cells(case)
+        return
     for structure in simpler_structures(case.structure):
         if len(structure) == len(case.structure):
             yield on_structure(case, structure)
@@ -100,6 +133,19 @@ def _simpler(case: Case) -> Iterator[Case]:
             yield with_parameters(case, order=_transposition(n, i, j))
 
 
+def _of_fewer_cells(case: Case) -> Iterator[Case]:
+    """Yield the case with fewer cells, in reverse; and with as many of simpler structures."""
+    n_atoms, repeat = len(case.structure), list(case.parameters["repeat"])
+    yield with_parameters(case, repeat=None, order=list(range(n_atoms))[::-1])
+    for axis in range(3):
+        for fewer in (1, repeat[axis] // 2, repeat[axis] - 1):
+            if 0 < fewer < repeat[axis]:
+                smaller = [*repeat[:axis], fewer, *repeat[axis + 1 :]]
+                yield with_parameters(case, repeat=smaller, order=list(range(n_atoms * math.prod(smaller)))[::-1])
+    for structure in simpler_structures(case.structure):
+        yield on_structure(case, structure, order=list(range(len(structure) * math.prod(repeat)))[::-1])
+
+
 def _of_fewer(case: Case, n_atoms: int) -> dict[str, Json]:
     """Return what the first atoms carry."""
     moments, charges = (case.parameters.get(name) for name in SETTERS)
@@ -111,26 +157,27 @@ def _of_fewer(case: Case, n_atoms: int) -> dict[str, Json]:
 
 def _measure(case: Case) -> Measurement:
     order = np.asarray(case.parameters["order"])
-    n_atoms = len(case.structure)
+    n_atoms = len(_repeated(case))
     if sorted(order) != list(range(n_atoms)):
         raise ValueError(f"'order' must be a permutation of {n_atoms} atoms")
     if np.array_equal(order, np.arange(len(order))):
         return vacuous("the permutation is the identity")
     before, after = yield from _before_and_after(case, order)
     expected = Prediction(before.energy, None if before.forces is None else before.forces[order], before.stress)
-    return Residual((*difference(expected, after, case.nu, n_atoms), *_of_atoms(case, order, before, after)))
+    noise = grown(case.nu, case.structure, _repeated(case))
+    missed = difference(expected, after, noise, n_atoms)
+    return Residual((*missed, *_of_atoms(noise, order, before, after)))
 
 
-def _of_atoms(case: Case, order: IntArray, before: Prediction, after: Prediction) -> Iterator[Component]:
+def _of_atoms(noise: Noise, order: IntArray, before: Prediction, after: Prediction) -> Iterator[Component]:
     """Yield what the energies of the atoms miss, where there are any: each goes with its atom, and they add up."""
     if before.energies is None or after.energies is None:
         return
     scale, n_atoms = pressed(before), len(order)
     moved = float(np.abs(after.energies - before.energies[order]).max())
     # One atom may be all that is noisy.
-    noise = case.nu.energy * n_atoms
-    yield Component("energies of atoms", moved, scale * ATOM_S, "eV", noise=noise)
-    yield replace(energy(float(before.energies.sum()) - before.energy, case.nu, n_atoms, scale), quantity="their sum")
+    yield Component("energies of atoms", moved, scale * ATOM_S, "eV", noise=noise.energy * n_atoms)
+    yield replace(energy(float(before.energies.sum()) - before.energy, noise, n_atoms, scale), quantity="their sum")
 
 
 def _before_and_after(case: Case, order: IntArray) -> Generator[Request, list[Prediction], list[Prediction]]:
@@ -145,6 +192,9 @@ def _before_and_after(case: Case, order: IntArray) -> Generator[Request, list[Pr
             return (yield Request([laden, permute(laden, order)], ALL_PROPERTIES))
         except (Unsupported, NotImplementedError, ValueError):
             continue
+    if case.parameters.get("repeat") is not None:
+        many = _repeated(case)
+        return (yield Request([many, permute(many, order)], ALL_PROPERTIES))
     before = yield from base_prediction(case)
     (after,) = yield Request([permute(case.structure, order)], ALL_PROPERTIES)
     return [before, after]

@@ -1,0 +1,77 @@
+"""The limit of what falls off with a distance, from distances that double, with an honest error."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from gnnp_bench.numerics.convergence import ALLOWANCE
+from gnnp_bench.potential import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What is left at infinite distance.
+
+    Attributes
+    ----------
+    values : (n,) array
+    noise : float
+        Standard deviation that noise of standard deviation 1 on each number gives each of them.
+    error : float
+        Estimated error of extrapolation of the worst of them; what noise alone explains of it is taken out.
+    """
+
+    values: FloatArray
+    noise: float
+    error: float
+
+
+def limit_far_away(found: FloatArray, noise: float) -> Limit:
+    """Extrapolate numbers found at d, 2d, 4d, … to infinite distance, and take the entry of least estimated error.
+
+    What interacts over long distances falls off as a series of powers of 1/d: charges, dipoles, dispersion.
+    Richardson's scheme takes out one power after the other, T(k, j) = T(k, j-1) + [T(k, j-1) - T(k-1, j-1)]/(2ʲ - 1)
+    (Press et al., Numerical Recipes, 3rd ed., section 5.7). Never the entry that is closest to an expected answer.
+
+    Parameters
+    ----------
+    found : (n_distances, n) array
+        Two distances or more.
+    noise : float
+        Standard deviation of the noise on each number.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two distances.
+    """
+    n_levels = len(found)
+    if n_levels < 2:
+        raise ValueError("numbers at two distances or more are needed")
+    # Row k of `table[j]` says how T(k, j) is made of what was found; noise propagates through it exactly.
+    table = [np.eye(n_levels)]
+    for j in range(1, n_levels):
+        row = np.zeros((n_levels, n_levels))
+        row[j:] = table[-1][j:] + (table[-1][j:] - table[-1][j - 1 : -1]) / (2.0**j - 1.0)
+        table.append(row)
+    best: Limit | None = None
+    for j, k in itertools.combinations_with_replacement(range(1, n_levels), 2):
+        row = table[j][k]
+        values: FloatArray = row @ found
+        error = 0.0
+        for other in (table[j - 1][k], table[j - 1][k - 1]):
+            change = float(np.abs(values - other @ found).max(initial=0.0))
+            error = max(error, change - ALLOWANCE * noise * float(np.linalg.norm(row - other)))
+        candidate = Limit(values, float(np.linalg.norm(row)), error)
+        if best is None or _doubt(candidate, noise) < _doubt(best, noise):
+            best = candidate
+    assert best is not None
+    return best
+
+
+def _doubt(limit: Limit, noise: float) -> float:
+    # Noise averages out over cases and is bounded by calibration; an error of extrapolation is neither.
+    return 10.0 * limit.error + noise * limit.noise
