@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from ase import Atoms
 
-from gnnp_bench.potential import Capabilities, Prediction, Property
+from gnnp_bench.potential import Capabilities, Periodicity, Prediction, Property
 
 Json: TypeAlias = Any
 """None, bool, int, float, str, list of Json, dict of str to Json: whatever a JSON file keeps without loss."""
@@ -94,6 +94,10 @@ class PoolView:
         What went wrong on structures of the pool that are therefore not among the samples.
     refused : tuple of str
         What the potential said of structures of the pool that it refused.
+    broken : tuple of Atoms
+        Structures of the pool for which it returned something else than it was asked for.
+    unhandled : tuple of Periodicity
+        Kinds of structures that it declares, none of which it evaluated; others it did.
     unseen : int
         Suitable structures that no pick has handed out yet.
     largest : int
@@ -104,10 +108,21 @@ class PoolView:
     capabilities: Capabilities
     failures: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    broken: tuple[Atoms, ...] = ()
+    unhandled: tuple[Periodicity, ...] = ()
     unseen: int = 0
     largest: int = 400
     _picked: dict[int, int] = field(default_factory=dict)
     _turn: int = 0
+
+    def lacking(self) -> str | None:
+        """Return which structures of the pool are not among the samples, and why, or None if all are."""
+        told = [
+            f"{len(said)} {'structure' if len(said) == 1 else 'structures'} {what}, the first: {said[0]}"
+            for what, said in (("could not be evaluated", self.failures), ("refused", self.refused))
+            if said
+        ]
+        return "; ".join(told) or None
 
     def pick(
         self,
@@ -124,7 +139,9 @@ class PoolView:
         """
         candidates = [sample for sample in self.samples if suitable(sample)]
         if not candidates:
-            raise NoSuitableStructure(f"the pool holds no structure of the kind needed: {needed}")
+            why = self.lacking()
+            missing = "" if why is None else f" ({why})"
+            raise NoSuitableStructure(f"the pool holds no structure of the kind needed: {needed}{missing}")
         fewest = min(self._picked.get(sample.index, 0) for sample in candidates)
         least_used = [sample for sample in candidates if self._picked.get(sample.index, 0) == fewest]
         sample = least_used[int(rng.integers(len(least_used)))]

@@ -33,9 +33,11 @@ __all__ = [
     "Check",
     "Component",
     "EndedProcess",
+    "EndedProgram",
     "InvalidPrediction",
     "Json",
     "Measurement",
+    "MissingPrediction",
     "NoSuitableStructure",
     "Noise",
     "NonFinitePrediction",
@@ -198,6 +200,14 @@ class OverwrittenPrediction(InvalidPrediction):
     """What a potential returned before has changed: it uses a buffer again."""
 
 
+class MissingPrediction(InvalidPrediction):
+    """A potential left out what it declares and was asked for, without refusing it."""
+
+
+class EndedProgram(InvalidPrediction):
+    """A potential ended the program (`sys.exit`) instead of answering or raising."""
+
+
 class NonFinitePrediction(InvalidPrediction):
     """A potential returned NaN or an infinity."""
 
@@ -251,6 +261,8 @@ class Check:
         Share of the tabulated budget: 1 for an ordinary check.
     cost : int
         Evaluations that one case takes at least.
+    without_pool : bool
+        It draws structures of its own, and is judged where the potential answers for none of the pool.
     side_by_side : int
         Cases that may run side by side: enough to fill batches, few enough for the search to learn from the worst.
     """
@@ -272,6 +284,7 @@ class Check:
     factors: Mapping[str, float] = field(default_factory=dict)
     weight: float = 1.0
     cost: int = 1
+    without_pool: bool = False
     side_by_side: int = 8
 
 

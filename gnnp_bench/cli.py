@@ -20,6 +20,7 @@ from gnnp_bench.commands.bench import bench
 from gnnp_bench.commands.catalogue import explain, list_checks
 from gnnp_bench.commands.certify import certify
 from gnnp_bench.commands.compare import compare
+from gnnp_bench.commands.doctor import doctor
 from gnnp_bench.commands.exits import BAD_REQUEST, PARTIAL, BadRequest
 from gnnp_bench.commands.gate import gate
 from gnnp_bench.commands.plugins import CommandGroup
@@ -39,6 +40,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 app.command("certify")(certify)
+app.command("doctor")(doctor)
 app.command("list")(list_checks)
 app.command("explain")(explain)
 app.command("reproduce")(reproduce)

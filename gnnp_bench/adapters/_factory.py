@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib
 import os
@@ -26,6 +27,33 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     """Return ": did you mean 'close match'?", or nothing where no known word is close."""
     close = difflib.get_close_matches(word, list(known), n=1)
     return f": did you mean {close[0]!r}?" if close else ""
+
+
+def path_hint(name: str, known: Iterable[str]) -> str:
+    """Return ": did you mean …?" for what is the path of a file or a directory, else nothing."""
+    path = Path(name)
+    if not path.name:
+        return ""
+    if path.suffix != ".py" and path.with_suffix(".py").is_file():
+        path = path.with_suffix(".py")
+    if path.suffix == ".py" and path.is_file():
+        module = ".".join(path.with_suffix("").parts)
+        made = _callables(path)
+        return f": did you mean {', '.join(f'{module}:{found}' for found in made) or f'{module}:FUNCTION'}?"
+    if path.exists() and "reference" in known:  # the one that is trained into a directory
+        return f": did you mean 'reference:{name}'?"
+    return ""
+
+
+def _callables(path: Path) -> list[str]:
+    """Return the functions and classes that a file defines, those that need no argument if there are any."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError, OSError):
+        return []
+    found = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_"]
+    ready = [n for n in found if isinstance(n, ast.FunctionDef) and len(n.args.args) == len(n.args.defaults)]
+    return [node.name for node in (ready or found)[:3]]
 
 
 def typed(options: Mapping[str, str]) -> dict[str, Value]:
@@ -61,7 +89,10 @@ def resolve(path: str) -> Callable[..., object]:
     module_name, _, attribute = path.partition(":")
     words = [*module_name.split("."), *attribute.split(".")]
     if not all(word.isidentifier() for word in words):
-        hint = "write a module and not a file name" if "/" in path or ".py" in path else "write package.module:factory"
+        hint = "write package.module:factory"
+        if "/" in module_name or module_name.endswith(".py"):
+            module = ".".join(Path(module_name).with_suffix("").parts)
+            hint = f"write a module and not a file name: did you mean {module}:{attribute or 'FUNCTION'}?"
         raise PotentialError(f"{path!r} does not name a factory: {hint}, for example my_potential:make_calculator")
     found: object = _import(module_name)
     for name in attribute.split("."):

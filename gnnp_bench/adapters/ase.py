@@ -12,21 +12,18 @@ import copy
 import functools
 import importlib.metadata
 import itertools
-import math
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import PropertyNotImplementedError
-from ase.stress import voigt_6_to_full_3x3_stress
+from ase.calculators.calculator import CalculatorSetupError, EnvironmentError, PropertyNotImplementedError
 
-from gnnp_bench.adapters import _factory, _smearing
+from gnnp_bench.adapters import _answers, _factory, _smearing
 from gnnp_bench.potential import (
     Capabilities,
-    FloatArray,
     Identity,
     PotentialError,
     Prediction,
@@ -69,7 +66,8 @@ class AsePotential:
         Raises
         ------
         Unsupported
-            The calculator does not implement a property, or stress is asked for where no volume defines it.
+            The calculator says that it does not support the structure or a property, or stress is asked for where no
+            volume defines it. A property that it declares and leaves out without a word is None.
         """
         # Calculators may print; what they print must not end up in a report on standard output.
         with _ONE_AT_A_TIME, silenced():
@@ -82,7 +80,7 @@ class AsePotential:
         if hasattr(self.calculator, "reset"):
             self.calculator.reset()
         found = self._read(atoms, properties)
-        return replace(found, forces=None if found.forces is None else np.array(found.forces, np.float64))
+        return replace(found, forces=_answers.array(found.forces))
 
     def driven(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
         """Evaluate structures as ASE's programs do: with the calculator attached to the very structures.
@@ -119,27 +117,35 @@ class AsePotential:
         """
         if "stress" in properties:
             _require_volume(atoms)
+        ask, calculator = self._answer, self.calculator
+        stress = ask("stress", lambda: calculator.get_stress(atoms)) if "stress" in properties else None
+        forces = ask("forces", lambda: calculator.get_forces(atoms)) if "forces" in properties else None
+        consistent = {"force_consistent": True} if self.free_energy else {}
+        energy = ask("energy", lambda: calculator.get_potential_energy(atoms, **consistent))
         reported = None
+        if self.free_energy and "energy" in self.capabilities.energies:
+            reported = ask("energy", lambda: calculator.get_potential_energy(atoms))
+        return Prediction(
+            _answers.number(energy), forces, _answers.stress(stress), reported_energy=_answers.number(reported)
+        )
+
+    def _answer(self, name: Property, get: Callable[[], Any]) -> Any:
+        """Return one property, or None where the calculator declares it, computes, and leaves it out."""
         try:
-            stress = _symmetric(self.calculator.get_stress(atoms)) if "stress" in properties else None
-            forces = self.calculator.get_forces(atoms) if "forces" in properties else None
-            if self.free_energy:
-                energy = self.calculator.get_potential_energy(atoms, force_consistent=True)
-                if "energy" in self.capabilities.energies:
-                    reported = _number(self.calculator.get_potential_energy(atoms))
-            else:
-                energy = self.calculator.get_potential_energy(atoms)
+            return get()
         except PropertyNotImplementedError as error:
+            if name in self.capabilities.properties and _answers.left_out(error):
+                return None
             raise Unsupported(f"{self.name} does not implement a property: {' '.join(str(error).split())}") from error
-        return Prediction(_number(energy), forces, stress, reported_energy=reported)
-
-
-def _number(energy: Any) -> float:
-    """Return an energy as a number; calculators of neural networks often give an array with one."""
-    values = energy if hasattr(energy, "item") else np.asarray(energy, np.float64)
-    if math.prod(values.shape) != 1:
-        raise ValueError(f"the energy is an array of shape {tuple(values.shape)}, where one number is expected")
-    return float(values.item())
+        except CalculatorSetupError as error:
+            if isinstance(error, EnvironmentError):  # ASE's own of this name: a program that is not installed
+                raise
+            # In ASE's words: "the given atoms object is not supported". A calculation that failed is another class.
+            raise Unsupported(f"{self.name}: {' '.join(str(error).split())}") from error
+        except KeyError as error:
+            if error.args == (name,):
+                return None
+            raise
 
 
 def from_calculator(calculator: Any, species: Sequence[str] | None) -> AsePotential:
@@ -215,12 +221,6 @@ def _require_volume(structure: Atoms) -> None:
     # Written so that a cell of NaN goes through to the calculator.
     if abs(np.linalg.det(cell)) <= 1e-12 * np.prod(np.linalg.norm(cell, axis=1)):
         raise Unsupported("stress needs a cell of non-zero volume")
-
-
-def _symmetric(stress: Any) -> FloatArray:
-    """Return stress as a (3, 3) array; calculators give ASE's Voigt order xx, yy, zz, yz, xz, xy or a full tensor."""
-    array = np.array(stress, np.float64)
-    return np.array(voigt_6_to_full_3x3_stress(array), np.float64) if array.shape == (6,) else array
 
 
 @functools.cache  # it reads the files of every distribution, and calculators are made anew often

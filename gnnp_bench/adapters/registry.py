@@ -163,6 +163,7 @@ def _factory_with(spec: str, body: str, options: Mapping[str, str]) -> Callable[
         return partial(_create, entries[name], argument or None, options)
     hint = _factory.suggestion(name, entries)
     if not colon:
+        hint = _factory.path_hint(name, entries) or hint
         raise PotentialError(
             f"unknown potential {name!r}{hint}; known: {', '.join(entries)}; your own: package.module:factory"
         )

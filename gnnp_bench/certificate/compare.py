@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from gnnp_bench.certificate.result import Certificate, CheckResult
+from gnnp_bench.certificate.result import Certificate, CheckResult, PotentialRecord
 from gnnp_bench.certificate.verdict import told_only
 
 Kind: TypeAlias = Literal["worse", "gone", "changed", "new", "better"]
@@ -141,6 +141,8 @@ def _remarks(old: Certificate, new: Certificate) -> Iterator[str]:
         "precisions": (one.dtype or "not stated", other.dtype or "not stated"),
         "devices": (one.device, other.device),
         "species": (" ".join(one.species), " ".join(other.species)),
+        # Earlier certificates do not tell.
+        "kinds of structures": (_kinds(one, other), _kinds(other, one)),
         "budgets": (old.budget, new.budget),
         "profiles": (old.profile, new.profile),
         "seeds": (str(old.seed), str(new.seed)),
@@ -148,3 +150,7 @@ def _remarks(old: Certificate, new: Certificate) -> Iterator[str]:
     for what, (first, second) in pairs.items():
         if first != second:
             yield f"different {what}: {first}, then {second}"
+
+
+def _kinds(record: PotentialRecord, beside: PotentialRecord) -> str:
+    return " ".join(record.periodicity) if beside.periodicity else ""

@@ -135,6 +135,13 @@ class PotentialRecord:
     combinations: tuple[tuple[str, ...], ...] = ()
     fitted_alone: tuple[str, ...] = ()
     undetermined: tuple[str, ...] = ()
+    periodicity: tuple[str, ...] = ()
+
+    @property
+    def restricted(self) -> bool:
+        """Whether the spec asked for some kinds of structures only, by its option `periodicity`."""
+        options = self.spec.partition("?")[2].split("&")
+        return any(option.startswith("periodicity=") for option in options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

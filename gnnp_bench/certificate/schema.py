@@ -21,7 +21,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FIELDS: dict[str, dict[str, str]] = {
     "Certificate": {
         "schema_version": "Version of this format. A reader refuses any other than those it knows.",
-        "verdict": "certified, failed (a law is violated) or partial (nothing violated, but not everything judged).",
+        "verdict": "certified, failed (a law is violated, whatever is still to come) or partial (nothing violated, but "
+        "not everything judged).",
         "grade": "exact: every law holds to rounding; physical: to what matters. null unless certified.",
         "complete": "false while checks are still to come, and for ever if the run was interrupted.",
         "potential": "Which potential was judged.",
@@ -52,6 +53,8 @@ FIELDS: dict[str, dict[str, str]] = {
         "atoms, and cohesive energies, mean nothing.",
         "undetermined": "Those of them whose energies the training data do not tell apart: energies of structures of "
         "different composition cannot be compared.",
+        "periodicity": "Kinds of structures that were drawn, of periodic (in three directions), partial and isolated: "
+        "as the spec asks or the potential declares. Nothing is said of others. Empty: not recorded.",
     },
     "NoiseRecord": {
         "energy": "Energy, eV/atom.",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
+
 import numpy as np
 from ase import Atoms
 
-from gnnp_bench.potential import FloatArray
+from gnnp_bench.check import MissingPrediction, Request
+from gnnp_bench.potential import ALL_PROPERTIES, FloatArray, Prediction, Unsupported
 
 VOLUME_PER_ATOM = 20.0
 """Å³, as in silicon."""
@@ -34,3 +37,17 @@ def virial_noise(force_noise: float, n_atoms: int) -> float:
     A virial is a sum of forces times distances of a few Å.
     """
     return 10.0 * force_noise * float(np.sqrt(n_atoms))
+
+
+def with_partial_stress(structures: Sequence[Atoms]) -> Generator[Request, list[Prediction], list[Prediction] | None]:
+    """Return predictions with the stress of slabs and wires, or None where the potential has no stress of them.
+
+    It need not have one: capabilities do not tell. It may refuse, or leave it out; but numbers that are not finite, or
+    an array of another shape, are what a user would go on with.
+    """
+    try:
+        return (yield Request(structures, ALL_PROPERTIES, partial_stress=True))
+    except np.linalg.LinAlgError:  # a ValueError, but that of a cell which nobody looked at
+        raise
+    except (Unsupported, NotImplementedError, ValueError, MissingPrediction):
+        return None

@@ -71,7 +71,7 @@ def certify(
     """Judge a potential by the laws of physics.
 
     Exit status: 0 certified, 1 failed, 2 the request was wrong or the potential could not be loaded, 3 partial
-    (interrupted, restricted by --only or --skip, or a check led to no conclusion).
+    (nothing was violated; but interrupted, restricted by --only or --skip, or a check led to no conclusion).
     """
     from gnnp_bench.certificate.waivers import unused
     from gnnp_bench.report import terminal

@@ -16,7 +16,7 @@ from gnnp_bench.certificate.result import Certificate, CheckResult
 from gnnp_bench.commands.exits import BadRequest
 from gnnp_bench.commands.output import own_stdout, write_bytes
 from gnnp_bench.report.text import number, plain, quantity
-from gnnp_bench.report.words import subject
+from gnnp_bench.report.words import restriction, subject
 
 COMPARISON_VERSION = 1
 STYLE = {"worse": "bold red", "gone": "yellow", "changed": "yellow", "new": "cyan", "better": "green"}
@@ -95,6 +95,7 @@ def _conclusion(found: Comparison) -> str:
 
 def _verdict(certificate: Certificate) -> str:
     words = certificate.verdict if certificate.grade is None else f"{certificate.verdict} ({certificate.grade})"
+    words += restriction(certificate)
     return words if certificate.complete else f"{words}, incomplete"
 
 

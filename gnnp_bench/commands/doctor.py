@@ -36,7 +36,7 @@ def doctor(
     symbols = parse_species(species)
     with own_stdout() as stdout:
         loaded = load_potential(spec, symbols)
-        examined = examine(loaded.potential, loaded.reload)
+        examined = examine(loaded.potential, loaded.reload, spec=spec)
         _print(console(stdout), plain(loaded.potential.name), examined)
     return FINDINGS if examined.findings else HEALTHY
 

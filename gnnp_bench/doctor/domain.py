@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols, reference_states
 
 from gnnp_bench.doctor import probes
+from gnnp_bench.doctor.delivery import examine_delivery
 from gnnp_bench.doctor.finding import Finding
 from gnnp_bench.doctor.patient import Patient, told
-from gnnp_bench.potential import ENERGY, FloatArray
+from gnnp_bench.potential import ENERGY, FloatArray, Periodicity
 from gnnp_bench.structures.radii import contact_distance
 
+KINDS: Mapping[Periodicity, Callable[[Sequence[str]], Atoms]] = {
+    "periodic": probes.crystal,
+    "partial": probes.slab,
+    "isolated": probes.cluster,
+}
 SCALES = np.linspace(0.7, 1.45, 16)
 FEW = 5
 """Sizes of fewer metals than this tell nothing about the periodic table."""
@@ -25,7 +31,11 @@ TELLING = 0.05
 
 def examine_domain(patient: Patient) -> Iterator[Finding]:
     """Yield what the potential declares and does not handle."""
-    yield from _periodicity(patient)
+    unhandled = _unhandled(patient)
+    for kind, failed in unhandled.items():
+        yield _periodicity(patient, kind, failed, [k for k in KINDS if k in unhandled])
+    handled = [kind for kind in KINDS if kind in patient.potential.capabilities.periodicity and kind not in unhandled]
+    yield from examine_delivery(patient, handled)
     refused = _refused(patient, patient.potential.capabilities.species)
     if refused:
         yield _refusals(patient, refused)
@@ -33,21 +43,44 @@ def examine_domain(patient: Patient) -> Iterator[Finding]:
         yield from _radii(patient)
 
 
-def _periodicity(patient: Patient) -> Iterator[Finding]:
-    kinds = {"periodic": probes.crystal, "partial": probes.slab, "isolated": probes.cluster}
-    for kind in sorted(patient.potential.capabilities.periodicity):
+def _unhandled(patient: Patient) -> dict[Periodicity, str]:
+    """Return the kinds of structures that are declared and get no finite energy, with what they get instead."""
+    unhandled: dict[Periodicity, str] = {}
+    for kind, build in KINDS.items():
+        if kind not in patient.potential.capabilities.periodicity:
+            continue
         try:
-            energy = patient.ask([kinds[kind](patient.species)], ENERGY)[0].energy
-            failed = None if np.isfinite(energy) else f"gets the energy {energy}"
-        except Exception as error:  # somebody else's code
-            failed = f"makes evaluate raise {told(error)}"
-        if failed:
-            yield Finding(
-                "periodicity-declared-but-refused",
-                f"capabilities.periodicity holds {kind!r}; such a structure {failed}",
-                "all three kinds declared by default",
-                f"leave {kind!r} out of capabilities.periodicity, or handle it",
-            )
+            energy = patient.ask([build(patient.species)], ENERGY)[0].energy
+            if not np.isfinite(energy):
+                unhandled[kind] = f"gets the energy {energy}"
+        except (Exception, SystemExit) as error:  # somebody else's code
+            unhandled[kind] = f"makes evaluate raise {told(error)}"
+    return unhandled
+
+
+def _periodicity(patient: Patient, kind: Periodicity, failed: str, unhandled: Sequence[Periodicity]) -> Finding:
+    left = ",".join(k for k in KINDS if k in patient.potential.capabilities.periodicity and k not in unhandled)
+    spec = patient.spec
+    ask_less = "" if spec is None or not left else f"; or ask for the others alone: '{restricted_spec(spec, left)}'"
+    return Finding(
+        "periodicity-declared-but-refused",
+        f"capabilities.periodicity holds {kind!r}; such a structure {failed}",
+        "all three kinds declared by default, as those of every ASE calculator are",
+        f"leave {kind!r} out of capabilities.periodicity, or handle it{ask_less}",
+    )
+
+
+def restricted_spec(spec: str, periodicity: str) -> str:
+    """Return a spec that asks for structures of these kinds alone.
+
+    Examples
+    --------
+    >>> restricted_spec("my:make", "periodic,isolated"), restricted_spec("my:make?a=1&periodicity=partial", "isolated")
+    ('my:make?periodicity=periodic,isolated', 'my:make?a=1&periodicity=isolated')
+    """
+    body, _, query = spec.partition("?")
+    kept = [option for option in query.split("&") if option and not option.startswith("periodicity=")]
+    return f"{body}?{'&'.join([*kept, f'periodicity={periodicity}'])}"
 
 
 def _element(patient: Patient, symbol: str) -> Atoms:

@@ -56,7 +56,11 @@ class Examined:
 
 
 def examine(
-    potential: Potential, reload: Callable[[], Potential] | None = None, stages: Sequence[Stage] = STAGES
+    potential: Potential,
+    reload: Callable[[], Potential] | None = None,
+    stages: Sequence[Stage] = STAGES,
+    *,
+    spec: str | None = None,
 ) -> Examined:
     """Look for the mistakes that adapters are made with.
 
@@ -67,13 +71,15 @@ def examine(
         Builds the same potential anew; without it, results kept from call to call are recognised less surely.
     stages : sequence of Stage
         What is examined, each with its name.
+    spec : str, optional
+        What the user called it, for findings that are mended by another spec.
 
     Returns
     -------
     Examined
         Findings in the order in which they should be mended; none for a sound adapter.
     """
-    patient = Patient(potential, reload)
+    patient = Patient(potential, reload, spec)
     findings: list[Finding] = []
     for k, (name, stage) in enumerate(stages):
         before = len(findings)

@@ -101,7 +101,7 @@ def _free_energy(patient: Patient, prediction: Prediction) -> Iterator[Finding]:
     results: Any = getattr(getattr(patient.potential, "calculator", None), "results", None)
     if not isinstance(results, dict) or not {"energy", "free_energy"} <= set(results):
         return
-    energy, free = float(results["energy"]), float(results["free_energy"])
+    energy, free = (float(np.asarray(results[name]).item()) for name in ("energy", "free_energy"))
     if abs(energy - free) > 1e-6 and abs(prediction.energy - energy) < abs(prediction.energy - free):
         yield Finding(
             "not-force-consistent",

@@ -30,6 +30,8 @@ class Patient:
     potential : Potential
     reload : callable or None
         Builds the same potential anew.
+    spec : str or None
+        What the user called it.
     species : tuple of str
         One or two that may stand together.
     evaluations : int
@@ -38,6 +40,7 @@ class Patient:
 
     potential: Potential
     reload: Callable[[], Potential] | None = None
+    spec: str | None = None
     species: tuple[str, ...] = field(init=False)
     evaluations: int = field(default=0, init=False)
 

@@ -57,6 +57,30 @@ def slab(species: Sequence[str], seed: int = 0) -> Atoms:
     return structure
 
 
+def wire(species: Sequence[str], seed: int = 0) -> Atoms:
+    """Return `crystal` periodic along its first cell vector only, with 10 Å of nothing around the wire."""
+    structure = slab(species, seed)
+    normal = np.cross(structure.cell[2], structure.cell[0])
+    structure.cell[1] = normal / np.linalg.norm(normal) * (10.0 + np.linalg.norm(structure.cell[1]))
+    structure.pbc = (True, False, False)
+    return structure
+
+
+def single_atom(species: Sequence[str]) -> Atoms:
+    """Return one atom in nothing."""
+    return cluster(species, n_atoms=1)
+
+
+def boxed_atom(species: Sequence[str]) -> Atoms:
+    """Return one atom and its images, 15 Å apart."""
+    return Atoms(species[:1], cell=[15.0] * 3, pbc=True)
+
+
+def strangers(species: Sequence[str]) -> Atoms:
+    """Return two atoms that are 40 Å apart."""
+    return Atoms([species[0], species[-1]], [[0.0, 0.0, 0.0], [40.0, 0.0, 0.0]])
+
+
 def main_species(capabilities: Capabilities) -> tuple[str, ...]:
     """Return one or two species that may stand together, the likeliest to be well described."""
     together = max(capabilities.combinations, key=len) if capabilities.combinations else capabilities.species

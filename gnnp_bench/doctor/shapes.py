@@ -116,7 +116,7 @@ def _array(name: str, value: Any, shape: tuple[int, ...]) -> Iterator[Finding]:
             f"compute {name} when they are asked for, or leave {name!r} out of capabilities.properties",
         )
         return
-    if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or np.ma.isMaskedArray(value):
         yield Finding(
             f"{name}-type",
             f"{name} come as {_a(value)}",

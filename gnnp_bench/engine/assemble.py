@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import get_args
 
 from gnnp_bench.certificate.provenance import environment
 from gnnp_bench.certificate.result import Cause, Certificate, CheckResult, NoiseRecord, PotentialRecord
@@ -14,7 +15,7 @@ from gnnp_bench.check import Check
 from gnnp_bench.engine.evaluate import Meter
 from gnnp_bench.engine.pool import Pool
 from gnnp_bench.engine.settings import Settings, Step
-from gnnp_bench.potential import Capabilities, Identity, Potential
+from gnnp_bench.potential import Capabilities, Identity, Periodicity, Potential
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,7 @@ def subject_of(potential: Potential, spec: str) -> Subject:
         combinations=tuple(sorted(tuple(s for s in capabilities.species if s in c) for c in capabilities.combinations)),
         fitted_alone=capabilities.fitted_alone,
         undetermined=capabilities.undetermined,
+        periodicity=tuple(kind for kind in get_args(Periodicity) if kind in capabilities.periodicity),
     )
     return Subject(record=record, capabilities=capabilities, packages=identity.packages)
 
@@ -142,7 +144,8 @@ def assemble(
     found = sorted(judgements, key=lambda judgement: place[judgement.result.id])
     results = [waived(judgement.result, waivers, start.potential) for judgement in found]
     complete = {result.id for result in results} >= set(asked)
-    verdict, grade = decide(results, expected=registered, restricted=restricted) if complete else ("partial", None)
+    # While checks are missing it is partial, unless one is violated: that stays so, whatever is still to come.
+    verdict, grade = decide(results, expected=registered, restricted=restricted)
     in_turn = start.elapsed_s + sum(result.elapsed_s for result in results)
     return replace(
         start,

@@ -12,22 +12,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import numpy as np
 from ase import Atoms
 
-from gnnp_bench.check import (
-    EndedProcess,
-    InvalidPrediction,
-    NonFinitePrediction,
-    OverwrittenPrediction,
-    Request,
-    Watch,
-)
+from gnnp_bench.check import EndedProcess, EndedProgram, InvalidPrediction, Request, Watch
+from gnnp_bench.engine.contract import refuse_overwritten, validated
 from gnnp_bench.engine.memory import Memory
 from gnnp_bench.engine.processes import Asked, Elsewhere
 from gnnp_bench.engine.threads import at_once
 from gnnp_bench.engine.watched import watched
-from gnnp_bench.potential import FloatArray, Potential, Prediction, Property, Unsupported, periodicity_of
+from gnnp_bench.potential import Potential, Prediction, Property, Unsupported, periodicity_of
 from gnnp_bench.structures.needs import explained
 
 if TYPE_CHECKING:
@@ -326,23 +319,6 @@ def _is_apart(request: Request) -> bool:
     return any(ways)
 
 
-def refuse_overwritten(returned: Sequence[tuple[Any, Prediction]]) -> None:
-    """Look at what an earlier call returned, and at the copies that were taken of it at once.
-
-    Raises
-    ------
-    OverwrittenPrediction
-        They differ: who keeps forces from step to step, as optimisers do, would have others in their place.
-    """
-    for raw, copy in returned:
-        for name in ("forces", "stress"):
-            kept = getattr(copy, name)
-            if kept is not None and not np.array_equal(np.asarray(getattr(raw, name), np.float64), kept):
-                raise OverwrittenPrediction(
-                    f"the {name} that were returned before have changed: evaluate returns a buffer that it uses again"
-                )
-
-
 def _evaluated(potential: Potential, structures: list[Atoms], properties: frozenset[Property]) -> list[Prediction]:
     return _raw_and_validated(potential.evaluate, structures, properties)[1]
 
@@ -353,10 +329,20 @@ def _raw_and_validated(
     properties: frozenset[Property],
 ) -> tuple[list[Any], list[Prediction]]:
     sizes = [len(structure) for structure in structures]
-    raw = list(evaluate(structures, properties))
+    try:
+        raw = list(evaluate(structures, properties))
+    except SystemExit as error:
+        raise EndedProgram(last_word(error)) from error
     if len(raw) != len(structures):
         raise InvalidPrediction(f"evaluate returned {len(raw)} predictions for {len(structures)} structures")
     return raw, [validated(p, n, properties) for p, n in zip(raw, sizes, strict=True)]
+
+
+def last_word(error: SystemExit) -> str:
+    """Return what a program that ends itself says: `sys.exit` takes a status or a sentence."""
+    status = error.code or 0
+    said = f", with exit status {status}" if isinstance(status, int) else f": {' '.join(str(status).split())}"
+    return f"the potential ended the program{said}"
 
 
 @contextmanager
@@ -372,43 +358,12 @@ def is_refusal(failed: Failed) -> bool:
 
 
 def describe(error: Exception) -> str:
-    """Return an exception in one line."""
+    """Return an exception in one line; what was wrong with a prediction is said by its message alone."""
     text = " ".join(str(error).split())
+    if isinstance(error, InvalidPrediction) and text:
+        return text
     name = type(error).__name__
     return f"{name}: {text}" if text else name
-
-
-def validated(prediction: Prediction, n_atoms: int, properties: frozenset[Property]) -> Prediction:
-    """Return the prediction as float64 arrays of the contract's shapes, with what was not asked for left out.
-
-    Raises
-    ------
-    InvalidPrediction
-        If a property asked for is missing or of the wrong shape; `NonFinitePrediction` if it is NaN or infinite.
-    """
-    energy = _array("energy", getattr(prediction, "energy", None), ())
-    forces = _array("forces", prediction.forces, (n_atoms, 3)) if "forces" in properties else None
-    stress = _array("stress", prediction.stress, (3, 3)) if "stress" in properties else None
-    energies = None if prediction.energies is None else _array("energies", prediction.energies, (n_atoms,))
-    reported = getattr(prediction, "reported_energy", None)
-    if reported is not None:
-        reported = float(_array("reported energy", reported, ()))
-    return Prediction(float(energy), forces, stress, energies, reported)
-
-
-def _array(name: str, value: Any, shape: tuple[int, ...]) -> FloatArray:
-    if value is None:
-        raise InvalidPrediction(f"the potential returned no {name}")
-    try:
-        array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidPrediction(f"{name} is not an array of numbers: {error}") from error
-    if array.shape != shape:
-        raise InvalidPrediction(f"{name} has shape {array.shape}, expected {shape}")
-    if not np.isfinite(array).all():
-        raise NonFinitePrediction(f"{name} has {np.count_nonzero(~np.isfinite(array))} values that are not finite")
-    array.setflags(write=False)
-    return array
 
 
 def _batches(all_asked: list[_Asked]) -> Iterator[list[_Asked]]:

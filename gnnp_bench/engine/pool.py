@@ -15,12 +15,19 @@ from typing import Any, Literal, TypeAlias, TypeVar
 import numpy as np
 from ase import Atoms
 
-from gnnp_bench.check import Request, Sample
+from gnnp_bench.check import InvalidPrediction, PoolView, Request, Sample
 from gnnp_bench.checks.robustness.precision import relative_roughness
 from gnnp_bench.engine.evaluate import Evaluator, Failed, describe, is_refusal
 from gnnp_bench.engine.noise import looks_single, measure_noise
 from gnnp_bench.numerics.rounding import representable_in_float32
-from gnnp_bench.potential import ALL_PROPERTIES, Capabilities, PotentialError, Prediction
+from gnnp_bench.potential import (
+    ALL_PROPERTIES,
+    Capabilities,
+    Periodicity,
+    PotentialError,
+    Prediction,
+    periodicity_of,
+)
 from gnnp_bench.structures.build import build
 from gnnp_bench.structures.carried import carry, with_others
 from gnnp_bench.structures.pool import draw_recipes
@@ -59,15 +66,23 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """Why the potential has no answer for a structure, and whether it refused it clearly.
+    """Why the potential has no answer for a structure: in words, for exceptions need not survive the way here.
 
-    In words: exceptions of other packages need not survive the way from one process to another.
+    Attributes
+    ----------
+    message : str
+    refused : bool
+        It refused clearly.
+    broken : bool
+        It returned something else than it was asked for.
+    lacks : str or None
+        What is to be added to the spec, where the potential lacks something that structures can carry.
     """
 
     message: str
     refused: bool
+    broken: bool = False
     lacks: str | None = None
-    """What is to be added to the spec, where the potential lacks something that structures can carry."""
 
 
 Answer: TypeAlias = Any
@@ -89,12 +104,24 @@ class Pool:
         What went wrong on structures that it should support; any failure bars a certificate.
     single : bool
         The potential computes in float32, as declared or as seen.
+    broken : tuple of Atoms
+        Structures for which it returned something else than it was asked for.
+    unhandled : tuple of Periodicity
+        Kinds of structures none of which it evaluated, while it did others.
     """
 
     samples: tuple[Sample, ...]
     refused: tuple[str, ...]
     failures: tuple[str, ...]
     single: bool
+    broken: tuple[Atoms, ...] = ()
+    unhandled: tuple[Periodicity, ...] = ()
+
+    def view(self, capabilities: Capabilities, largest: int) -> PoolView:
+        """Return the pool as one check sees it, which may look at structures of up to `largest` atoms."""
+        return PoolView(
+            self.samples, capabilities, self.failures, self.refused, self.broken, self.unhandled, largest=largest
+        )
 
 
 def draw_structures(capabilities: Capabilities, size: int, seed: int) -> list[Atoms]:
@@ -162,7 +189,20 @@ def stages_of(structures: Sequence[Atoms], capabilities: Capabilities) -> Genera
     for (structure, prediction), noise in measured:
         if not isinstance(noise, Unanswered):
             samples.append(Sample(len(samples), structure, prediction, noise))
-    return Pool(tuple(samples), tuple(refused), tuple(failures), single)
+    broken = tuple(structure for structure, why in unanswered if why.broken)
+    unhandled = _unhandled([sample.structure for sample in samples], unanswered)
+    return Pool(tuple(samples), tuple(refused), tuple(failures), single, broken, unhandled)
+
+
+def _unhandled(answered: Sequence[Atoms], unanswered: Sequence[tuple[Atoms, Unanswered]]) -> tuple[Periodicity, ...]:
+    """Return the kinds of structures that have no answer at all, if others have one.
+
+    A potential that answers in the wrong form is no potential for other structures, but one to be mended.
+    """
+    handled = {periodicity_of(structure) for structure in answered}
+    broken = {periodicity_of(structure) for structure, why in unanswered if why.broken}
+    missing = {periodicity_of(structure) for structure, _ in unanswered} - handled - broken
+    return tuple(sorted(missing)) if handled else ()
 
 
 def _telling(kept: Sequence[tuple[Atoms, Prediction]]) -> tuple[Atoms, ...]:
@@ -215,7 +255,8 @@ def _driven(evaluator: Evaluator, generators: Sequence[Generator[Request, list[P
 
 def _unanswered(failed: Failed) -> Unanswered:
     lacks = str(failed.error) if isinstance(failed.error, PotentialError) else None
-    return Unanswered(describe(failed.error), is_refusal(failed), lacks)
+    broken = failed.by_potential and isinstance(failed.error, InvalidPrediction)
+    return Unanswered(describe(failed.error), is_refusal(failed), broken, lacks)
 
 
 def _shards(

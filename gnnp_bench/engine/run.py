@@ -17,17 +17,17 @@ import numpy as np
 
 from gnnp_bench.certificate.io import decode_value, encode_value
 from gnnp_bench.certificate.result import Cause, Certificate, CheckResult, Counterexample, Waiver
-from gnnp_bench.check import Check, PoolView
+from gnnp_bench.check import Check
 from gnnp_bench.engine.assemble import Growth, Judgement, begin, subject_of
 from gnnp_bench.engine.causes import causes_of
-from gnnp_bench.engine.evaluate import Evaluator, describe
+from gnnp_bench.engine.evaluate import Evaluator, describe, last_word
 from gnnp_bench.engine.history import with_history
 from gnnp_bench.engine.outcome import counterexample, of_a_broken_case, result_of, without_cases
 from gnnp_bench.engine.pool import Pool, draw_structures, evaluate_pool
 from gnnp_bench.engine.search import Findings, rules_for, search
 from gnnp_bench.engine.settings import EVALUATIONS, LARGEST, POOL_SIZE, Settings, Step
 from gnnp_bench.engine.simplify import simplify
-from gnnp_bench.potential import Capabilities, Potential, PotentialError
+from gnnp_bench.potential import Capabilities, Potential
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,6 @@ def run(
     ------
     ValueError
         If no check is left to run.
-    PotentialError
-        If the potential ends the program.
     """
     chosen = select(checks, settings.only, settings.skip)
     started = time.perf_counter()
@@ -90,20 +88,11 @@ def run(
 
 
 def prepare(evaluator: Evaluator, settings: Settings) -> Prepared:
-    """Draw and evaluate the pool, once for all checks.
-
-    Raises
-    ------
-    PotentialError
-        If the potential ends the program.
-    """
+    """Draw and evaluate the pool, once for all checks."""
     started = time.perf_counter()
     potential = evaluator.potential
     structures = draw_structures(potential.capabilities, POOL_SIZE[settings.budget], settings.seed)
-    try:
-        pool = evaluate_pool(evaluator, structures)
-    except SystemExit as error:
-        raise PotentialError(_ended_the_program(error)) from error
+    pool = evaluate_pool(evaluator, structures)
     elapsed_s = time.perf_counter() - started - evaluator.meter.loading_s
     subject = subject_of(potential, settings.spec)
     meter = replace(evaluator.meter)
@@ -124,7 +113,7 @@ def judge(check: Check, pool: Pool, evaluator: Evaluator, settings: Settings) ->
         # As a file keeps it, so that a value which no file can keep is noticed while it is known whose it is.
         result = decode_value(encode_value(judge_check(check, pool, evaluator, settings)), CheckResult)
     except SystemExit as error:
-        result = broken(_ended_the_program(error))
+        result = broken(last_word(error))  # on its way to another device, say; `evaluate` is caught where it is called
     except Exception as error:
         traceback.print_exc()  # a defect of the check or of gnnp-bench, for what the potential raises goes elsewhere
         result = broken(f"the check itself broke: {describe(error)}")
@@ -157,7 +146,7 @@ def judge_check(check: Check, pool: Pool, evaluator: Evaluator, settings: Settin
     reason = not_applicable(check, capabilities)
     if reason is not None:
         return without_cases(check, "not_applicable", reason, *cost())
-    if not pool.samples:
+    if not (pool.samples or (check.without_pool and pool.broken)):
         return without_cases(check, "error", _no_pool(pool), *cost())
     evaluator.memory.begin_check()
     findings = explore(check, pool, evaluator, settings)
@@ -191,8 +180,7 @@ def explore(check: Check, pool: Pool, evaluator: Evaluator, settings: Settings) 
     """Return all that the search of a check finds, from the seed of the run and the id of the check alone."""
     capabilities = evaluator.potential.capabilities
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, zlib.crc32(check.id.encode())]))
-    largest = LARGEST[settings.budget]
-    view = PoolView(pool.samples, capabilities, pool.failures, pool.refused, largest=largest)
+    view = pool.view(capabilities, LARGEST[settings.budget])
     rules = rules_for(check, capabilities, settings)
     return search(check, view, evaluator, rules, budget_of(check, settings), rng, single=pool.single)
 
@@ -234,10 +222,6 @@ def select(checks: Sequence[Check], only: Sequence[str], skip: Sequence[str]) ->
     return chosen
 
 
-def _ended_the_program(error: SystemExit) -> str:
-    return f"the potential ended the program, with exit status {error.code}"
-
-
 def _no_pool(pool: Pool) -> str:
     said = (*pool.failures, *pool.refused)
-    return f"the potential evaluated none of the pool's structures; the first answer was: {said[0]}"
+    return f"the potential evaluated none of the pool's {len(said)} structures; the first answer was: {said[0]}"

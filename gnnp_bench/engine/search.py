@@ -159,7 +159,11 @@ def search(
                 [check.draw(rng, view) for _ in range(size)] if exploring else _neighbours(check, findings, rng, size)
             )
         except NoSuitableStructure as none:
-            findings.unsuitable = str(none)
+            if view.failures and not findings.outcomes:
+                # Perhaps one of those on which the potential broke is of this kind: nobody knows whether the law holds.
+                findings.errors.append(str(none))
+            else:
+                findings.unsuitable = str(none)
             break
         except InvalidPrediction as error:  # a check that speaks for the whole pool
             findings.errors.append(describe(error))

@@ -75,6 +75,8 @@ def missed_by(result: CheckResult) -> str:
     if result.bound is None or result.significance is None:
         return what
     allowed = max(result.bound, result.significance)
+    if allowed == 0.0 and not result.unit:  # a number of things, not a size
+        return f"{plain(result.quantity or 'what it speaks of')}: {number(result.measured)}; none is allowed"
     if allowed == 0.0:
         return f"{what}; nothing is allowed"
     limits = f"rounding explains {number(result.bound)}, {number(result.significance)} starts to matter"

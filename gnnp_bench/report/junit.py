@@ -19,7 +19,7 @@ from gnnp_bench.certificate.verdict import told_only
 from gnnp_bench.check import Check
 from gnnp_bench.report.failures import failure, missed_by
 from gnnp_bench.report.stream import console
-from gnnp_bench.report.text import plain
+from gnnp_bench.report.text import judged_on, plain
 from gnnp_bench.report.words import outcome, sentence, subject
 
 if TYPE_CHECKING:
@@ -107,6 +107,9 @@ def _about(certificate: Certificate, expected: Iterable[str] | None) -> Iterator
         value = getattr(certificate.potential, name)
         if value is not None:
             yield f"potential.{name}", value
+    kinds = judged_on(certificate.potential)
+    if kinds is not None:
+        yield "structures.kinds", kinds
     for quantity in ("energy", "forces", "stress"):
         value = getattr(certificate.noise, quantity)
         if value is not None:

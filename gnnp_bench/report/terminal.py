@@ -20,6 +20,8 @@ from gnnp_bench.engine.settings import Step
 from gnnp_bench.report.failures import cause, failure, reproduced
 from gnnp_bench.report.text import (
     duration,
+    judged_on,
+    listed,
     not_learnt,
     number,
     plain,
@@ -34,6 +36,8 @@ from gnnp_bench.report.words import outcome, sentence, status_style, status_word
 LABEL = 13
 ID = 28
 STATUS = 12
+MOST_IDS = 4
+"""Checks that are named where all have one reason; the table says which they are."""
 
 
 def header(console: Console, certificate: Certificate) -> None:
@@ -55,6 +59,9 @@ def header(console: Console, certificate: Certificate) -> None:
         lines["trained on"] = trained_on(potential.combinations)
     if potential.fitted_alone:
         lines["not learnt"] = not_learnt(potential.fitted_alone, potential.undetermined)
+    kinds = judged_on(potential)
+    if kinds is not None:
+        lines["structures"] = kinds
     for label, value in lines.items():
         labelled(console, label, value)
 
@@ -238,7 +245,7 @@ def seconds(value: float) -> str:
 
 
 def reasons(console: Console, results: Sequence[CheckResult], *, path: str | None = None) -> None:
-    """Print why checks were not judged, and what is to be said about those that were."""
+    """Print why checks were not judged, and what is to be said about those that were: each reason once."""
     titles = {
         "error": "could not be measured",
         "inconclusive": "inconclusive",
@@ -247,15 +254,21 @@ def reasons(console: Console, results: Sequence[CheckResult], *, path: str | Non
         "pass": "remarks",
     }
     for status, title in titles.items():
-        spoken = [r for r in results if r.status == status and (r.reason or status != "pass")]
+        spoken: dict[str, list[str]] = {}
+        for result in results:
+            if result.status == status and (result.reason or status != "pass"):
+                spoken.setdefault(plain(result.reason or "no reason was recorded"), []).append(result.id)
         if not spoken:
             continue
         console.print()
         console.print(title, style="bold")
-        for result in spoken:
-            indented(console, f"{result.id}: {plain(result.reason or 'no reason was recorded')}", 2)
-            if status in ("error", "inconclusive") and result.counterexample is not None and path is not None:
-                _print_whole(console, Text(f"    {reproduced(path, result)}"))
+        for reason, ids in spoken.items():
+            whose = ids if len(ids) <= MOST_IDS else [*ids[:2], f"{len(ids) - 2} more"]
+            indented(console, f"{listed(whose)}: {reason}", 2)
+            for result in results:
+                kept = result.id in ids and result.counterexample is not None and path is not None
+                if kept and status in ("error", "inconclusive"):
+                    _print_whole(console, Text(f"    {reproduced(str(path), result)}"))
 
 
 def indented(console: Console, value: str, depth: int) -> None:

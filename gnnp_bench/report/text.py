@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from gnnp_bench.certificate.result import Status
+from gnnp_bench.certificate.result import PotentialRecord, Status
 
 STATUS_WORD: dict[Status, str] = {
     "pass": "pass",
@@ -28,6 +28,8 @@ STATUS_STYLE: dict[Status, str] = {
     "inconclusive": "yellow",
     "error": "red",
 }
+KINDS = {"periodic": ("crystals", "liquids"), "partial": ("slabs", "wires"), "isolated": ("molecules", "clusters")}
+"""What structures of each periodicity are."""
 MOST_SPECIES, FIRST_SPECIES = 16, 12
 NOT_FINITE = "not finite"
 LONGEST_LIST = 9
@@ -141,6 +143,15 @@ def not_learnt(fitted_alone: Sequence[str], undetermined: Sequence[str]) -> str:
     if undetermined:
         said += f"; energies of structures that differ in how much they hold of {listed(undetermined)}"
     return said
+
+
+def judged_on(record: PotentialRecord) -> str | None:
+    """Return of which kinds of structures a certificate speaks, or None where it speaks of all."""
+    left_out = [what for kind, those in KINDS.items() if kind not in record.periodicity for what in those]
+    if not record.periodicity or not left_out:
+        return None
+    whose = "its spec asks" if record.restricted else "it declares"
+    return f"{listed(record.periodicity)} ones only, as {whose}: nothing is said of {listed(left_out)}"
 
 
 def compact(value: Any) -> str:

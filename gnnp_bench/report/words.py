@@ -8,6 +8,9 @@ from gnnp_bench.certificate.result import Certificate, CheckResult, ComponentRes
 from gnnp_bench.certificate.verdict import told_only
 from gnnp_bench.report.text import STATUS_STYLE, STATUS_WORD, listed, plain, plural, quantity
 
+MOST_IDS = 8
+"""Checks that the sentence names; of more, their number."""
+
 
 def sentence(certificate: Certificate, *, expected: Iterable[str] | None = None) -> str:
     """Return the verdict in words.
@@ -21,11 +24,15 @@ def sentence(certificate: Certificate, *, expected: Iterable[str] | None = None)
     name = subject(certificate)
     judged = [r for r in certificate.checks if r.category != "informational" and r.status != "not_applicable"]
     if certificate.verdict == "certified":
-        return f"{name} is certified ({certificate.grade}): {_holding(judged)}"
+        return f"{name} is certified ({certificate.grade}){restriction(certificate)}: {_holding(judged)}"
     violated = [r.id for r in judged if r.status == "fail"]
     if certificate.verdict == "failed":
         count = f"{len(violated)} of {plural(len(judged), 'law')} {'is' if len(violated) == 1 else 'are'} violated"
-        return f"{name} FAILED: {count}: {listed(violated)}."
+        if certificate.complete:
+            return f"{name} FAILED: {count}: {listed(violated)}."
+        after = plural(len(certificate.checks), "check")
+        return f"{name} FAILED, and is not complete: the run ended after {after}; so far {count}: {listed(violated)}."
+    # Earlier versions called an interrupted run partial even where it had found a violation.
     so_far = f"violated so far: {listed(violated)}" if violated else "nothing was violated"
     return f"{name} is not certified (partial): {so_far}, but {_why_partial(certificate, judged, expected)}."
 
@@ -54,6 +61,12 @@ def outcome(result: CheckResult | ComponentResult) -> str:
     if isinstance(result, CheckResult) and told_only(result):
         return f"{word}, not judged"
     return f"{word} {result.grade}" if result.grade and result.status in ("pass", "fail") else word
+
+
+def restriction(certificate: Certificate) -> str:
+    """Return to which kinds of structures the spec restricted a verdict; nothing where it did not."""
+    record = certificate.potential
+    return f" for {listed(record.periodicity)} structures only" if record.restricted and record.periodicity else ""
 
 
 def _holding(judged: list[CheckResult]) -> str:
@@ -87,7 +100,7 @@ def _why_partial(certificate: Certificate, judged: list[CheckResult], expected: 
     for status, words in (("error", "could not be measured"), ("inconclusive", "led to no conclusion")):
         ids = [r.id for r in judged if r.status == status]
         if ids:
-            because.append(f"{listed(ids)} {words}")
+            because.append(f"{listed(ids) if len(ids) <= MOST_IDS else plural(len(ids), 'check')} {words}")
     missing = [] if expected is None else [check_id for check_id in expected if check_id not in present]
     if missing and certificate.complete:
         was = "was" if len(missing) == 1 else "were"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,7 +126,18 @@ def verify(asked: Asked) -> None:
             asked.settings(spec)
         waivers_of(asked)
     except (ValueError, BadRequest) as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(worded_for_pytest(str(error))) from error
+
+
+def worded_for_pytest(message: str) -> str:
+    """Return a message of the command line with the options that pytest has in their place.
+
+    Examples
+    --------
+    >>> worded_for_pytest("name them, --species Cu,Au")
+    'name them, --gnnp-species Cu,Au'
+    """
+    return re.sub(r"(?<![\w-])--(budget|profile|seed|species|waivers)\b", r"--gnnp-\1", message)
 
 
 def waivers_of(asked: Asked) -> tuple[Waiver, ...]:

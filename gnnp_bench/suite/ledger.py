@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 KEY = "gnnp_bench"
 """Name of the property that holds a result."""
+REFUSED = "gnnp_bench_refused"
+"""Name of the property that says why a request was wrong."""
 
 
 def pack(spec: str, start: Certificate, judgement: Judgement) -> tuple[str, object]:
@@ -131,7 +133,16 @@ class Ledger:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the result out of a report: nobody else wants to read it, least of all in a JUnit file."""
+        """Take the result out of a report: nobody else wants to read it, least of all in a JUnit file.
+
+        Raises
+        ------
+        pytest.UsageError
+            The request was wrong, as is known only once a potential is loaded. The session ends, with one line.
+        """
+        for name, message in report.user_properties:
+            if name == REFUSED:
+                raise pytest.UsageError(str(message))
         values = [value for name, value in report.user_properties if name == KEY]
         report.user_properties = [(name, value) for name, value in report.user_properties if name != KEY]
         with quiet():

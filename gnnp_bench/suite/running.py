@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import pytest
 
-from gnnp_bench.suite.asked import Asked, waivers_of
-from gnnp_bench.suite.violation import LawViolated, NotJudged, complaint
+from gnnp_bench.suite.asked import Asked, waivers_of, worded_for_pytest
+from gnnp_bench.suite.violation import LawViolated, NotJudged, WrongRequest, complaint
 
 if TYPE_CHECKING:
     from gnnp_bench.certificate.result import Cause, Certificate, CheckResult, Waiver
@@ -73,11 +73,13 @@ class Running:
     label : str
         What the user called it.
     load : callable
-        Loads it; called once. Raises `NotJudged` or what the user can mend.
+        Loads it; called once. Raises what the user can mend.
     settings : Settings
     waivers : sequence of Waiver
     path : str or None
         Where the certificate is written, for the command that replays a failure from it.
+    worded : callable
+        Turns a message of the command line into one that names the options that there are here.
     """
 
     label: str
@@ -85,6 +87,7 @@ class Running:
     settings: Settings
     waivers: Sequence[Waiver] = ()
     path: str | None = None
+    worded: Callable[[str], str] = worded_for_pytest
     _loaded: Loaded | None = None
     _evaluator: Evaluator | None = None
     _prepared: Prepared | None = None
@@ -95,11 +98,11 @@ class Running:
 
         Raises
         ------
-        NotJudged
+        WrongRequest
             If it cannot be loaded, in one line, whenever it is asked for.
         """
         if self._failure is not None:
-            raise NotJudged(self._failure)
+            raise WrongRequest(self._failure)
         if self._loaded is None:
             from gnnp_bench.commands.exits import BadRequest
             from gnnp_bench.commands.loading import use_one_thread
@@ -110,7 +113,7 @@ class Running:
                     self._loaded = self.load()
                 use_one_thread()
             except (BadRequest, PotentialError) as error:
-                self._refuse(str(error))
+                self._refuse(self.worded(str(error)))
         return self._loaded
 
     def judge(self, check: Check) -> tuple[Certificate, Judgement]:
@@ -118,8 +121,8 @@ class Running:
 
         Raises
         ------
-        NotJudged
-            If the potential cannot be loaded or ends the program.
+        WrongRequest
+            If the potential cannot be loaded, or needs more than its spec tells.
         """
         with quiet():
             from gnnp_bench.engine.evaluate import Evaluator
@@ -132,7 +135,7 @@ class Running:
                 try:
                     self._prepared = prepare(self._evaluator, self.settings)
                 except PotentialError as error:
-                    self._refuse(str(error))
+                    self._refuse(self.worded(str(error)))
             try:
                 return self._prepared.start, judge(check, self._prepared.pool, self._evaluator, self.settings)
             finally:
@@ -169,7 +172,7 @@ class Running:
 
     def _refuse(self, message: str) -> NoReturn:
         self._failure = f"{self.label}: {message}" if self.label not in message else message
-        raise NotJudged(self._failure)
+        raise WrongRequest(self._failure)
 
 
 @dataclass(slots=True)
@@ -179,9 +182,12 @@ class Potentials:
     Attributes
     ----------
     by_spec : dict of str to Running
+    all_or_none : bool
+        Where one cannot be loaded none is judged: an hour is not spent on the first before the second is refused.
     """
 
     by_spec: dict[str, Running] = field(default_factory=dict)
+    all_or_none: bool = False
     _named: bool = False
 
     def running(self, spec: str) -> Running:
@@ -189,8 +195,9 @@ class Potentials:
 
         Raises
         ------
-        NotJudged
-            If another has its name: certificates and waivers tell potentials apart by name.
+        WrongRequest
+            If one cannot be loaded, where all or none are to be, or another has its name: certificates and waivers
+            tell potentials apart by name.
         """
         if not self._named and len(self.by_spec) > 1:
             self._tell_apart()
@@ -202,7 +209,9 @@ class Potentials:
         for running in self.by_spec.values():
             try:
                 name = running.loaded().potential.name
-            except NotJudged:
+            except WrongRequest:
+                if self.all_or_none:
+                    raise
                 continue  # its own tests say so
             other = first.setdefault(name, running)
             if other is not running:
@@ -220,7 +229,8 @@ def potentials_of(asked: Asked) -> Potentials:
         {
             spec: Running(spec, partial(_load, asked, spec), asked.settings(spec), waivers, path)
             for spec, path in zip(asked.specs, asked.certificates, strict=True)
-        }
+        },
+        all_or_none=True,
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gnnp_bench.suite.ledger import id_of, pack
+from gnnp_bench.suite.ledger import REFUSED, id_of, pack
 from gnnp_bench.suite.running import Potentials, registered, told
+from gnnp_bench.suite.violation import WrongRequest
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -18,8 +19,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def test_certify(spec: str, check_id: str, gnnp_bench_potentials: Potentials, request: pytest.FixtureRequest) -> None:
     """The potential obeys the law."""
     __tracebackhide__ = True
-    running = gnnp_bench_potentials.running(spec)
-    start, judgement = running.judge(registered()[check_id])
+    try:
+        running = gnnp_bench_potentials.running(spec)
+        start, judgement = running.judge(registered()[check_id])
+    except WrongRequest as error:
+        request.node.user_properties.append((REFUSED, str(error)))  # ends the session, where pytest was started
+        raise
     result = running.excused(start, judgement.result)
     request.node.user_properties += [pack(spec, start, judgement), *told(result)]
     running.conclude(result, causes=judgement.causes)

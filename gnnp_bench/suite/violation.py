@@ -30,6 +30,10 @@ class NotJudged(NotCertified):
     """A law could not be judged: something broke, or the measurement led to no conclusion."""
 
 
+class WrongRequest(NotJudged):
+    """A potential cannot be loaded, or cannot be judged as it was asked for. The message says how to mend it."""
+
+
 def complaint(
     result: CheckResult,
     check: Check,

@@ -10,7 +10,15 @@ import pytest
 import torch
 from ase import Atoms
 from ase.build import bulk, fcc111, molecule
-from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.calculator import (
+    CalculationFailed,
+    Calculator,
+    CalculatorSetupError,
+    EnvironmentError,
+    InputError,
+    PropertyNotImplementedError,
+    all_changes,
+)
 from ase.calculators.eam import EAM
 from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
@@ -23,6 +31,8 @@ from gnnp_bench.adapters._factory import suggestion
 from gnnp_bench.adapters._keywords import check
 from gnnp_bench.adapters.ase import create, from_calculator, is_calculator
 from gnnp_bench.adapters.registry import load
+from gnnp_bench.check import InvalidPrediction, MissingPrediction
+from gnnp_bench.engine.contract import validated
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, ENERGY_FORCES, Potential, PotentialError, Unsupported
 
 
@@ -170,14 +180,72 @@ def test_an_energy_may_be_an_array_of_one_number(wrapped: Any) -> None:
     assert found.energy == pytest.approx(expected.energy, rel=1e-6)
 
 
-def test_an_energy_of_several_numbers_is_refused() -> None:
-    class PerAtom(LennardJones):
-        def calculate(self, *arguments: Any, **options: Any) -> None:
-            super().calculate(*arguments, **options)
-            self.results["energy"] = self.results["free_energy"] = np.full(4, self.results["energy"] / 4)
+class Spoiled(LennardJones):
+    """A calculator that replaces one of its results, or leaves it out."""
 
-    with pytest.raises(ValueError, match=r"the energy is an array of shape \(4,\), where one number is expected"):
-        from_calculator(PerAtom(), ("Cu", "Au")).evaluate([rattled()], ENERGY)
+    def __init__(self, name: str, *value: Any) -> None:
+        super().__init__()
+        self.name_, self.value = name, value
+
+    def calculate(self, *arguments: Any, **options: Any) -> None:
+        super().calculate(*arguments, **options)
+        del self.results[self.name_]
+        for value in self.value:
+            self.results[self.name_] = value
+        if self.name_ == "energy":
+            self.results["free_energy"] = self.results.get("energy")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("energy", np.full(4, -1.0)),
+        ("energy", None),
+        ("energy", -1.0 + 2.0j),
+        ("forces", np.zeros((8, 3), complex)),
+        ("forces", np.ma.masked_array(np.zeros((8, 3)), np.eye(8, 3, dtype=bool))),
+        ("forces", np.full((8, 3), None)),
+        ("forces", None),
+        ("stress", np.zeros(9)),
+        ("stress", np.zeros(6, complex)),
+        ("stress", [[1.0], [2.0, 3.0]]),
+    ],
+)
+def test_what_is_wrong_with_an_answer_is_handed_on_for_the_engine_to_tell(name: str, value: Any) -> None:
+    (prediction,) = from_calculator(Spoiled(name, value), ("Cu", "Au")).evaluate([rattled()], ALL_PROPERTIES)
+    found = getattr(prediction, name)
+    assert type(found) is type(value)
+    with pytest.raises(InvalidPrediction, match=f"{name} (is not|has)|returned no {name}"):
+        validated(prediction, 8, ALL_PROPERTIES)
+
+
+@pytest.mark.parametrize("name", ["energy", "forces", "stress"])
+def test_what_a_calculator_declares_and_leaves_out_is_no_refusal(name: str) -> None:
+    (prediction,) = from_calculator(Spoiled(name), ("Cu", "Au")).evaluate([rattled()], ALL_PROPERTIES)
+    assert getattr(prediction, name) is None
+    with pytest.raises(MissingPrediction, match=f"the potential returned no {name}"):
+        validated(prediction, 8, ALL_PROPERTIES)
+
+
+@pytest.mark.parametrize(
+    ("error", "refused"),
+    [
+        (PropertyNotImplementedError("no stress of such cells"), True),
+        (NotImplementedError("no such cells"), False),  # which is a refusal as it is
+        (CalculatorSetupError("no such atoms"), True),
+        (InputError("an odd number of electrons"), True),
+        (EnvironmentError("the program is not installed"), False),
+        (CalculationFailed("SCF not converged"), False),
+        (KeyError("charge"), False),
+    ],
+)
+def test_what_a_calculator_says_in_its_own_words(error: Exception, refused: bool) -> None:
+    class Speaking(LennardJones):
+        def calculate(self, *arguments: Any, **options: Any) -> None:
+            raise error
+
+    with pytest.raises(Unsupported if refused else type(error), match=str(error)):
+        from_calculator(Speaking(), ("Cu", "Au")).evaluate([rattled()], ALL_PROPERTIES)
 
 
 def test_nothing_is_claimed_and_the_origin_is_told() -> None:

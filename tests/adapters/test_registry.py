@@ -284,7 +284,7 @@ def test_species_are_needed(calculators: str) -> None:
         ("chgnte:0.3.0", "did you mean 'chgnet'?"),
         ("no_such_module:make", "there is no module 'no_such_module', neither in the working directory"),
         ("ase.no_such:make", "there is no module 'ase.no_such'"),
-        ("models/mine.py:make", "write a module and not a file name"),
+        ("models/mine.py:make", "write a module and not a file name: did you mean models.mine:make?"),
         ("my_calculators:", "write package.module:factory"),
         ("my_calculators:make_calculater", "did you mean 'make_calculator'?"),
         ("my_calculators:calculator", "is an object of type LennardJones and cannot be called"),
@@ -303,6 +303,19 @@ def test_species_are_needed(calculators: str) -> None:
 )
 def test_error_says_how_to_mend_it(calculators: str, spec: str, expected: str) -> None:
     assert expected in message(spec)
+
+
+def test_a_path_is_taken_for_what_it_is_the_path_of(home: Path) -> None:
+    (home / "potentials").mkdir()
+    (home / "mine.py").write_text("class Pair:\n    ...\n\ndef make(rc=5):\n    ...\n\ndef _own():\n    ...\n")
+    (home / "potentials" / "bare.py").write_text("syntax error\n")
+    (home / "ge").mkdir()
+    assert "unknown potential 'mine.py': did you mean mine:make?; known: " in message("mine.py")
+    assert "unknown potential './mine.py': did you mean mine:make?" in message("./mine.py")
+    assert "unknown potential 'mine': did you mean mine:make?" in message("mine")
+    assert "did you mean potentials.bare:FUNCTION?" in message("potentials/bare.py")
+    assert "unknown potential './ge': did you mean 'reference:./ge'?" in message("./ge")
+    assert "did you mean" not in message("./absent/nowhere")
 
 
 def test_module_that_cannot_be_imported(home: Path) -> None:

@@ -40,6 +40,12 @@ class Drifting(Calculator):
         self.results = {"energy": energy, "free_energy": energy, "forces": forces, "stress": np.zeros(6)}
 
 
+class Creeping(Drifting):
+    def calculate(self, atoms, *arguments):
+        time.sleep(0.01)
+        super().calculate(atoms, *arguments)
+
+
 class Peculiar:
     "A sound potential that does something else before it answers."
 

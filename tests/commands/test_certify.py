@@ -6,6 +6,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from subprocess import PIPE
@@ -240,6 +242,34 @@ def test_a_run_in_the_background_goes_on_until_it_is_terminated(jobs, workplace)
     assert "stopped by SIGTERM" in out
     assert "Traceback" not in err
     assert [entry.name for entry in workplace.iterdir() if entry.name.endswith(".tmp")] == []
+
+
+def test_an_interrupted_run_that_has_found_a_violation_has_failed(workplace):
+    path = workplace / "c.json"
+
+    def violated():
+        return path.exists() and any(result.status == "fail" for result in read(path).checks)
+
+    arguments = ("certify", "tempers:Creeping", *QUICK, "--json", "c.json", "--junit", "j.xml")
+    with running(*arguments, cwd=workplace, stdout=PIPE, stderr=PIPE) as process:
+        wait_until(violated, process)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 1, out + err
+    found = read(path)
+    assert (found.verdict, found.complete) == ("failed", False)
+    assert "Creeping FAILED, and is not complete: the run ended after" in " ".join(out.split())
+    assert "stopped by Ctrl-C: the certificate holds what was finished and is not complete" in " ".join(out.split())
+    suite = next(iter(junitparser.JUnitXml.fromfile(str(workplace / "j.xml"))))
+    assert {p.name: p.value for p in suite.properties()}["verdict"] == "failed"
+
+
+def test_the_package_is_the_command(workplace):
+    command = [sys.executable, "-m", "gnnp_bench", "certify", "tempers.py"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **surroundings())  # type: ignore[call-overload]
+    assert done.returncode == 2
+    assert "unknown potential 'tempers.py': did you mean tempers:slow" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_ctrl_c_in_a_terminal_reaches_all_processes_and_only_the_leader_answers(workplace):

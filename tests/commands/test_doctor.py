@@ -30,6 +30,15 @@ class Leaving(EMT):
         raise SystemExit(0)
 
 
+class ThreeOrNone(EMT):
+    "Raises as kimpy does where some directions only are periodic."
+
+    def calculate(self, atoms=None, *arguments):
+        if atoms.pbc.any() and not atoms.pbc.all():
+            raise RuntimeError("Calling 'kimpy.neighlist.build' function failed.")
+        super().calculate(atoms, *arguments)
+
+
 class Smeared(EMT):
     def calculate(self, *arguments):
         super().calculate(*arguments)
@@ -113,3 +122,14 @@ def test_the_free_energy_is_found_whatever_the_species(restricted: tuple[str, ..
     done = gnnp_bench("doctor", "patients:NotForceConsistent", *restricted)
     assert done.returncode == 1, done.stderr
     assert "1. not-force-consistent" in done.stdout
+
+
+def test_the_spec_for_what_a_calculator_can_do_is_printed_and_finds_nothing_more(workplace: Path) -> None:
+    done = gnnp_bench("doctor", "patients:ThreeOrNone?asap_cutoff=true", "--species", "Cu")
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.startswith("1. periodicity-declared-but-refused\n"), done.stdout
+    assert "makes evaluate raise RuntimeError: Calling 'kimpy.neighlist.build' function failed" in done.stdout
+    spec = "patients:ThreeOrNone?asap_cutoff=true&periodicity=periodic,isolated"
+    assert f"or ask for the others alone: '{spec}'" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("ThreeOrNone: 1 finding (")
+    assert gnnp_bench("doctor", spec, "--species", "Cu").returncode == 0

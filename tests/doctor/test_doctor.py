@@ -15,6 +15,7 @@ from gnnp_bench.potential import Potential
 from tests.adapters import attached
 from tests.analytic import CALIBRATION, HELD_OUT
 from tests.doctor.planted import PLANTED, Adapter, forces, misnumbered, sound
+from tests.engine.unkept import KEPT, REFUSING, UNKEPT
 
 UNIT = {
     "energy in kcal/mol": "kcal/mol",
@@ -121,6 +122,34 @@ def test_what_breaks_down_later_is_a_finding() -> None:
     assert finding.name == "breaks-down"
     assert "MemoryError: no more" in finding.measured
     assert "energy, forces and stress" in finding.measured
+
+
+@pytest.mark.parametrize(
+    ("fault", "name", "said"),
+    [
+        ("no forces of single atoms", "missing-somewhere", "of a single atom, the potential returned no forces"),
+        ("no forces without neighbours", "missing-somewhere", "of two atoms out of each other's reach, the potential"),
+        ("no energy of single atoms", "missing-somewhere", "of a single atom, the potential returned no energy"),
+        ("infinite stress of slabs and wires", "not-finite-somewhere", "of a slab, stress has 9 values that are not"),
+        ("nine numbers of stress of slabs", "wrong-form-somewhere", "of a wire, stress has shape (9,)"),
+        ("text for an energy", "wrong-form-somewhere", "energy is not an array of numbers"),
+        ("no stress of triclinic cells", "stress-missing", "stress was asked for and is declared"),
+        ("complex forces", "forces-type", "complex128"),
+        ("masked forces", "forces-type", "MaskedArray"),
+        ("ends the program", "breaks-down", "SystemExit: box skew is too large"),
+    ],
+)
+def test_what_is_declared_and_does_not_come_is_named(fault: str, name: str, said: str) -> None:
+    loaded = load_from(UNKEPT[fault], "unkept", ["Cu", "Au"])
+    found = examine(loaded.potential, loaded.reload).findings
+    assert name in {finding.name for finding in found}
+    assert any(said in finding.measured for finding in found if finding.name == name)
+
+
+@pytest.mark.parametrize("kind", [*KEPT, *REFUSING])
+def test_nothing_is_named_where_all_comes_or_is_refused_clearly(kind: str) -> None:
+    loaded = load_from({**KEPT, **REFUSING}[kind], "kept", ["Cu", "Au"])
+    assert examine(loaded.potential, loaded.reload).findings == ()
 
 
 @pytest.mark.parametrize("units", [ENERGIES, FORCES, STRESSES])

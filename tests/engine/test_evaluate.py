@@ -12,7 +12,8 @@ from ase.build import bulk
 
 from gnnp_bench.check import InvalidPrediction, NonFinitePrediction, Request
 from gnnp_bench.engine import evaluate
-from gnnp_bench.engine.evaluate import Done, Evaluator, Failed, is_refusal, validated
+from gnnp_bench.engine.contract import validated
+from gnnp_bench.engine.evaluate import Done, Evaluator, Failed, is_refusal
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, ENERGY_FORCES, Prediction, Unsupported
 from tests.engine.recording import Recording
 

@@ -212,6 +212,22 @@ def test_an_interrupted_run_leaves_the_last_step() -> None:
     assert last.verdict == "partial"
 
 
+def test_an_interrupted_run_that_has_seen_a_violation_has_failed() -> None:
+    potential = plant("net-force", embedded_atom(species=SPECIES))
+    checks = some("symmetry/net-force", "symmetry/rotation")
+    seen = [
+        (step.certificate.verdict, step.certificate.complete, step.result and step.result.status)
+        for step in run(potential, checks, Settings(spec="test", budget="quick"), reload=lambda: potential)
+    ]
+    assert seen[0] == ("partial", False, None)
+    first = next(place for place, (_, _, status) in enumerate(seen) if status == "fail")
+    assert {verdict for verdict, _, _ in seen[:first]} == {"partial"}
+    assert [(verdict, complete) for verdict, complete, _ in seen[first:]] == [("failed", False)] * (
+        len(seen) - 1 - first
+    ) + [("failed", True)]
+    assert first < len(seen) - 1
+
+
 def test_costs_are_counted() -> None:
     certificate = certify(smooth_pair(species=SPECIES))
     assert certificate.structures == 10

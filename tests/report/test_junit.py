@@ -11,7 +11,7 @@ import pytest
 
 from gnnp_bench.certificate.result import Certificate
 from gnnp_bench.report.junit import encode, write
-from tests.certificate.examples import FAILED, PASSED, certificate, result
+from tests.certificate.examples import FAILED, PASSED, POTENTIAL, certificate, result
 from tests.report.printing import check
 
 RESULTS = (
@@ -96,6 +96,16 @@ def test_the_suite_says_what_was_judged_and_the_verdict():
     assert found["potential.spec"] == "chgnet:0.3.0"
     assert float(found["noise.forces"]) == CERTIFICATE.noise.forces
     assert "FAILED" in found["conclusion"]
+
+
+def test_the_suite_says_of_which_structures_it_speaks_and_that_a_failure_is_not_complete():
+    record = replace(POTENTIAL, spec="chgnet?periodicity=isolated", periodicity=("isolated",))
+    judged = certificate(FAILED, potential=record, verdict="failed", grade=None, complete=False)
+    found = {item.name: item.value for item in suite_of(judged).properties()}
+    told = "isolated ones only, as its spec asks: nothing is said of crystals, liquids, slabs and wires"
+    assert found["structures.kinds"] == told
+    assert (found["verdict"], found["complete"]) == ("failed", "false")
+    assert "FAILED, and is not complete" in found["conclusion"]
 
 
 def test_a_check_that_was_not_reached_is_an_error_and_one_not_asked_for_is_left_out():

@@ -263,10 +263,35 @@ def test_noise_floor_is_told_with_units():
     assert terminal.noise_line(none) == "not measured: no structure could be evaluated"
 
 
+def test_a_reason_that_many_checks_share_is_said_once():
+    broken = [result(f"a/{i}", "error", reason="RuntimeError: no library") for i in range(7)]
+    certified = certificate(
+        PASSED, *broken, result("a/other", "error", reason="another"), verdict="partial", grade=None
+    )
+    text = " ".join(printed(lambda out: terminal.summary(out, certified)).split())
+    assert text.count("RuntimeError: no library") == 1
+    assert "a/0, a/1 and 5 more: RuntimeError: no library a/other: another" in text
+
+
+def test_the_first_lines_say_of_which_structures_a_certificate_speaks():
+    def head(**changed):
+        judged = certificate(potential=replace(POTENTIAL, **changed))
+        return " ".join(printed(lambda out: terminal.header(out, judged)).split())
+
+    spec = "chgnet:0.3.0?device=cpu&periodicity=periodic,isolated"
+    asked = head(spec=spec, periodicity=("periodic", "isolated"))
+    assert "structures periodic and isolated ones only, as its spec asks: nothing is said of slabs and wires" in asked
+    declared = head(periodicity=("periodic",))
+    assert "periodic ones only, as it declares: nothing is said of slabs, wires, molecules and clusters" in declared
+    for silent in (head(), head(periodicity=("periodic", "partial", "isolated"))):
+        assert "ones only" not in silent
+
+
 def test_missed_by_in_every_situation():
     assert missed_by(replace(FAILED, measured=None)).endswith("the residual is not finite, which nothing excuses")
     boolean = result("a/b", "fail", "violated", measured=3.0, bound=0.0, significance=0.0, unit="violations")
     assert missed_by(boolean) == "3 violations in forces; nothing is allowed"
+    assert missed_by(replace(boolean, unit="")) == "forces: 3; none is allowed"
     claimed = replace(FAILED, measured=5e-5, bound=1e-6)
     assert "holds by construction" in missed_by(claimed)
     assert "1 %" in missed_by(claimed)

@@ -24,7 +24,7 @@ from gnnp_bench.report.text import (
     times,
 )
 from gnnp_bench.report.words import outcome, sentence
-from tests.certificate.examples import COUNTEREXAMPLE, FAILED, PASSED, certificate, result
+from tests.certificate.examples import COUNTEREXAMPLE, FAILED, PASSED, POTENTIAL, certificate, result
 from tests.report.printing import check, printed
 
 APPROXIMATE = result("symmetry/permutation", grade="approximate")
@@ -39,6 +39,18 @@ ERROR, UNCLEAR = result("a/broken", "error"), result("a/rough", "inconclusive", 
         (
             certificate(PASSED, result("a/b")),
             "CHGNet 0.3.0 is certified (exact): 2 of 2 laws hold, each to the potential's own rounding.",
+        ),
+        (
+            certificate(
+                PASSED,
+                potential=replace(POTENTIAL, spec="chgnet?periodicity=periodic", periodicity=("periodic",)),
+            ),
+            "CHGNet 0.3.0 is certified (exact) for periodic structures only: 1 of 1 law holds, each to the potential's "
+            "own rounding.",
+        ),
+        (
+            certificate(PASSED, *(result(f"a/{i}", "error") for i in range(9)), verdict="partial", grade=None),
+            "CHGNet 0.3.0 is not certified (partial): nothing was violated, but 9 checks could not be measured.",
         ),
         (
             certificate(PASSED, APPROXIMATE, grade="physical"),
@@ -74,6 +86,11 @@ ERROR, UNCLEAR = result("a/broken", "error"), result("a/rough", "inconclusive", 
             certificate(PASSED, verdict="partial", grade=None),
             "CHGNet 0.3.0 is not certified (partial): nothing was violated, but only a part of the checks was asked "
             "for.",
+        ),
+        (
+            certificate(PASSED, FAILED, verdict="failed", grade=None, complete=False),
+            "CHGNet 0.3.0 FAILED, and is not complete: the run ended after 2 checks; so far 1 of 2 laws is violated: "
+            "periodicity/left-handed-cell.",
         ),
         (
             certificate(PASSED, FAILED, verdict="partial", grade=None, complete=False),

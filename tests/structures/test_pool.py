@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gnnp_bench.potential import Capabilities, Periodicity
 from gnnp_bench.structures import Recipe, build, contact_ratio, draw_recipes, minimum_distance
+from gnnp_bench.structures.molecules import MOLECULES, molecule
 from gnnp_bench.structures.palette import as_compound, ionic_pair, one, pair, pairs, palette, several
 
 EVERYWHERE: frozenset[Periodicity] = frozenset({"periodic", "partial", "isolated"})
@@ -220,3 +221,7 @@ def test_the_first_cell_is_smaller_than_any_cutoff() -> None:
 def test_impossible_requests_are_named(capabilities: Capabilities, n: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         drawn(capabilities, n)
+
+
+def test_molecules_have_an_even_number_of_electrons() -> None:
+    assert [name for name in MOLECULES if molecule(name)[0].sum() % 2] == []

@@ -70,6 +70,18 @@ def test_potentials_of_one_name_are_told_when_they_are_loaded(theirs: Foreign) -
     assert done.stdout.count(told) == 2
 
 
+def test_what_cannot_be_loaded_says_how_it_is_mended_here(foreign: Foreign) -> None:
+    """And costs no other potential its tests."""
+    theirs = TESTS.partition("@parametrize_with_checks([EMT]")[0].replace("[sound(), pulled,", "[EMT, sound,")
+    foreign.write("test_theirs.py", theirs.replace(', "potentials:namesake"', ', "potentials:sound?periodicity=flat"'))
+    done = foreign.pytest("-q", "-k", "rotation")
+    assert done.returncode == 1
+    assert 'EMT does not tell which species it supports: name them, species=["Cu", "Au"]' in done.stdout
+    assert "periodicity is one of periodic, partial, isolated" in done.stdout
+    assert "--" not in done.stdout.replace("--- ", "").replace("---", "")
+    assert "2 failed, 1 passed" in done.stdout
+
+
 def test_every_check_is_collected_and_nothing_loaded(theirs: Foreign) -> None:
     done = theirs.pytest("-q", "--collect-only", "-k", "test_everything")
     assert done.stdout.count("test_everything[leaves_a_mark-") == len(all_checks())

@@ -139,19 +139,38 @@ def test_collection_loads_no_potential(foreign: Foreign) -> None:
     assert not (foreign.path / "loaded").exists()
 
 
-def test_two_potentials_of_one_name_are_refused(foreign: Foreign) -> None:
-    done = foreign.suite(*SOUND, "--potential", "potentials:namesake", "-k", "net-force", "-q")
-    assert done.returncode == 1
-    told = "two potentials are called 'smooth_pair', potentials:sound and potentials:namesake: certificates and"
-    assert done.stdout.count(told) == 2
-    assert "Traceback" not in done.stdout
+WRONG = {
+    "no species": (["ase:ase.calculators.emt:EMT"], [], "name them, --gnnp-species Cu,Au"),
+    "misspelt species": (["ase:ase.calculators.emt:EMT"], ["--gnnp-species", "Cv"], "'Cv' is no chemical symbol"),
+    "foreign species": (["potentials:sound"], ["--gnnp-species", "Cu,Fe"], "leave it out of --gnnp-species"),
+    "unknown potential": (["chgnte"], [], "unknown potential 'chgnte': did you mean 'chgnet'?"),
+    "bad periodicity": (["potentials:sound?periodicity=flat"], [], "periodicity is one of periodic, partial, isolated"),
+    "cannot be loaded": (["potentials:broken"], [], "potentials:broken failed: RuntimeError: no weights anywhere"),
+    "the second of two": (["potentials:sound", "chgnte"], [], "unknown potential 'chgnte'"),
+    "two of one name": (
+        ["potentials:sound", "potentials:namesake"],
+        [],
+        "two potentials are called 'smooth_pair', potentials:sound and potentials:namesake: certificates and",
+    ),
+}
 
 
-def test_a_potential_that_cannot_be_loaded_says_so_in_one_line(foreign: Foreign) -> None:
-    done = foreign.suite("--potential", "potentials:broken", "-k", "net-force", "-q")
-    assert done.returncode == 1
-    assert "potentials:broken failed: RuntimeError: no weights anywhere" in done.stdout
-    assert "Traceback" not in done.stdout
+@pytest.mark.parametrize(
+    ("wrong", "workers"),
+    [*((wrong, []) for wrong in WRONG), ("no species", ["-n", "2"]), ("the second of two", ["-n", "2"])],
+)
+def test_a_request_that_is_wrong_is_refused_in_one_line(foreign: Foreign, wrong: str, workers: list[str]) -> None:
+    specs, arguments, message = WRONG[wrong]
+    potentials = [word for spec in specs for word in ("--potential", spec)]
+    done = foreign.suite(*potentials, *arguments, *workers, "-q")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR, done.stdout + done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("ERROR: ")
+    assert message in line
+    assert " --species" not in line
+    for unsaid in ("Traceback", "INTERNALERROR", "FAILED", "1 failed"):
+        assert unsaid not in done.stdout
+    assert not (foreign.path / "certificate.json").exists()
 
 
 @pytest.mark.parametrize("arguments", [[], ["-n", "2"], ["-k", "nothing"]])
@@ -172,7 +191,7 @@ def test_no_potential_is_a_wrong_request(foreign: Foreign, arguments: list[str])
         ([*SOUND, *PULLED, *FILE, *FILE], "--gnnp-certificate names one file twice"),
         ([*SOUND, "--gnnp-certificate", "no/where.json"], "cannot write no/where.json: there is no directory no"),
         ([*SOUND, "--gnnp-seed", "-1"], "--gnnp-seed must be a whole number from 0, not -1"),
-        ([*SOUND, "--gnnp-species", ","], "--species names no element"),
+        ([*SOUND, "--gnnp-species", ","], "--gnnp-species names no element; write for example --gnnp-species Cu,Au"),
         ([*SOUND, "--gnnp-budget", "huge"], "invalid choice: 'huge'"),
     ],
 )

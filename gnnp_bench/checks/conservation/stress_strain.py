@@ -13,8 +13,8 @@ from gnnp_bench.check import (
     Case,
     Check,
     Component,
-    InvalidPrediction,
     Measurement,
+    MissingPrediction,
     Noise,
     PoolView,
     Request,
@@ -147,7 +147,9 @@ def _with_stress(case: Case) -> Generator[Request, list[Prediction], Prediction 
         return (yield from base_prediction(case, ALL_PROPERTIES))
     try:
         (prediction,) = yield Request([case.structure], ALL_PROPERTIES, partial_stress=True)
-    except (ValueError, InvalidPrediction):
+    except np.linalg.LinAlgError:
+        raise
+    except (ValueError, MissingPrediction):
         return None
     return prediction
 

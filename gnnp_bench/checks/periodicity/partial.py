@@ -13,7 +13,6 @@ from gnnp_bench.check import (
     Case,
     Check,
     Component,
-    InvalidPrediction,
     Measurement,
     PoolView,
     Request,
@@ -23,9 +22,8 @@ from gnnp_bench.check import (
     with_parameters,
 )
 from gnnp_bench.checks.common import LADDER, STRESS_S, difference, grown, on_simpler_structures, pressed
-from gnnp_bench.checks.virial import has_volume, span, virial_noise, volume_of_matter
+from gnnp_bench.checks.virial import has_volume, span, virial_noise, volume_of_matter, with_partial_stress
 from gnnp_bench.potential import (
-    ALL_PROPERTIES,
     ENERGY,
     ENERGY_FORCES,
     Capabilities,
@@ -191,12 +189,10 @@ def _in_plane(
 
     The volume is that of an arbitrary box, so only V·σ is a property of a slab, and only in its plane.
     """
-    try:
-        before, after = yield Request([structure, other], ALL_PROPERTIES, partial_stress=True)
-    except (Unsupported, NotImplementedError, ValueError, InvalidPrediction):
+    predictions = yield from with_partial_stress([structure, other])
+    if predictions is None or any(prediction.stress is None for prediction in predictions):
         return ()  # no law without a stress
-    if before.stress is None or after.stress is None:
-        return ()
+    before, after = predictions
     plane = span(structure)
     virials = [_projected(p.stress, s, plane) for p, s in ((before, structure), (after, other))]
     matter = volume_of_matter(structure)

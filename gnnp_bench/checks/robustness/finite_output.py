@@ -1,14 +1,16 @@
-"""robustness/finite-output: numbers, not NaN, on structures that are hard but possible."""
+"""robustness/finite-output: all that is declared, as finite numbers, on structures that are hard but possible."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 
 import numpy as np
+from ase import Atoms
 
 from gnnp_bench.check import Case, Check, Component, InvalidPrediction, Measurement, Noise, PoolView, Request, Residual
-from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Capabilities, Periodicity
+from gnnp_bench.checks.virial import with_partial_stress
+from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Capabilities, Periodicity, Prediction, periodicity_of
 from gnnp_bench.structures.build import build
 from gnnp_bench.structures.recipe import ISOLATED, PERIODIC, Recipe
 from gnnp_bench.structures.simpler import simpler_structures
@@ -19,6 +21,8 @@ MOST_SPECIES = 100
 LARGE = ((4, 5), (5, 5), (5, 10))
 """From and to how many atoms along each direction: 100 to 250 in all, so that limits at 64, 100, 128 and 200 are
 crossed."""
+POOL, MOST_BROKEN = "of the pool", 4
+"""Structures of the pool that are looked at because what came for them was no answer."""
 BOX = 12.0
 """Å of vacuum around an isolated atom or molecule in a periodic box."""
 WIDE = 260.0
@@ -133,8 +137,11 @@ def _seed(rng: np.random.Generator) -> int:
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     declared = [pbc for name, pbc in PBC.items() if name in view.capabilities.periodicity]
     # In turn as well: with two or three of these, each kind meets each.
-    turn = view.next_of([f"{kind}:{number}" for number in range(len(declared)) for kind in KINDS])
+    of_the_pool = [f"{POOL}:{number}" for number in range(min(MOST_BROKEN, len(view.broken)))]
+    turn = view.next_of([*of_the_pool, *(f"{kind}:{number}" for number in range(len(declared)) for kind in KINDS)])
     kind, _, number = turn.partition(":")
+    if kind == POOL:
+        return Case(view.broken[int(number)], UNKNOWN_NOISE, {"kind": kind})
     pbc = declared[(int(number) + list(KINDS).index(kind)) % len(declared)]
     return Case(build(KINDS[kind](rng, view.capabilities, pbc)), UNKNOWN_NOISE, {"kind": kind})
 
@@ -148,28 +155,39 @@ def _measure(case: Case) -> Measurement:
     note = None
     violations = 0.0
     try:
-        yield Request([case.structure], ALL_PROPERTIES)
+        yield from _asked(case.structure)
     except InvalidPrediction as error:
         violations, note = 1.0, f"{case.parameters['kind']}: {error}"
-    return Residual((Component("not finite", violations, 0.0, "", bound=0.0),), note=note)
+    return Residual((Component("unusable answers", violations, 0.0, "", bound=0.0),), note=note)
+
+
+def _asked(structure: Atoms) -> Generator[Request, list[Prediction], None]:
+    """Ask for everything; for the stress of slabs and wires too, where the potential has one."""
+    predictions = None
+    if periodicity_of(structure) == "partial":
+        predictions = yield from with_partial_stress([structure])
+    if predictions is None:
+        yield Request([structure], ALL_PROPERTIES)
 
 
 FINITE_OUTPUT = Check(
     id="robustness/finite-output",
     law=(
-        "E, F and σ are finite: all species mixed, one atom, many atoms, near contact, in line, very skewed, in "
-        "vacuum, flat, in chains, in a wide box"
+        "what is declared of E, F and σ comes, in its shape and finite: all species mixed, one atom, many atoms, near "
+        "contact, in line, very skewed, in vacuum, flat, in chains, in a wide box"
     ),
     category="mandatory",
     needs=ENERGY,
     source="the contract of evaluate; docs/design.md, section 3",
-    tolerance="none: every number is finite",
+    tolerance="none: nothing is missing, and every number is finite; a clear refusal is none of it",
     physics=(
         "Searches and simulations meet every corner: one atom, two that nearly touch, a cell gone flat. A NaN there "
-        "spreads through an integrator in one step and ends, or silently freezes, a run of days."
+        "spreads through an integrator in one step and ends, or silently freezes, a run of days. So does an array of "
+        "another shape, or forces that are left out for a single atom."
     ),
     draw=_draw,
     simpler=_simpler,
     measure=_measure,
+    without_pool=True,
     weight=1.0,  # on the smallest budget too, each kind in each periodicity
 )

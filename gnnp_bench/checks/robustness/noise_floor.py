@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from gnnp_bench.check import Case, Check, Component, InvalidPrediction, Measurement, PoolView, Residual, base_prediction
 from gnnp_bench.checks.common import ENERGY_S, EXTREME, FORCES_S, STRESS_S, on_simpler_structures, pressed
-from gnnp_bench.potential import ENERGY
+from gnnp_bench.potential import ENERGY, Periodicity
 
+KINDS: Mapping[Periodicity, str] = {
+    "periodic": "periodic in three directions",
+    "partial": "periodic in some directions only",
+    "isolated": "not periodic",
+}
 MOST_REFUSED = 0.75
 """Share of the pool: what is left after more than that is not what the potential says it is for. Cells of twice the
 cutoff are among the pool, for those who refuse smaller ones."""
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
+    total = len(view.failures) + len(view.refused) + len(view.samples)
+    told, way_out = f"of the pool's {total}, {str(view.lacking()).rstrip('.')}", _restriction(view)
     if view.failures:  # ν is unknown there, and no other check has seen these structures
-        raise InvalidPrediction(
-            f"{len(view.failures)} of the pool's structures could not be evaluated; the first: {view.failures[0]}"
-        )
+        raise InvalidPrediction(told + way_out)
     if not view.refused:
         return view.pick(rng).case({})
-    total = len(view.refused) + len(view.samples)
-    told = f"{len(view.refused)} of {total} of the pool's structures were refused; the first: {view.refused[0]}"
     if len(view.refused) > MOST_REFUSED * total:
-        raise InvalidPrediction(f"{told}; restrict its species, or declare for which periodicity it is")
-    return view.pick(rng).case({"refused": told})
+        raise InvalidPrediction(told + (way_out or "; restrict its species, or declare for which periodicity it is"))
+    return view.pick(rng).case({"refused": told + way_out})
+
+
+def _restriction(view: PoolView) -> str:
+    """Return how to ask for less, where a whole kind of structures has no answer while others have one."""
+    if not view.unhandled:
+        return ""
+    left = ",".join(kind for kind in KINDS if kind in view.capabilities.periodicity - set(view.unhandled))
+    none = " and ".join(KINDS[kind] for kind in view.unhandled)
+    return f"; no answer for those that are {none}: if it is not for these, add ?periodicity={left} to its spec"
 
 
 def _simpler(case: Case) -> Iterator[Case]:

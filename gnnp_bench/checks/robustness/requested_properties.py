@@ -6,7 +6,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gnnp_bench.check import Case, Check, Component, Measurement, PoolView, Request, Residual, vacuous
+from gnnp_bench.check import (
+    Case,
+    Check,
+    Component,
+    InvalidPrediction,
+    Measurement,
+    PoolView,
+    Request,
+    Residual,
+    vacuous,
+)
 from gnnp_bench.checks.common import LADDER, on_simpler_structures, same_input
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, ENERGY_FORCES, Capabilities, Property
 
@@ -33,10 +43,16 @@ def _measure(case: Case) -> Measurement:
     if not fewer:
         return vacuous("nothing but an energy can be asked for")
     components: list[Component] = []
+    note = None
     for properties in fewer:
-        (found,) = yield Request([case.structure.copy()], properties, together=True)
-        components += same_input(all_, found, case.nu, len(case.structure))
-    return Residual(tuple(components))
+        unusable = 0.0
+        try:
+            (found,) = yield Request([case.structure.copy()], properties, together=True)
+            components += same_input(all_, found, case.nu, len(case.structure))
+        except InvalidPrediction as error:  # which came with all of them
+            unusable, note = 1.0, f"asked for {' and '.join(sorted(properties))} alone: {error}"
+        components.append(Component("unusable answers", unusable, 0.0, "", bound=0.0))
+    return Residual(tuple(components), note=note)
 
 
 REQUESTED_PROPERTIES = Check(

@@ -69,7 +69,7 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     else:
         order = _derangement(rng, order)
     # Moments and charges travel with their atoms, if a potential reads them.
-    moments = rng.normal(size=len(numbers)).tolist() if laden else None
+    moments = _legal(rng.normal(size=len(numbers)), numbers) if laden else None
     charges = _neutral(rng.normal(scale=CHARGE, size=len(numbers))) if laden else None
     return sample.case({"order": order.tolist(), "moments": moments, "charges": charges})
 
@@ -106,6 +106,16 @@ def _neutral(charges: FloatArray) -> list[float]:
     return neutral
 
 
+def _legal(moments: FloatArray, numbers: IntArray) -> list[float]:
+    """Return moments that add up to the fewest unpaired electrons that these atoms can have, 0 or 1, in µB.
+
+    Who counts electrons refuses an odd number of them without an unpaired one, and an even one with.
+    """
+    unpaired = int(numbers.sum()) % 2
+    legal: list[float] = (moments - moments.mean() + unpaired / len(moments)).tolist()
+    return legal
+
+
 def _near(rng: np.random.Generator, case: Case) -> Case:
     order = list(case.parameters["order"])
     i, j = rng.choice(len(order), size=2, replace=False)
@@ -124,7 +134,7 @@ def _simpler(case: Case) -> Iterator[Case]:
         if len(structure) == len(case.structure):
             yield on_structure(case, structure)
         elif len(structure) > 1:
-            fewer = _of_fewer(case, len(structure))
+            fewer = _of_fewer(case, structure)
             yield on_structure(case, structure, order=list(range(len(structure)))[::-1], **fewer)
             yield on_structure(case, structure, order=_transposition(len(structure), 0, 1), **fewer)
     n = len(case.structure)
@@ -146,11 +156,12 @@ def _of_fewer_cells(case: Case) -> Iterator[Case]:
         yield on_structure(case, structure, order=list(range(len(structure) * math.prod(repeat)))[::-1])
 
 
-def _of_fewer(case: Case, n_atoms: int) -> dict[str, Json]:
+def _of_fewer(case: Case, structure: Atoms) -> dict[str, Json]:
     """Return what the first atoms carry."""
+    n_atoms = len(structure)
     moments, charges = (case.parameters.get(name) for name in SETTERS)
     return {
-        "moments": None if moments is None else moments[:n_atoms],
+        "moments": None if moments is None else _legal(np.array(moments[:n_atoms]), structure.numbers),
         "charges": None if charges is None else _neutral(np.array(charges[:n_atoms])),
     }
 
