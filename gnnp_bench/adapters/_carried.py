@@ -93,7 +93,7 @@ def _kind(key: str, default: object) -> Kind:
             raise PotentialError(
                 f"info={key}:{default}: write {key}:0 if it counts unpaired electrons, {key}:1 if it is a multiplicity"
             )
-        return BY_DEFAULT[int(default)]  # type: ignore[call-overload,no-any-return]  # a number among them
+        return BY_DEFAULT[int(default)]
     return "constant"
 
 
