@@ -13,7 +13,7 @@ from ase import Atoms
 from gnnp_bench.potential import Capabilities, Carried, FloatArray, Potential, Prediction, Property
 from tests.analytic import smooth_pair
 from tests.analytic.evaluation import assemble
-from tests.analytic.graph import graphs
+from tests.analytic.graph import graphs, sum_by
 from tests.analytic.radial import along_edges, contact_distances, envelope, exponential
 
 SPECIES = ("C", "Cu", "Au")
@@ -80,7 +80,7 @@ def paired(structure: Atoms, weights: FloatArray, properties: frozenset[Property
     both = weights[graph.centres] * weights[graph.neighbours]
     if not selves:
         both = both * (graph.centres != graph.neighbours)
-    energies = np.bincount(graph.centres, 0.5 * both * value * cut, len(structure))
+    energies = sum_by(graph.centres, 0.5 * both * value * cut, len(structure))
     gradients = along_edges(graph, 0.5 * both * (slope * cut + value * cut_slope))
     (found,) = assemble(graph, energies, gradients, properties)
     return found

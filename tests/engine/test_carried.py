@@ -33,6 +33,8 @@ READ_BY = (
     "robustness/input-intact",
     "robustness/requested-properties",
 )
+TABLE: dict[str, float] = {}
+"""A potential's own, in which nothing is found."""
 EVERY_LAW = ("forces that depend on the charge", "both, beside the totals")
 SKIPPED = ("robustness/memory-growth", "robustness/processes", "robustness/refusals", "robustness/threads")
 """What starts processes and threads, and looks at other things."""
@@ -87,7 +89,9 @@ def test_a_key_that_is_missing_is_named_with_its_option() -> None:
 
 
 def test_a_key_that_belongs_to_something_else_is_not_advised() -> None:
-    found = judged(lambda: Reader(term=lambda s: {}["charge"]), ("symmetry/permutation",))
+    found = judged(
+        lambda: Reader(term=lambda s: float(s.arrays["numbers"][0]) * TABLE["charge"]), ("symmetry/permutation",)
+    )
     assert found.verdict == "partial"
     assert "KeyError: 'charge'" in str(found.checks[0].reason)
 
