@@ -44,6 +44,7 @@ from gnnp_bench.potential import Capabilities, Potential
 from gnnp_bench.structures.build import build
 from gnnp_bench.structures.recipe import ISOLATED, PERIODIC, Recipe
 from tests.analytic import CALIBRATION, HELD_OUT
+from tests.analytic.evaluation import AnalyticPotential
 from tests.analytic.references import HUGE, MIXED, ROUND, SMALL, STORED, with_references
 
 SLOW, SLOW_ONE_IN = {PROCESSES.id, PROCESS_STATE.id, REFUSALS.id}, 10
@@ -78,7 +79,7 @@ REFERENCES: tuple[tuple[str, dict[str, Any]], ...] = (
 """Precision and energies of free atoms: two for each form."""
 
 
-def _variants(forms: Sequence[Callable[..., Potential]]) -> dict[str, Callable[[], Potential]]:
+def _variants(forms: Sequence[Callable[..., AnalyticPotential]]) -> dict[str, Callable[[], Potential]]:
     """Return each form in every precision, on alloys of many species, and some with other cutoffs and fewer species."""
     variants: dict[str, Callable[[], Potential]] = {}
     for make in forms:
@@ -98,7 +99,7 @@ def _variants(forms: Sequence[Callable[..., Potential]]) -> dict[str, Callable[[
     return variants
 
 
-def _referenced(make: Callable[..., Potential], dtype: str, references: dict[str, Any]) -> Potential:
+def _referenced(make: Callable[..., AnalyticPotential], dtype: str, references: dict[str, Any]) -> Potential:
     return with_references(make(dtype=dtype), **references)
 
 

@@ -25,6 +25,7 @@ class Sound(Calculator):
 
     def calculate(self, atoms: Any = None, properties: Any = ("energy",), system_changes: Any = all_changes) -> None:
         super().calculate(atoms, properties, system_changes)
+        assert self.atoms is not None
         self.results = self.computed(self.atoms)
         self.spoil(self.atoms)
 
@@ -158,7 +159,7 @@ class AddsAnArray(Sound):
         atoms.arrays["energies"] = np.zeros(len(atoms))
 
 
-def _sees(*names: str) -> Callable[[Any, Atoms, float], list[str]]:
+def _sees(*names: str) -> Callable[..., Any]:
     def check_state(self: Any, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         return [change for change in compare_atoms(self.atoms, atoms, tol=tol) if change in names]
 

@@ -89,9 +89,7 @@ def test_a_key_that_is_missing_is_named_with_its_option() -> None:
 
 
 def test_a_key_that_belongs_to_something_else_is_not_advised() -> None:
-    found = judged(
-        lambda: Reader(term=lambda s: TABLE["charge"]), ("symmetry/permutation",)
-    )
+    found = judged(lambda: Reader(term=lambda s: TABLE["charge"]), ("symmetry/permutation",))
     assert found.verdict == "partial"
     assert "KeyError: 'charge'" in str(found.checks[0].reason)
 

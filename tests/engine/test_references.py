@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -138,8 +139,8 @@ def test_structures_without_neighbours_do_not_decide(dtype: str, expected: bool)
 def test_float64_with_any_references_is_precise_and_float32_beside_them_is_not(references: tuple[float, ...]) -> None:
     roughness = {}
     for dtype in ("float64", "float32"):
-        potential = with_references(smooth_pair(species=SPECIES, dtype=dtype), references)  # type: ignore[arg-type]
-        evaluator = Evaluator(potential, lambda potential=potential: potential)
+        make = partial(with_references, smooth_pair(species=SPECIES, dtype=dtype), references)
+        evaluator = Evaluator(make(), make)
         (outcome,) = evaluator.drive([relative_roughness(crystal(), 0)])
         assert isinstance(outcome, Done)
         roughness[dtype] = outcome.value

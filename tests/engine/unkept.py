@@ -37,6 +37,7 @@ class Pair(Calculator):
         self, atoms: Atoms | None = None, properties: Any = ("energy",), system_changes: Any = all_changes
     ) -> None:
         super().calculate(atoms, properties, system_changes)
+        assert self.atoms is not None
         structure = self.atoms.copy()
         stressed = structure.pbc.any() and structure.cell.rank == 3
         (found,) = self.sound.evaluate([structure], ALL_PROPERTIES if stressed else ENERGY_FORCES)

@@ -32,7 +32,7 @@ def test_reports_of_no_defect_end_in_a_certificate(name: str) -> None:
 
 
 def test_every_defect_has_a_thread_of_its_own_or_says_why_not() -> None:
-    links = [one.link for one in (*REPORTED.values(), *NO_DEFECTS.values())]
+    links = [*(one.link for one in REPORTED.values()), *(one.link for one in NO_DEFECTS.values())]
     twice = {link for link in links if links.count(link) > 1}
     # The first thread tells of two defects of one interface.
     assert twice == {"https://github.com/TorchSim/torch-sim/issues/535"}

@@ -61,7 +61,7 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     steps: list[Json] = []
     atoms = whole_copy(sample.structure)
     for _ in range(STEPS):
-        step = {"change": view.next_of(list(CHANGES)), "asked": "", "seed": int(rng.integers(2**31))}
+        step: dict[str, Json] = {"change": view.next_of(list(CHANGES)), "asked": "", "seed": int(rng.integers(2**31))}
         step["asked"] = list(ASKED)[int(rng.integers(len(ASKED)))]
         trial = whole_copy(atoms)
         possible = changed(trial, str(step["change"]), int(step["seed"]))

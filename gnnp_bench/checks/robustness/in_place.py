@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from ase import Atoms
 from ase.constraints import FixAtoms
+from numpy.typing import NDArray
 
 from gnnp_bench.potential import FloatArray
 
@@ -57,7 +58,7 @@ def _constrained(atoms: Atoms, rng: np.random.Generator) -> bool:
     return _set_positions(atoms, rng)
 
 
-def _strain(rng: np.random.Generator, pbc: FloatArray, size: float = NUDGE) -> FloatArray:
+def _strain(rng: np.random.Generator, pbc: NDArray[np.bool_], size: float = NUDGE) -> FloatArray:
     """Return a symmetric strain, of periodic directions only."""
     strain = rng.uniform(-size, size, size=(3, 3))
     strain[~pbc] = 0.0  # cell vectors that lead out of a slab mean nothing
