@@ -44,6 +44,11 @@ def certify(
     return last.certificate
 
 
+def laws_of(one: Reported) -> frozenset[str]:
+    """Return the laws that a reader would look at, of those that there are."""
+    return one.laws & BINDING
+
+
 def told(certificate: Certificate, laws: Iterable[str] = BINDING) -> dict[str, str]:
     """Return the laws that bar the certificate, and how: `fail`, or `error` where the potential raised."""
     found = {result.id: result.status for result in certificate.checks if result.status in ("fail", "error")}
@@ -65,7 +70,7 @@ def judge(only: str, budgets: Sequence[Budget], seeds: range) -> None:
             for name, one in everything.items():
                 if not fnmatch(name, only) or (name, budget, seed) in done:
                     continue
-                named = one.laws & BINDING if isinstance(one, Reported) else frozenset()
+                named = laws_of(one) if isinstance(one, Reported) else frozenset()
                 certificate = certify(one.make, name, budget, seed, named)
                 undecided = [r.id for r in certificate.checks if r.status == "inconclusive" and r.id in BINDING]
                 line = {
@@ -95,7 +100,7 @@ def page(found: Sequence[Line]) -> str:
     by_law = {name: _seen(one, kept) for name, one in REPORTED.items()}
     quick = sum(_all(by_law[name]["quick"]) for name in REPORTED)
     either = sum(any(_all(by_law[name][budget]) for budget in BUDGETS) for name in REPORTED)
-    unseen = [one for one in REPORTED.values() if not one.laws]
+    unseen = [one for one in REPORTED.values() if not laws_of(one)]
     text = [
         "# What bugs this suite would have caught",
         "",
@@ -115,7 +120,7 @@ def page(found: Sequence[Line]) -> str:
         "",
         "| defect | met in | law that tells it | told |",
         "| --- | --- | --- | --- |",
-        *(_row(one, kept, by_law[one.name]) for one in REPORTED.values() if one.laws),
+        *(_row(one, kept, by_law[one.name]) for one in REPORTED.values() if laws_of(one)),
         "",
         "## What no law tells",
         "",
@@ -125,7 +130,8 @@ def page(found: Sequence[Line]) -> str:
         "",
         "## Reports that were of no defect",
         "",
-        "Some reporters were wrong. Potentials that do what they reported have to be certified, and are.",
+        "Some reporters were wrong. Potentials that do what they reported have to be certified. The numbers are the "
+        "seeds for which no law failed and none was undecided, out of those tried.",
         "",
         "| reported | where | certified |",
         "| --- | --- | --- |",
@@ -139,7 +145,7 @@ def page(found: Sequence[Line]) -> str:
 def _seen(one: Reported, kept: Mapping[tuple[str, Budget], Mapping[int, Line]]) -> dict[Budget, list[bool]]:
     """Return for each budget whether each seed tells the defect by a law that a reader would look at."""
     return {
-        budget: [bool(one.laws & line["told"].keys()) for line in kept.get((one.name, budget), {}).values()]
+        budget: [bool(laws_of(one) & line["told"].keys()) for line in kept.get((one.name, budget), {}).values()]
         for budget in BUDGETS
     }
 
@@ -154,11 +160,11 @@ def _row(
     told_by: dict[str, str] = {}
     for budget in reversed(BUDGETS):
         for line in kept.get((one.name, budget), {}).values():
-            told_by.update({law: how for law, how in line["told"].items() if law in one.laws})
+            told_by.update({law: how for law, how in line["told"].items() if law in laws_of(one)})
     laws = ", ".join(f"{law}{' (raises)' if how == 'error' else ''}" for law, how in sorted(told_by.items()))
     counts = ", ".join(f"{budget} {sum(seen[budget])}/{len(seen[budget])}" for budget in BUDGETS if seen[budget])
     none = f"none{': ' + one.why if one.why else ''}"
-    return f"| {one.what} | [{one.package}]({one.link}) | {laws or none} | {counts} |"
+    return f"| {one.what} | [{one.package}]({one.link}) | {laws or none} | {counts or 'not judged yet'} |"
 
 
 def _sound_row(one: NoDefect, kept: Mapping[tuple[str, Budget], Mapping[int, Line]]) -> str:
@@ -169,7 +175,7 @@ def _sound_row(one: NoDefect, kept: Mapping[tuple[str, Budget], Mapping[int, Lin
             counts.append(
                 f"{budget} {sum(not line['told'] and not line['inconclusive'] for line in found)}/{len(found)}"
             )
-    return f"| {one.what} | [{one.package}]({one.link}) | {', '.join(counts)} |"
+    return f"| {one.what} | [{one.package}]({one.link}) | {', '.join(counts) or 'not judged yet'} |"
 
 
 def _seeds(text: str) -> range:

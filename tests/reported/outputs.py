@@ -157,6 +157,7 @@ OUTPUTS = (
         github("facebookresearch/fairchem", 1388),
         each(_single_from_a_table),
         frozenset({"locality/detached-atom"}),
+        why="No law compares an isolated atom with one that is far from all others.",
     ),
     Reported(
         "energies-of-atoms-sorted",

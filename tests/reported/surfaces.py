@@ -106,8 +106,8 @@ def _large_and_skewed(graph: Graph) -> Mask:
         skewed = np.abs(structure.cell.angles() - 90.0).max() > 1e-6
         return bool(structure.pbc.all() and skewed and structure.cell.lengths().max() >= 70.0)
 
-    crossing: Mask = np.asarray(graph.shifts.any(axis=1))
-    return np.asarray(~(crossing & by_structure(graph, unaware)))
+    crossing: Mask = np.any(graph.shifts, axis=1)
+    return ~(crossing & by_structure(graph, unaware))
 
 
 _PATH = frozenset({"conservation/path-work"})
