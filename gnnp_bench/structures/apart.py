@@ -11,6 +11,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from gnnp_bench.potential import FloatArray
+from gnnp_bench.structures.carried import add_up, carry, neutralised
 from gnnp_bench.structures.radii import IntArray
 
 ROOM = 10.0
@@ -115,6 +116,11 @@ def set_apart(
     blocks = [numbered[0]]
     for index, part in zip(order, numbered[1:], strict=True):
         blocks += [(index + 1, np.arange(len(moved[index]))), part]
+    carried = [name for name in host.arrays if name not in ("numbers", "positions")]
+    for away in moved:
+        for name in carried:
+            if name not in away.arrays:  # charges and moments, of which a fragment has none
+                away.set_array(name, np.zeros(len(away), host.arrays[name].dtype), shape=())
     parts = [host, *moved]
     listed = [(owner, int(atom)) for owner, atoms in blocks for atom in atoms]
     together = Atoms(
@@ -123,12 +129,26 @@ def set_apart(
         cell=host.cell,
         pbc=host.pbc,
     )
+    for name in carried:
+        together.set_array(name, np.array([parts[owner].arrays[name][atom] for owner, atom in listed]))
     cell = _boxed(host, together, distance)
     owners = np.array([owner for owner, _ in listed])
     rows = tuple(np.flatnonzero(owners == owner) for owner in range(len(parts)))
     together.set_cell(cell)
-    alone = tuple(Atoms(numbers=part.numbers, positions=part.positions, cell=cell, pbc=host.pbc) for part in parts)
+    alone = tuple(_in_cell(part, cell, host) for part in parts)
+    together = carry(host, together)
+    add_up(alone, together)
     return Apart(together, alone, rows)
+
+
+def _in_cell(part: Atoms, cell: FloatArray, host: Atoms) -> Atoms:
+    """Return a part alone in a cell; a fragment carries what the host carries, but neither its charge nor its spin."""
+    alone: Atoms = part.copy()
+    alone.info = {}
+    alone.set_cell(cell)
+    alone.pbc = host.pbc
+    laden = carry(host, alone)
+    return laden if part is host else neutralised(laden) or laden
 
 
 def _unwrapped(host: Atoms) -> Atoms:

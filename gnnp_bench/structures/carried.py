@@ -151,6 +151,12 @@ def carry(source: Atoms, target: Atoms) -> Atoms:
     return made_legal(laden)
 
 
+def add_up(parts: Sequence[Atoms], together: Atoms) -> None:
+    """Give a structure the totals of its parts together, in place."""
+    charges, unpaired = zip(*map(charge_and_unpaired, parts), strict=True)
+    _set(together, sum(charges), sum(unpaired))
+
+
 def neutralised(atoms: Atoms) -> Atoms | None:
     """Return the structure with neither charge nor spin, as far as that is legal; None if it is so already."""
     plain: Atoms = atoms.copy()

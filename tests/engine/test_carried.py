@@ -25,6 +25,7 @@ READ_BY = (
     "symmetry/permutation",
     "symmetry/rotation",
     "periodicity/*",
+    "locality/*",
     "conservation/path-work",
     "conservation/stress-strain",
     "robustness/batch",
@@ -32,6 +33,7 @@ READ_BY = (
     "robustness/determinism",
     "robustness/input-intact",
     "robustness/requested-properties",
+    "robustness/size",
 )
 TABLE: dict[str, float] = {}
 """A potential's own, in which nothing is found."""

@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 
 import numpy as np
 from ase import Atoms
+from ase.data import atomic_numbers
 
 from gnnp_bench.check import (
     Case,
@@ -35,7 +36,9 @@ from gnnp_bench.numerics.convergence import ALLOWANCE
 from gnnp_bench.numerics.far import limit_far_away
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Capabilities, FloatArray, Prediction
 from gnnp_bench.structures.apart import Apart, open_directions, out_of, set_apart
+from gnnp_bench.structures.carried import is_neutral, made_legal, totals
 from gnnp_bench.structures.serialise import from_json, to_json
+from gnnp_bench.structures.transform import supercell
 
 KINDS = ("last", "first", "middle", "two", "gas", "anywhere")
 """Where in the list the atom stands that is far away; two of them; nothing but atoms far from one another."""
@@ -61,6 +64,7 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     sample = view.pick(rng, _has_room, "with room for an atom far away")
     distance = nearest_far(view.capabilities)
     host = sample.structure
+    add = view.capabilities.totals_add
     repeat = _repeats(host, distance)
     n_atoms = len(host) * math.prod(repeat)
     count = {"two": 2, "gas": GAS - 1}.get(kind, 1)
@@ -73,10 +77,12 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
         "distance": distance,
         "repeat": list(repeat),
     }
+    if add:
+        parameters["totals_add"] = True
     if kind != "gas":
         return sample.case(parameters)
     # Where no atom has a neighbour, the list of pairs is empty.
-    one: Atoms = host[[int(rng.integers(len(host)))]]
+    one: Atoms = made_legal(host[[int(rng.integers(len(host)))]])
     return Case(one, None, {**parameters, "places": [int(rng.integers(2)) for _ in fragments], "repeat": [1, 1, 1]})
 
 
@@ -103,6 +109,8 @@ def _symbol(rng: np.random.Generator, host: Atoms, capabilities: Capabilities) -
     allowed = sorted(set(host.symbols))
     if not capabilities.combinations and rng.random() < 0.5:
         allowed = list(capabilities.species)
+    if totals(host) and not capabilities.totals_add:  # atoms without an unpaired electron
+        allowed = [symbol for symbol in capabilities.species if atomic_numbers[symbol] % 2 == 0] or allowed
     return str(allowed[int(rng.integers(len(allowed)))])
 
 
@@ -151,7 +159,7 @@ def _simpler(case: Case) -> Iterator[Case]:
 
 
 def _measure(case: Case) -> Measurement:
-    host: Atoms = case.structure.repeat(case.parameters["repeat"])
+    host, _ = supercell(case.structure, np.diag(case.parameters["repeat"]))
     boxed = bool(host.pbc.all())
     alone: list[Prediction] = []
     energies: list[float] = []
@@ -160,6 +168,8 @@ def _measure(case: Case) -> Measurement:
     largest = 1.0
     for level in range(IN_A_BOX if boxed else DISTANCES):
         placed = _placed(case, host, case.parameters["distance"] * 2**level)
+        if not (case.parameters.get("totals_add") or all(map(is_neutral, (placed.together, *placed.alone)))):
+            return vacuous("the energy of a charge or spin in all need not be a sum")
         if boxed or not alone:  # a box that holds more is larger, and all are compared in one box
             alone = yield from _alone(case, placed)
         (together,) = yield Request([placed.together], ALL_PROPERTIES)

@@ -27,6 +27,7 @@ from gnnp_bench.check import (
 from gnnp_bench.checks.common import LADDER, difference, grown, pressed
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Prediction, Unsupported
 from gnnp_bench.structures.apart import open_directions
+from gnnp_bench.structures.carried import carry, is_neutral
 from gnnp_bench.structures.radii import IntArray
 from gnnp_bench.structures.simpler import simpler_structures
 from gnnp_bench.structures.transform import permute, supercell
@@ -59,18 +60,21 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
 def _sample(rng: np.random.Generator, view: PoolView) -> Sample:
     """Return a crystal of some atoms; else what is periodic in some directions; else what is not."""
 
+    def summed(sample: Sample) -> bool:  # n copies have n times the charge, and maybe not n times its energy
+        return view.capabilities.totals_add or is_neutral(sample.structure)
+
     def dense(sample: Sample) -> bool:
         return bool(sample.structure.pbc.all()) and not open_directions(sample.structure).any()
 
     for suitable in (
-        lambda s: dense(s) and len(s.structure) > 2,
-        dense,
-        lambda s: bool(s.structure.pbc.any()),
-        lambda s: len(s.structure) > 2,
+        lambda s: summed(s) and dense(s) and len(s.structure) > 2,
+        lambda s: summed(s) and dense(s),
+        lambda s: summed(s) and bool(s.structure.pbc.any()),
+        lambda s: not s.structure.pbc.any() and len(s.structure) > 2,
     ):
         if any(suitable(sample) for sample in view.samples):
             return view.pick(rng, suitable)
-    return view.pick(rng)
+    return view.pick(rng, summed)
 
 
 def _simpler(case: Case) -> Iterator[Case]:
@@ -152,7 +156,7 @@ def _many(structure: Atoms, size: int) -> tuple[Atoms, IntArray]:
         numbers=np.tile(structure.numbers, len(steps)),
         positions=(steps[:, None] + structure.positions).reshape(-1, 3),
     )
-    return heap, np.tile(np.arange(len(structure)), len(steps))
+    return carry(structure, heap), np.tile(np.arange(len(structure)), len(steps))
 
 
 @dataclass(slots=True)
