@@ -14,7 +14,6 @@ from gnnp_bench.commands.counterexample_files import as_extxyz, as_pytest, check
 from gnnp_bench.commands.exits import BadRequest, nearest
 from gnnp_bench.commands.loading import checks_by_id, find_check, load_potential
 from gnnp_bench.commands.output import own_stdout
-from gnnp_bench.engine.replay import alike
 from gnnp_bench.potential import Identity, Potential, PotentialError
 from gnnp_bench.report.text import STATUS_WORD, number, plain, plural
 from gnnp_bench.report.words import subject
@@ -127,6 +126,8 @@ def same(before: Measurement, after: Measurement) -> bool:
     """
     if (before.status, before.quantity) != (after.status, after.quantity):
         return False
+    from gnnp_bench.engine.replay import alike  # which brings scipy with it
+
     return alike((before.measured, before.bound), (after.measured, after.bound))
 
 

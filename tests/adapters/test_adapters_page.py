@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
+
+from ase import Atoms
+from ase.calculators import calculator
+from ase.calculators.emt import EMT
 
 import gnnp_bench
 from gnnp_bench.adapters import chgnet, registry, sevennet
@@ -52,7 +56,9 @@ def test_claims_bear_on_the_checks_that_look_at_them() -> None:
 
 def test_errors_are_those_that_are_exported() -> None:
     said = rows("Errors")
-    assert set(said) == {"PotentialError", "Unsupported", "NotImplementedError", "ValueError"}
+    of_ase = {"PropertyNotImplementedError", "CalculatorSetupError", "InputError"}
+    assert all(issubclass(getattr(calculator, name), Exception) for name in of_ase)
+    assert set(said) == {"PotentialError", "Unsupported", "NotImplementedError", "ValueError"} | of_ase
     assert set(said) & set(gnnp_bench.__all__) == {"PotentialError", "Unsupported"}
     features = {check.id for check in all_checks() if check.feature}
     assert features == {"periodicity/cell-choice", "periodicity/lattice-wrap", "periodicity/partial"}
@@ -65,12 +71,26 @@ def test_numbers_are_those_of_the_code() -> None:
     assert f'[project.entry-points."{registry.GROUP}"]' in PAGE
 
 
+def _sees_the_charge(method: str) -> bool:
+    """Return whether a calculator with this `check_state` notices that the charge has changed."""
+    lines = "".join(f"    {line}\n" for line in method.splitlines())
+    scope: dict[str, Any] = {"EMT": EMT}
+    exec(f"class Attached(EMT):\n{lines.replace('super()', 'super(Attached, self)')}", scope)
+    atoms = Atoms("Cu2", [[0, 0, 0], [0, 0, 2.5]])
+    atoms.calc = scope["Attached"]()
+    atoms.get_potential_energy()
+    unchanged = atoms.calc.check_state(atoms)
+    atoms.info["charge"] = 1
+    return not unchanged and atoms.calc.check_state(atoms) == ["info"]
+
+
 def test_code_is_that_of_the_template() -> None:
     template = DOCS / "templates" / "adapter"
     test = (template / "tests" / "test_adapter.py").read_text(encoding="utf-8")
     blocks = re.findall(r"```(?:python|toml)\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 4
-    protocol, entry, _, example = blocks
+    assert len(blocks) == 5
+    protocol, entry, _, driven, example = blocks
+    assert _sees_the_charge(driven)
     members = {name for name in vars(Potential) if not name.startswith("_")}
     assert set(re.findall(r"^    (?:def )?(\w+)", protocol, re.MULTILINE)) == members
     assert entry in (template / "pyproject.toml").read_text(encoding="utf-8")

@@ -82,12 +82,45 @@ def input_intact(make: Make) -> float:
     for structure in structures:
         structure.set_constraint(FixAtoms([0]))
     copies = [structure.copy() for structure in structures]
-    make().evaluate(structures, ALL_PROPERTIES)
+    potential = make()
+    potential.evaluate(structures, ALL_PROPERTIES)
+    if potential.capabilities.driven:
+        potential.driven(structures, ALL_PROPERTIES)  # type: ignore[attr-defined]  # who declares it has it
     intact = all(
         one == other and len(one.constraints) == len(other.constraints)
         for one, other in zip(structures, copies, strict=True)
     )
     return 0.0 if intact else np.inf
+
+
+def as_ase_drives_it(make: Make) -> float:
+    """Attached to one structure, of which positions, cell, species and periodicity change in turn."""
+    potential, worst = make(), 0.0
+    if not potential.capabilities.driven:
+        return 0.0
+    structure = alloy()
+    for change in ("nothing", "positions", "cell", "species", "periodicity"):
+        if change == "positions":
+            structure.positions[0] += 0.05
+        elif change == "cell":
+            structure.set_cell(1.02 * structure.cell.array)
+        elif change == "species":
+            structure.numbers[:] = structure.numbers[::-1]
+        elif change == "periodicity":
+            structure.pbc = (True, True, False)
+        (expected,) = make().evaluate([structure.copy()], ENERGY_FORCES)
+        (found,) = potential.driven([structure.copy()], ENERGY_FORCES)  # type: ignore[attr-defined]
+        worst = max(worst, difference(expected, found, len(structure)))
+    return worst
+
+
+def energies_agree(make: Make) -> float:
+    """The energy that users read, and the one that forces belong to."""
+    structure = alloy()
+    (found,) = make().evaluate([structure], ALL_PROPERTIES)
+    if found.reported_energy is None:
+        return 0.0
+    return abs(found.reported_energy - found.energy) / len(structure) / ENERGY_SCALE
 
 
 def call_history(make: Make) -> float:
@@ -303,6 +336,8 @@ BEHAVIOURAL_LAWS: dict[str, Law] = {
     "robustness/finite-output": finite_output,
     "robustness/size": size,
     "robustness/requested-properties": requested_properties,
+    "robustness/as-ase-drives-it": as_ase_drives_it,
+    "robustness/energies-agree": energies_agree,
     "robustness/irrelevant-attributes": irrelevant_attributes,
     "robustness/threads": threads,
     "robustness/processes": processes,
