@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -66,12 +66,13 @@ def _sample(rng: np.random.Generator, view: PoolView) -> Sample:
     def dense(sample: Sample) -> bool:
         return bool(sample.structure.pbc.all()) and not open_directions(sample.structure).any()
 
-    for suitable in (
+    kinds: tuple[Callable[[Sample], bool], ...] = (
         lambda s: summed(s) and dense(s) and len(s.structure) > 2,
         lambda s: summed(s) and dense(s),
         lambda s: summed(s) and bool(s.structure.pbc.any()),
         lambda s: not s.structure.pbc.any() and len(s.structure) > 2,
-    ):
+    )
+    for suitable in kinds:
         if any(suitable(sample) for sample in view.samples):
             return view.pick(rng, suitable)
     return view.pick(rng, summed)
