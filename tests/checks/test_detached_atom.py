@@ -15,6 +15,7 @@ from gnnp_bench.potential import Capabilities, Periodicity, Potential, Predictio
 from gnnp_bench.structures.apart import open_directions, out_of, set_apart
 from tests.analytic import embedded_atom
 from tests.analytic.geometries import alloy, cluster, molecule, slab
+from tests.engine.readers import SOUND
 from tests.engine.test_planted_elsewhere import Altered, judged, statuses
 from tests.mutants import plant
 
@@ -183,3 +184,10 @@ def test_parts_stand_apart_and_are_the_same_alone() -> None:
     distances = placed.together.get_all_distances(mic=True)
     assert distances[-1, :-1].min() >= 20.0
     assert open_directions(molecule()).all()
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_what_a_structure_carries_is_no_energy_of_atoms_far_away(name: str) -> None:
+    """Charged hosts of the pool are judged as neutral ones: nobody says whose their charge is far away."""
+    for seed in range(2):
+        assert statuses(judged(SOUND[name], LAW, seed=seed)) == {"detached-atom": "pass"}
