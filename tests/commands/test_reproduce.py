@@ -32,6 +32,7 @@ NET_FORCE = "symmetry/net-force"
 RANDOM = {
     "robustness/determinism",
     "robustness/threads",
+    "robustness/processes",  # each draws the size of the defect
     "robustness/memory-growth",
     "robustness/call-history",
 }

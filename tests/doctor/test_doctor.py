@@ -104,7 +104,12 @@ def test_a_potential_of_energies_alone_is_examined_as_such() -> None:
 def test_what_is_disturbed_is_left_out_and_said_so() -> None:
     _, make = PLANTED["forces flat"]
     examined = examine(make(), make)
-    assert examined.left_out == ("habits", "energy, forces and stress", "what is declared")
+    assert examined.left_out == (
+        "habits",
+        "ways with a structure it is attached to",
+        "energy, forces and stress",
+        "what is declared",
+    )
     _, make = PLANTED["constraints applied"]
     assert examine(make(), make).left_out == ()
 
