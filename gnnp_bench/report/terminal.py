@@ -19,6 +19,7 @@ from gnnp_bench.check import Check
 from gnnp_bench.engine.settings import Step
 from gnnp_bench.report.failures import cause, failure, reproduced
 from gnnp_bench.report.text import (
+    MOST_SPECIES,
     duration,
     judged_on,
     listed,
@@ -225,7 +226,9 @@ def summary(
             failure(console, result, check=(checks or {}).get(result.id), path=path)
     if any(r.status == "fail" and r.category != "informational" for r in certificate.checks):
         console.print()
-        look = f"gnnp-bench doctor {shlex.quote(plain(certificate.potential.spec))} looks for mistakes of an adapter"
+        judged = certificate.potential
+        species = f" --species {','.join(judged.species)}" if len(judged.species) <= MOST_SPECIES else ""
+        look = f"gnnp-bench doctor {shlex.quote(plain(judged.spec))}{species} looks for mistakes of an adapter"
         labelled(console, "look into it", f"{look}; what a counterexample tells stands in docs/reproduce.md")
     console.print()
     labelled(console, "noise floor", noise_line(certificate.noise))

@@ -282,3 +282,53 @@ def test_without_a_file_the_line_repeats_that_very_counterexample(tmp_path, monk
     assert len(line) < 160
     assert main([command[0], os.path.expanduser(command[1]), command[2]]) == 0
     assert "\nReproduced: " in capsys.readouterr().out
+
+
+UNDECIDED = """
+import zlib
+
+import numpy as np
+from ase.calculators.emt import EMT
+
+
+class Rough(EMT):
+    \"\"\"Its forces are rough by 0.03 eV/Å, the same for the same positions.\"\"\"
+
+    def calculate(self, *arguments, **named):
+        super().calculate(*arguments, **named)
+        rng = np.random.default_rng(zlib.crc32(self.atoms.positions.tobytes()))
+        self.results["forces"] = self.results["forces"] + rng.normal(scale=0.03, size=(len(self.atoms), 3))
+
+
+class BreaksOnLeftHanded(EMT):
+    \"\"\"Breaks where a cell is left-handed, and does not say that it refuses.\"\"\"
+
+    def calculate(self, *arguments, **named):
+        super().calculate(*arguments, **named)
+        if self.atoms.cell.handedness < 0:
+            raise RuntimeError("index out of range")
+"""
+
+
+@pytest.mark.parametrize(
+    ("potential", "check", "status", "told"),
+    [
+        ("Rough", "symmetry/rotation", "inconclusive", "\nReproduced: "),
+        ("BreaksOnLeftHanded", "periodicity/cell-choice", "error", "index out of range"),
+    ],
+)
+def test_what_led_to_no_conclusion_keeps_its_structure_and_is_replayed(
+    potential, check, status, told, tmp_path, monkeypatch, capsys
+) -> None:
+    place = lay_out(tmp_path, monkeypatch)
+    (place / f"{potential.lower()}.py").write_text(UNDECIDED)  # a module of its own, for it stays imported
+    certified = ("certify", f"{potential.lower()}:{potential}", "--species", "Cu", "--budget", "quick", "--only", check)
+    assert main([*certified, "--json", "c.json"]) == 3
+    out = capsys.readouterr().out
+    assert f"gnnp-bench reproduce c.json {check}" in out
+    (result,) = read("c.json").checks
+    assert result.status == status
+    assert result.counterexample is not None
+    assert len(result.counterexample.structure["numbers"]) > 0
+    assert main(["reproduce", "c.json", check]) == 0
+    assert told in capsys.readouterr().out
