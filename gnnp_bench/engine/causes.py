@@ -13,12 +13,15 @@ from gnnp_bench.certificate.result import Cause, CheckResult, Counterexample
 from gnnp_bench.check import Check
 from gnnp_bench.doctor import Finding, examine
 from gnnp_bench.doctor.examine import STAGES
+from gnnp_bench.doctor.habits import examine_habits
+from gnnp_bench.doctor.mechanics import examine_mechanics
+from gnnp_bench.doctor.shapes import examine_shapes
 from gnnp_bench.engine.evaluate import Evaluator
 from gnnp_bench.engine.replay import measure_again
 from gnnp_bench.engine.settings import Profile
 from gnnp_bench.potential import Potential
 
-LOOKED_FOR = STAGES[:3]
+LOOKED_FOR = tuple(stage for stage in STAGES if stage[1] in (examine_shapes, examine_habits, examine_mechanics))
 """What is declared and not handled is no cause of a failure, and not cheap to find out."""
 
 
