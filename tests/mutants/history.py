@@ -325,6 +325,8 @@ HISTORY_MUTANTS = (
                 "conservation/stress-strain",
                 "conservation/closed-loop-cell",
                 "robustness/batch",
+                "robustness/irrelevant-attributes",
+                "robustness/processes",
                 "robustness/requested-properties",
             }
         ),
