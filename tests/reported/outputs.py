@@ -197,7 +197,8 @@ OUTPUTS = (
         "TorchANI",
         github("aiqm/torchani", 199),
         each(_total_in_float32),
-        frozenset({"robustness/noise-floor", "robustness/precision"}),
+        why="The loss counts as the rounding of a float32 potential: laws are held as far as it lets one see, and"
+        " `robustness/noise-floor` fails only from ten times what matters on.",
     ),
     Reported(
         "rotated-molecules",
