@@ -197,9 +197,7 @@ OUTPUTS = (
         "TorchANI",
         github("aiqm/torchani", 199),
         each(_total_in_float32),
-        frozenset(),
-        why="The loss counts as the rounding of a float32 potential: laws are held as far as it lets one see, and"
-        " `robustness/noise-floor` fails only from ten times what matters on.",
+        frozenset({"conservation/force-gradient", "periodicity/supercell"}),
     ),
     Reported(
         "rotated-molecules",
