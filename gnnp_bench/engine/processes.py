@@ -73,7 +73,6 @@ class Elsewhere:
         how = sent(reload)
         # Each has its own order of sets of strings: one of the things that differ between two runs of a program.
         self._processes = [Process(hash_seed) for hash_seed in range(1, PROCESSES + 1)]
-        self._close = weakref.finalize(self, _close_all, self._processes)
         self._ask(how, TIMEOUT)
 
     def evaluate(self, asked: Asked, timeout: float = TIMEOUT) -> tuple[list[Prediction], float]:
@@ -83,7 +82,10 @@ class Elsewhere:
 
     def close(self) -> None:
         """End the processes."""
-        self._close()
+        for process in self._processes:
+            process.ask_to_end()
+        for process in self._processes:
+            process.close()
 
     def _ask(self, message: Any, timeout: float) -> list[Answer]:
         try:
@@ -132,7 +134,7 @@ def answered(answers: list[Answer]) -> list[Answer]:
 
 
 class Process:
-    """A new Python process at the other end of two pipes.
+    """A new Python process at the other end of two pipes. It ends with `close`, or with this object.
 
     Parameters
     ----------
@@ -161,10 +163,16 @@ class Process:
             stderr=self.complaints,
             env={**os.environ, "PYTHONHASHSEED": str(hash_seed), **variables},
         )
+        self._end = weakref.finalize(self, _end, self.popen, self.complaints)
+
+    def ask_to_end(self) -> None:
+        """Tell it that nothing more is asked, and do not wait for its end."""
+        with contextlib.suppress(BrokenPipeError):
+            _open(self.popen.stdin).close()
 
     def close(self) -> None:
         """End it."""
-        _close_all([self])
+        self._end()
 
     def send(self, message: Any) -> None:
         """Send a message."""
@@ -221,18 +229,16 @@ def _open(stream: IO[bytes] | None) -> IO[bytes]:
     return stream
 
 
-def _close_all(processes: list[Process]) -> None:
-    for process in processes:
-        with contextlib.suppress(BrokenPipeError):
-            _open(process.popen.stdin).close()
-    for process in processes:
-        try:
-            process.popen.wait(5.0)
-        except subprocess.TimeoutExpired:
-            process.popen.kill()
-            process.popen.wait()
-        _open(process.popen.stdout).close()
-        process.complaints.close()
+def _end(popen: subprocess.Popen[bytes], complaints: IO[bytes]) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        _open(popen.stdin).close()
+    try:
+        popen.wait(5.0)
+    except subprocess.TimeoutExpired:
+        popen.kill()
+        popen.wait()
+    _open(popen.stdout).close()
+    complaints.close()
 
 
 def serve() -> None:

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from gnnp_bench.certificate.result import CheckResult, Counterexample
-from gnnp_bench.check import Check, InvalidPrediction
+from gnnp_bench.check import CannotBeSent, Check, InvalidPrediction
 from gnnp_bench.checks.registry import all_checks
-from gnnp_bench.engine.processes import Process
+from gnnp_bench.engine.processes import Process, sent
 from gnnp_bench.engine.replay import measure_again
 from gnnp_bench.engine.settings import Profile
 from gnnp_bench.potential import Potential
@@ -41,7 +41,7 @@ class _Trial:
 
 
 class Trials:
-    """New processes in which counterexamples are measured again. They end with `close`.
+    """New processes in which counterexamples are measured again. They end with `close`, or with this object.
 
     Parameters
     ----------
@@ -61,10 +61,8 @@ class Trials:
         self._how: bytes | None
         self._unable = False
         try:
-            import cloudpickle
-
-            self._how = cloudpickle.dumps(reload)  # type: ignore[attr-defined]  # a name that it exports by a star
-        except Exception:  # another process cannot be told how to load it
+            self._how = sent(reload)
+        except CannotBeSent:
             self._how = None
 
     def measure(self, check: Check, found: Counterexample, profile: Profile) -> CheckResult | None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from benchmarks.planted import judge
+from benchmarks.planted import maker
 from gnnp_bench.certificate.result import Counterexample
 from gnnp_bench.check import Case, Check, Component, Measurement, Noise, Request, Residual, with_parameters
 from gnnp_bench.checks.registry import all_checks
@@ -151,8 +151,10 @@ KNOWN: list[tuple[str, str, Callable[[Smallest], bool]]] = [
 @pytest.mark.parametrize(("name", "check", "expected"), KNOWN, ids=[f"{name}-{check}" for name, check, _ in KNOWN])
 def test_defects_end_at_their_smallest_case(name: str, check: str, expected: Callable[[Smallest], bool]) -> None:
     seed = zlib.crc32(f"{name} {check}".encode()) % 3  # every seed has its share
-    results = judge(MUTANTS[name], "float64", "unclaimed", MUTANTS[name].strength, seed, [check])
-    result = next(result for result in results if result.id == check)
+    make = maker(MUTANTS[name], "float64", "unclaimed", MUTANTS[name].strength)
+    settings = Settings(spec=name, budget="quick", seed=seed, only=(check,))
+    *_, last = run(make(), all_checks(), settings, reload=make)
+    result = next(result for result in last.certificate.checks if result.id == check)
     assert result.status == "fail"
     found = smallest(result.counterexample)
     assert expected(found), found
