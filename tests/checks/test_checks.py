@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
+from ase import Atoms
 
 from gnnp_bench.certificate.result import CheckResult
 from gnnp_bench.check import Case, Check, PoolView
@@ -17,7 +19,7 @@ from gnnp_bench.engine.pool import Pool, draw_structures, evaluate_pool
 from gnnp_bench.engine.run import explore, judge_check, not_applicable
 from gnnp_bench.engine.search import Findings, Rules, measure_all
 from gnnp_bench.engine.settings import Settings
-from gnnp_bench.potential import Capabilities, Potential
+from gnnp_bench.potential import Capabilities, Potential, Prediction, Property
 from gnnp_bench.structures.serialise import from_json, to_json
 from tests.analytic import embedded_atom, three_body
 from tests.mutants.history import TwoDevices
@@ -28,13 +30,27 @@ FAMILIES = ("symmetry", "periodicity", "conservation", "locality", "robustness")
 IDS = [check.id for check in all_checks()]
 
 
-def _on_two_devices(make: Callable[..., Potential]) -> Potential:
-    return TwoDevices(make(species=SPECIES), make(species=SPECIES))
+class Complete(TwoDevices):
+    """A potential to which every law applies: on two devices, attached as calculators are, with every energy."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return replace(super().capabilities, driven=True, energies=("energy", "free_energy", "energies"))
+
+    def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        return [replace(found, reported_energy=found.energy) for found in super().evaluate(structures, properties)]
+
+    def driven(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        return self.evaluate(structures, properties)
+
+
+def _complete(make: Callable[..., Potential]) -> Potential:
+    return Complete(make(species=SPECIES), make(species=SPECIES))
 
 
 SOUND: dict[str, Callable[[], Potential]] = {
-    "embedded atom": partial(_on_two_devices, embedded_atom),
-    "three-body": partial(_on_two_devices, three_body),
+    "embedded atom": partial(_complete, embedded_atom),
+    "three-body": partial(_complete, three_body),
 }
 
 

@@ -305,7 +305,9 @@ def test_a_kink_is_not_taken_for_rounding() -> None:
 def reading_charges(reverse: bool) -> Wrapped:
     def change(structure: Atoms, asked: frozenset[Property], prediction: Prediction) -> Prediction:
         charges = structure.get_initial_charges()[:: -1 if reverse else 1]
-        return replace(prediction, energy=prediction.energy + 0.01 * float(charges @ structure.positions[:, 0]))
+        field = 0.01 * charges * structure.positions[:, 0]
+        assert prediction.energies is not None
+        return replace(prediction, energy=prediction.energy + float(field.sum()), energies=prediction.energies + field)
 
     return each(change)
 

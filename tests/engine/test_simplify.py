@@ -65,12 +65,9 @@ def _two_unlike_atoms_swapped(case: Smallest) -> bool:
     return two_atoms(case) and case.n_species == 2 and case.parameters["order"] == [1, 0]
 
 
-def _two_swapped_of_the_fewest_unlike_atoms(case: Smallest) -> bool:
-    """Two atoms of one species are images of each other by an inversion, three need not be."""
-    if len(case.structure) == 2:
-        return case.n_species == 2 and case.parameters["order"] == [1, 0]
-    moved = sum(i != j for i, j in enumerate(case.parameters["order"]))
-    return len(case.structure) == 3 and case.n_species == 1 and moved == 2
+def _two_atoms_swapped(case: Smallest) -> bool:
+    """Of one species they are images of each other by an inversion, and the energy of each still is its own."""
+    return two_atoms(case) and case.parameters["order"] == [1, 0]
 
 
 def _three_atoms_two_swapped(case: Smallest) -> bool:
@@ -129,7 +126,7 @@ KNOWN: list[tuple[str, str, Callable[[Smallest], bool]]] = [
     ("external-field", "symmetry/rotation", one_atom),
     ("external-field", "periodicity/lattice-wrap", one_atom),
     ("order-of-appearance", "symmetry/permutation", _two_unlike_atoms_swapped),
-    ("first-atom-special", "symmetry/permutation", _two_swapped_of_the_fewest_unlike_atoms),
+    ("first-atom-special", "symmetry/permutation", _two_atoms_swapped),
     ("misread-moments", "symmetry/permutation", _three_atoms_two_swapped),
     ("size-threshold", "periodicity/supercell", _one_more_than_the_threshold),
     ("minimum-image", "periodicity/supercell", _doubled_along_one_axis),
