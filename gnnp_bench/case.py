@@ -117,9 +117,11 @@ class PoolView:
 
     def lacking(self) -> str | None:
         """Return which structures of the pool are not among the samples, and why, or None if all are."""
+        total = len(self.samples) + len(self.failures) + len(self.refused)
+        were_refused = "was refused" if len(self.refused) == 1 else "were refused"
         told = [
-            f"{len(said)} {'structure' if len(said) == 1 else 'structures'} {what}, the first: {said[0]}"
-            for what, said in (("could not be evaluated", self.failures), ("refused", self.refused))
+            f"{len(said)} of the pool's {total} structures {what}, the first: {said[0]}"
+            for what, said in (("could not be evaluated", self.failures), (were_refused, self.refused))
             if said
         ]
         return "; ".join(told) or None

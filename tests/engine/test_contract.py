@@ -106,7 +106,7 @@ def test_a_property_that_is_missing_where_it_is_asked_for_alone_violates_the_law
 def test_the_way_out_is_said_where_a_whole_kind_of_structures_has_no_answer() -> None:
     result = by_id(certificate(three_or_none, ("robustness/noise-floor",)))["robustness/noise-floor"]
     assert result.status == "error"
-    assert str(result.reason).startswith("of the pool's 10, 2 structures could not be evaluated, the first: Au2Cu4: ")
+    assert str(result.reason).startswith("2 of the pool's 10 structures could not be evaluated, the first: Au2Cu4: ")
     assert str(result.reason).endswith(
         "function failed; no answer for those that are periodic in some directions only: if it is not for these, add "
         "?periodicity=periodic,isolated to its spec"

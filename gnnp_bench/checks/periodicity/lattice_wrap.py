@@ -27,35 +27,40 @@ from gnnp_bench.structures.transform import translate
 MOST_CELLS = 2
 FARTHEST = 15.0
 """Å. Small cells are small steps: atoms are moved by as many of them as fit, further than any list of images goes."""
-MANY_CELLS = 0.25
-"""Share of cases in which they are, unless forces are so large that the rounding of coordinates would be all to see."""
-AT_A_FACE = 0.2
-"""Share of cases in which one atom lies on a corner of the cell, and then a rounding error outside."""
+KINDS = ("few", "many", "few", "face", "few")
+"""Cases whose atoms are moved by a few cells, and by as many as that, unless forces are so large that the rounding of
+coordinates would be all to see; and cases of one atom on a corner of the cell, and then a rounding error outside."""
 ROUNDING = (1e-17, 4e-52)
 """Å. Below half an ulp of any cell vector: what is left of a coordinate that should be zero. Added to a cell vector by
 wrapping it leaves the upper face exactly, where lists of bins end."""
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
-    sample = view.pick(rng, lambda s: bool(s.structure.pbc.any()), "periodic in some direction")
-    return sample.case(_parameters(rng, sample.structure, sample.prediction))
+    kind = view.next_of(KINDS)
+    if kind == "many" and any(_bears_many(s.structure, s.prediction) for s in view.samples):
+        sample = view.pick(rng, lambda s: _bears_many(s.structure, s.prediction))
+    else:
+        sample = view.pick(rng, lambda s: bool(s.structure.pbc.any()), "periodic in some direction")
+    return sample.case(_parameters(rng, sample.structure, sample.prediction, kind))
 
 
-def _parameters(rng: np.random.Generator, structure: Atoms, prediction: Prediction | None) -> dict[str, Json]:
+def _parameters(
+    rng: np.random.Generator, structure: Atoms, prediction: Prediction | None, kind: str
+) -> dict[str, Json]:
     face: Json = None
-    if rng.random() < AT_A_FACE:
+    if kind == "face":
         face = [int(rng.integers(len(structure))), float(rng.choice(ROUNDING))]
-    return {"cells": _cells(rng, structure, many=_bears_many(prediction)), "face": face}
+    return {"cells": _cells(rng, structure, many=kind == "many" and _bears_many(structure, prediction)), "face": face}
 
 
-def _bears_many(prediction: Prediction | None) -> bool:
-    return prediction is not None and pressed(prediction) == 1.0
+def _bears_many(structure: Atoms, prediction: Prediction | None) -> bool:
+    return bool(structure.pbc.any()) and prediction is not None and pressed(prediction) == 1.0
 
 
 def _cells(rng: np.random.Generator, structure: Atoms, *, many: bool) -> list[list[int]]:
     pbc, n_atoms = structure.pbc, len(structure)
     most = np.full(3, MOST_CELLS)
-    if rng.random() < MANY_CELLS and many:
+    if many:
         lengths = structure.cell.lengths()
         most[pbc] = np.maximum(most[pbc], (FARTHEST / lengths[pbc]).astype(int))
     cells = rng.integers(-most, most + 1, size=(n_atoms, 3)) * pbc
@@ -66,7 +71,7 @@ def _cells(rng: np.random.Generator, structure: Atoms, *, many: bool) -> list[li
 
 
 def _near(rng: np.random.Generator, case: Case) -> Case:
-    return with_parameters(case, **_parameters(rng, case.structure, case.base))
+    return with_parameters(case, **_parameters(rng, case.structure, case.base, str(rng.choice(KINDS))))
 
 
 def _simpler(case: Case) -> Iterator[Case]:

@@ -22,7 +22,7 @@ cutoff are among the pool, for those who refuse smaller ones."""
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     total = len(view.failures) + len(view.refused) + len(view.samples)
-    told, way_out = f"of the pool's {total}, {str(view.lacking()).rstrip('.')}", _restriction(view)
+    told, way_out = str(view.lacking()).rstrip("."), _restriction(view)
     if view.failures:  # ν is unknown there, and no other check has seen these structures
         raise InvalidPrediction(told + way_out)
     if not view.refused:
