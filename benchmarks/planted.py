@@ -7,16 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from gnnp_bench.certificate.result import CheckResult
-from gnnp_bench.check import Check
-from gnnp_bench.checks.registry import all_checks
-from gnnp_bench.engine.evaluate import Evaluator
-from gnnp_bench.engine.outcome import result_of, without_cases
-from gnnp_bench.engine.pool import Pool
-from gnnp_bench.engine.run import explore, not_applicable, prepare, select
-from gnnp_bench.engine.settings import Settings
 from gnnp_bench.potential import Potential
 from tests.analytic import AnalyticPotential, embedded_atom, smooth_pair, three_body
 from tests.analytic.graph import DType
+from tests.engine.judging import certified
 from tests.mutants import Mutant, plant
 
 Claims: TypeAlias = Literal["claimed", "unclaimed"]
@@ -90,22 +84,7 @@ def judge(
     No counterexample is made simpler, and no cause is looked for: that changes no status, and takes most of the time.
     """
     make = maker(mutant, dtype, claims, strength)
-    settings = Settings(spec=mutant.name, budget="quick", seed=seed, only=tuple(only))
-    evaluator = Evaluator(make(), make)
-    try:
-        pool = prepare(evaluator, settings).pool
-        return tuple(_found(check, pool, evaluator, settings) for check in select(all_checks(), settings.only, ()))
-    finally:
-        evaluator.close()
-
-
-def _found(check: Check, pool: Pool, evaluator: Evaluator, settings: Settings) -> CheckResult:
-    reason = not_applicable(check, evaluator.potential.capabilities)
-    if reason is not None:
-        return without_cases(check, "not_applicable", reason, 0, 0.0)
-    if not pool.samples:
-        return without_cases(check, "error", "no structure of the pool was evaluated", 0, 0.0)
-    return result_of(check, explore(check, pool, evaluator, settings), None, cost=(0, 0.0))
+    return certified(make, *only, seed=seed).checks
 
 
 def killed_by(results: Iterable[CheckResult]) -> set[str]:

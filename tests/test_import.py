@@ -24,6 +24,11 @@ def test_the_command_line_waits_with_what_is_heavy() -> None:
     assert not modules_after("import gnnp_bench.cli") & {"torch", "scipy", "ase.build", "hypothesis", "pytest"}
 
 
+def test_a_new_process_that_judges_waits_with_scipy() -> None:
+    """Each takes a second of it, and a certificate may start many."""
+    assert not modules_after("import gnnp_bench.engine.worker, gnnp_bench.engine.trials") & {"scipy", "torch"}
+
+
 def test_all_names_are_there_and_others_are_refused() -> None:
     import gnnp_bench
 

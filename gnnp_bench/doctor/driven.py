@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from ase import Atoms
-from ase.constraints import FixAtoms
 
 from gnnp_bench.doctor.finding import Finding
 from gnnp_bench.doctor.patient import Patient, same_energy, same_forces, told
@@ -42,6 +41,8 @@ def _energies(patient: Patient) -> Iterator[Finding]:
 
 
 def _callers_atoms(patient: Patient) -> Iterator[Finding]:
+    from ase.constraints import FixAtoms  # which imports half of scipy
+
     structure = patient.probe()
     if patient.periodic:
         structure.positions += 1.5 * structure.cell.array.sum(axis=0)

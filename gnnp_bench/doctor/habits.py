@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.constraints import FixAtoms
 
 from gnnp_bench.doctor.correction import Correction
 from gnnp_bench.doctor.finding import Finding
@@ -107,6 +106,8 @@ def _repeated(patient: Patient, structure: Atoms, base: Prediction) -> Iterator[
 
 
 def _attributes(patient: Patient, structure: Atoms, base: Prediction) -> Iterator[Finding]:
+    from ase.constraints import FixAtoms  # which imports half of scipy
+
     held = structure.copy()
     held.set_constraint(FixAtoms([0]))
     found = patient.ask([held], patient.properties)[0]

@@ -12,7 +12,6 @@ from collections.abc import Generator, Mapping, Sequence
 
 import numpy as np
 from ase import Atoms
-from scipy.special import chdtri
 
 from gnnp_bench.check import Noise, Request
 from gnnp_bench.checks.robustness.precision import SUSPECT
@@ -116,6 +115,8 @@ def upper_limit(base_points: int) -> float:
 
     √(k/χ²₀.₀₅(k)) with k degrees of freedom: ν comes from few numbers, and one that is too small makes false alarms.
     """
+    from scipy.special import chdtri  # slow to import, and needed where a pool is evaluated alone
+
     freedom = base_points * (LINE_POINTS - ORDER - 1)
     return math.sqrt(freedom / chdtri(freedom, 0.95))
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from gnnp_bench.potential import FloatArray
+
+if TYPE_CHECKING:
+    from scipy.spatial.transform import Rotation
 
 
 def random_quaternion(rng: np.random.Generator) -> list[float]:
@@ -17,21 +20,28 @@ def random_quaternion(rng: np.random.Generator) -> list[float]:
 
 def perturbed(rng: np.random.Generator, quaternion: Sequence[float], angle: float) -> list[float]:
     """Return the rotation followed by a random one whose angle is of order `angle`, radian."""
-    nudge = Rotation.from_rotvec(rng.normal(size=3) * angle / np.sqrt(3.0))
-    return _canonical((nudge * Rotation.from_quat(list(quaternion))).as_quat())
+    nudge = _rotations().from_rotvec(rng.normal(size=3) * angle / np.sqrt(3.0))
+    return _canonical((nudge * _rotations().from_quat(list(quaternion))).as_quat())
 
 
 def about(axis: Sequence[float], degrees: float) -> list[float]:
     """Return the rotation about an axis."""
     direction = np.asarray(axis, dtype=float)
-    return _canonical(Rotation.from_rotvec(np.deg2rad(degrees) * direction / np.linalg.norm(direction)).as_quat())
+    half = np.deg2rad(degrees) / 2.0
+    return _canonical(np.append(np.sin(half) * direction / np.linalg.norm(direction), np.cos(half)))
 
 
 def matrix(quaternion: Sequence[float]) -> FloatArray:
     """Return the (3, 3) matrix R of a rotation, x' = R x; quarter turns about the axes come out exact."""
-    rotation: FloatArray = Rotation.from_quat(list(quaternion)).as_matrix()
+    rotation: FloatArray = _rotations().from_quat(list(quaternion)).as_matrix()
     rounded = np.rint(rotation)
     return rounded if np.allclose(rotation, rounded, atol=1e-12) else rotation
+
+
+def _rotations() -> type[Rotation]:
+    from scipy.spatial.transform import Rotation  # takes half a second to import, in every new process
+
+    return Rotation
 
 
 def _canonical(quaternion: FloatArray) -> list[float]:

@@ -15,8 +15,9 @@ from gnnp_bench.potential import Capabilities, Periodicity, Potential, Predictio
 from gnnp_bench.structures.apart import open_directions, out_of, set_apart
 from tests.analytic import embedded_atom
 from tests.analytic.geometries import alloy, cluster, molecule, slab
+from tests.engine.judging import certified, statuses
 from tests.engine.readers import SOUND
-from tests.engine.test_planted_elsewhere import Altered, judged, statuses
+from tests.engine.test_planted_elsewhere import Altered
 from tests.mutants import plant
 
 SPECIES = ("C", "Cu", "Au")
@@ -77,14 +78,14 @@ def slow_tail(r: np.ndarray, charges: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def test_what_falls_off_with_the_distance_is_sound(
     term: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]], seed: int
 ) -> None:
-    found = judged(functools.partial(AnyDistance, term), LAW, seed=seed)
+    found = certified(functools.partial(AnyDistance, term), LAW, seed=seed)
     assert statuses(found) == {"detached-atom": "pass"}, found.checks[0]
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("name", ["lonely-atoms-lost", "trailing-atoms-lost"])
 def test_lost_atoms_are_told(name: str, seed: int) -> None:
-    found = judged(lambda: plant(name, embedded_atom(species=SPECIES)), LAW, "symmetry/permutation", seed=seed)
+    found = certified(lambda: plant(name, embedded_atom(species=SPECIES)), LAW, "symmetry/permutation", seed=seed)
     assert statuses(found)["detached-atom"] == "fail"
     assert (statuses(found)["permutation"] == "fail") == (name == "trailing-atoms-lost")
 
@@ -109,8 +110,8 @@ def test_periodic_boxes_with_vacuum_serve_as_well(seed: int) -> None:
     def broken() -> Potential:
         return in_boxes_only(lambda: plant("lonely-atoms-lost", embedded_atom(species=SPECIES)))
 
-    assert statuses(judged(sound, LAW, seed=seed)) == {"detached-atom": "pass"}
-    assert statuses(judged(broken, LAW, seed=seed)) == {"detached-atom": "fail"}
+    assert statuses(certified(sound, LAW, seed=seed)) == {"detached-atom": "pass"}
+    assert statuses(certified(broken, LAW, seed=seed)) == {"detached-atom": "fail"}
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -121,7 +122,7 @@ def test_charge_that_is_shared_out_over_any_distance_is_told(seed: int) -> None:
         carbon = float(np.mean(structure.numbers == 6))
         return replace(prediction, energy=prediction.energy - 0.5 * carbon * (1.0 - carbon), energies=None)
 
-    found = judged(lambda: Altered(after=equilibrated), LAW, seed=seed)
+    found = certified(lambda: Altered(after=equilibrated), LAW, seed=seed)
     assert statuses(found) == {"detached-atom": "fail"}
 
 
@@ -133,12 +134,12 @@ def test_a_force_on_an_atom_far_away_is_told() -> None:
         far = distances.min(axis=1) > 6.0
         return replace(prediction, forces=prediction.forces + 5e-3 * far[:, None])
 
-    found = judged(lambda: Altered(after=pulled), LAW)
+    found = certified(lambda: Altered(after=pulled), LAW)
     assert statuses(found) == {"detached-atom": "fail"}
     assert found.checks[0].quantity == "forces"
 
 
-def test_who_refuses_atoms_without_neighbours_is_not_judged() -> None:
+def test_who_refuses_atoms_without_neighbours_is_not_certified() -> None:
     def refusing(structure: Atoms) -> Atoms:
         distances = structure.get_all_distances(mic=structure.pbc.any())
         if not structure.pbc.any() and (distances + 99.0 * np.eye(len(structure))).min(axis=1).max() > 6.0:
@@ -147,7 +148,7 @@ def test_who_refuses_atoms_without_neighbours_is_not_judged() -> None:
             raise Unsupported("free structures only")
         return structure
 
-    found = judged(lambda: Altered(before=refusing), LAW)
+    found = certified(lambda: Altered(before=refusing), LAW)
     assert statuses(found) == {"detached-atom": "not_applicable"}
     assert "every atom needs a neighbour" in str(found.checks[0].reason)
 
@@ -190,4 +191,4 @@ def test_parts_stand_apart_and_are_the_same_alone() -> None:
 def test_what_a_structure_carries_is_no_energy_of_atoms_far_away(name: str) -> None:
     """Charged hosts of the pool are judged as neutral ones: nobody says whose their charge is far away."""
     for seed in range(2):
-        assert statuses(judged(SOUND[name], LAW, seed=seed)) == {"detached-atom": "pass"}
+        assert statuses(certified(SOUND[name], LAW, seed=seed)) == {"detached-atom": "pass"}

@@ -14,11 +14,11 @@ from ase import Atoms, constraints
 from gnnp_bench.certificate.result import CheckResult
 from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.engine.evaluate import Evaluator
-from gnnp_bench.engine.outcome import result_of, without_cases
-from gnnp_bench.engine.run import Prepared, explore, not_applicable, prepare
+from gnnp_bench.engine.run import Prepared, explore, prepare
 from gnnp_bench.engine.settings import Settings
 from gnnp_bench.potential import Capabilities, Potential, Prediction, Property, Unsupported, periodicity_of
 from tests.analytic import smooth_pair, three_body
+from tests.engine import judging
 
 SPECIES = ("C", "Cu", "Au")
 SEEDS = range(3)
@@ -57,13 +57,8 @@ def spoiled(deed: Callable[[Sequence[Atoms]], object]) -> Wrapped:
 
 
 def judged(potential: Potential, check_id: str, seed: int) -> CheckResult:
-    """Return what a check says. Its counterexample is not made simpler: that changes no status."""
-    check = next(check for check in all_checks() if check.id == check_id)
-    evaluator, settings, prepared = prepared_for(potential, seed)
-    reason = not_applicable(check, potential.capabilities)
-    if reason is not None:
-        return without_cases(check, "not_applicable", reason, 0, 0.0)
-    return result_of(check, explore(check, prepared.pool, evaluator, settings), None, cost=(0, 0.0))
+    """Return what a check says."""
+    return judging.judged(lambda: potential, check_id, seed=seed)
 
 
 def prepared_for(potential: Potential, seed: int) -> tuple[Evaluator, Settings, Prepared]:

@@ -11,7 +11,8 @@ from ase import Atoms
 from gnnp_bench.checks.robustness import size
 from gnnp_bench.potential import Periodicity, Potential, Prediction, Unsupported
 from tests.analytic import smooth_pair
-from tests.engine.test_planted_elsewhere import SPECIES, Altered, judged, statuses
+from tests.engine.judging import certified, statuses
+from tests.engine.test_planted_elsewhere import SPECIES, Altered
 from tests.mutants import plant
 
 LAW = "robustness/size"
@@ -26,14 +27,14 @@ def spoilt(structure: Atoms, prediction: Prediction) -> Prediction:
 
 
 def test_nan_from_some_size_on_is_told() -> None:
-    found = judged(lambda: Altered(after=spoilt), LAW)
+    found = certified(lambda: Altered(after=spoilt), LAW)
     assert statuses(found) == {"size": "fail"}
     assert "not finite" in str(found.checks[0].reason)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_block_that_is_lost_is_told_at_quick(seed: int) -> None:
-    found = judged(lambda: plant("block-lost", smooth_pair(species=SPECIES)), LAW, seed=seed)
+    found = certified(lambda: plant("block-lost", smooth_pair(species=SPECIES)), LAW, seed=seed)
     assert statuses(found) == {"size": "fail"}
     counterexample = found.checks[0].counterexample
     assert counterexample is not None
@@ -47,7 +48,7 @@ def overflowing(structure: Atoms) -> Atoms:
 
 
 def test_who_breaks_over_many_atoms_alone_is_told() -> None:
-    found = judged(lambda: Altered(before=overflowing), LAW)
+    found = certified(lambda: Altered(before=overflowing), LAW)
     assert statuses(found) == {"size": "fail"}
     assert "int16" in str(found.checks[0].reason)
 
@@ -59,14 +60,14 @@ def limited(structure: Atoms) -> Atoms:
 
 
 def test_a_limit_that_is_said_is_a_remark() -> None:
-    found = judged(lambda: Altered(before=limited), LAW)
+    found = certified(lambda: Altered(before=limited), LAW)
     assert statuses(found) == {"size": "pass"}
     assert "400 atoms were refused: at most 300 atoms" in str(found.checks[0].reason)
 
 
 def test_what_takes_too_long_is_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(size, "SECONDS_PER_ATOM", 1e-9)
-    found = judged(lambda: Altered(), LAW)
+    found = certified(lambda: Altered(), LAW)
     assert statuses(found) == {"size": "pass"}
     assert "400 atoms were not looked at" in str(found.checks[0].reason)
 
@@ -78,5 +79,5 @@ def test_what_is_not_periodic_is_made_of_many_copies(periodicity: frozenset[Peri
         declared = replace(sound, capabilities=replace(sound.capabilities, periodicity=periodicity))
         return plant("block-lost", declared) if broken else declared
 
-    assert statuses(judged(lambda: make(False), LAW)) == {"size": "pass"}
-    assert statuses(judged(lambda: make(True), LAW)) == {"size": "fail"}
+    assert statuses(certified(lambda: make(False), LAW)) == {"size": "pass"}
+    assert statuses(certified(lambda: make(True), LAW)) == {"size": "fail"}

@@ -15,7 +15,7 @@ from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.potential import Prediction, Property, Unsupported
 from gnnp_bench.structures.serialise import to_json
 from tests.checks.test_seldom_seen import Answer, Wrapped
-from tests.engine.test_planted_elsewhere import judged, statuses
+from tests.engine.judging import certified, statuses
 
 
 def batched(together: Answer) -> Wrapped:
@@ -30,7 +30,7 @@ def test_the_last_of_many_structures_is_looked_at(more_than: int) -> None:
             return found
         return [*found[:-1], replace(found[-1], energy=found[-1].energy + 1e-2 * len(structures[-1]))]
 
-    found = judged(lambda: batched(late), "robustness/batch")
+    found = certified(lambda: batched(late), "robustness/batch")
     assert statuses(found) == {"batch": "fail"}
 
 
@@ -90,7 +90,7 @@ def shifted_where_sizes_are_equal(
     ],
 )
 def test_what_a_batch_does_is_named(together: Answer, seed: int) -> None:
-    found = judged(lambda: batched(together), "robustness/batch", seed=seed)
+    found = certified(lambda: batched(together), "robustness/batch", seed=seed)
     assert statuses(found) == {"batch": "fail"}
 
 
@@ -112,5 +112,5 @@ def test_batches_may_be_refused() -> None:
     def refused(structures: Sequence[Atoms], asked: frozenset[Property], found: list[Prediction]) -> list[Prediction]:
         raise Unsupported("one at a time")
 
-    found = judged(lambda: batched(refused), "robustness/batch")
+    found = certified(lambda: batched(refused), "robustness/batch")
     assert statuses(found) == {"batch": "not_applicable"}

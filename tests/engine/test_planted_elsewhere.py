@@ -10,12 +10,9 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from gnnp_bench.certificate.result import Certificate
-from gnnp_bench.checks.registry import all_checks
-from gnnp_bench.engine.run import run
-from gnnp_bench.engine.settings import Budget, Settings
 from gnnp_bench.potential import Capabilities, Potential, Prediction, Property, Unsupported
 from tests.analytic import smooth_pair
+from tests.engine.judging import certified, statuses
 
 SPECIES = ("C", "Cu", "Au")
 
@@ -38,16 +35,6 @@ class Altered:
         return [self.after(s, prediction) for s, prediction in zip(structures, found, strict=True)]
 
 
-def judged(make: Callable[[], Potential], *only: str, budget: Budget = "quick", seed: int = 0) -> Certificate:
-    settings = Settings(spec="altered", budget=budget, seed=seed, only=only)
-    *_, last = run(make(), all_checks(), settings, reload=make)
-    return last.certificate
-
-
-def statuses(certificate: Certificate) -> dict[str, str]:
-    return {result.id.partition("/")[2]: result.status for result in certificate.checks}
-
-
 def without_forces(isolated_only: bool) -> Altered:
     def zeros(structure: Atoms, prediction: Prediction) -> Prediction:
         if isolated_only and structure.pbc.any():
@@ -60,7 +47,7 @@ def without_forces(isolated_only: bool) -> Altered:
 
 @pytest.mark.parametrize("isolated_only", [True, False])
 def test_forces_that_are_zero_do_not_hold_trivially(isolated_only: bool) -> None:
-    found = judged(
+    found = certified(
         functools.partial(without_forces, isolated_only), "conservation/force-gradient", "conservation/path-work"
     )
     assert set(statuses(found).values()) == {"fail"}
@@ -70,7 +57,7 @@ def test_a_stress_that_is_zero_does_not_hold_trivially() -> None:
     def zero(structure: Atoms, prediction: Prediction) -> Prediction:
         return replace(prediction, stress=None if prediction.stress is None else np.zeros((3, 3)))
 
-    assert statuses(judged(lambda: Altered(after=zero), "conservation/stress-strain")) == {"stress-strain": "fail"}
+    assert statuses(certified(lambda: Altered(after=zero), "conservation/stress-strain")) == {"stress-strain": "fail"}
 
 
 def test_images_of_an_atom_in_a_slab_count() -> None:
@@ -84,7 +71,7 @@ def test_images_of_an_atom_in_a_slab_count() -> None:
         selves = sum(one.energy for one in sound.evaluate(alone, frozenset({"energy"})))
         return replace(prediction, energy=prediction.energy - selves)
 
-    found = judged(lambda: Altered(less), "periodicity/supercell", budget="standard")
+    found = certified(lambda: Altered(less), "periodicity/supercell", budget="standard")
     assert statuses(found) == {"supercell": "fail"}
 
 
@@ -99,7 +86,7 @@ def test_a_slab_is_told_by_which_directions_are_periodic_not_by_how_many() -> No
                 )
         return changed
 
-    found = judged(lambda: Altered(before=reordered), "periodicity/partial", budget="standard")
+    found = certified(lambda: Altered(before=reordered), "periodicity/partial", budget="standard")
     assert statuses(found)["partial"] in ("fail", "error")
 
 
@@ -109,7 +96,7 @@ def test_a_potential_that_refuses_most_of_what_it_declares_is_not_certified() ->
             raise Unsupported("no angles here")
         return structure
 
-    found = judged(lambda: Altered(before=picky), "robustness/noise-floor", budget="standard")
+    found = certified(lambda: Altered(before=picky), "robustness/noise-floor", budget="standard")
     (result,) = found.checks
     assert result.status == "error"
     assert result.reason is not None
@@ -123,7 +110,7 @@ def test_what_is_refused_is_told_where_it_does_not_bar_a_certificate() -> None:
             raise Unsupported("cells must be larger than twice the cutoff")
         return structure
 
-    (result,) = judged(lambda: Altered(before=picky), "robustness/noise-floor", budget="standard").checks
+    (result,) = certified(lambda: Altered(before=picky), "robustness/noise-floor", budget="standard").checks
     assert result.status == "pass"
     assert "3 of the pool's 24 structures were refused, the first: " in str(result.reason)
 
@@ -151,7 +138,7 @@ class Reusing:
 
 
 def test_a_buffer_that_is_used_again_bars_a_certificate() -> None:
-    found = judged(Reusing, "robustness/noise-floor")
+    found = certified(Reusing, "robustness/noise-floor")
     assert statuses(found) == {"noise-floor": "error"}
     assert "a buffer that it uses again" in str(found.checks[0].reason)
 
@@ -170,7 +157,7 @@ def test_periodic_and_isolated_structures_in_one_batch() -> None:
         def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
             return self.sound.evaluate(first_pbc(structures), properties)
 
-    found = judged(Stacking, "robustness/batch", budget="standard")
+    found = certified(Stacking, "robustness/batch", budget="standard")
     assert statuses(found)["batch"] == "fail"
 
 
@@ -182,7 +169,7 @@ def test_a_singular_matrix_is_no_clear_refusal() -> None:
             np.linalg.inv(np.zeros((3, 3)))
         return structure
 
-    (result,) = judged(lambda: Altered(before=unforeseen), "periodicity/cell-choice").checks
+    (result,) = certified(lambda: Altered(before=unforeseen), "periodicity/cell-choice").checks
     assert result.status == "error"
     assert result.reason is not None
     assert "LinAlgError: Singular matrix" in result.reason
@@ -199,7 +186,7 @@ def far_away(structure: Atoms, prediction: Prediction) -> Prediction:
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_atoms_many_cells_away_belong_to_the_structure(seed: int) -> None:
-    found = judged(lambda: Altered(after=far_away), "periodicity/lattice-wrap", seed=seed)
+    found = certified(lambda: Altered(after=far_away), "periodicity/lattice-wrap", seed=seed)
     assert statuses(found) == {"lattice-wrap": "fail"}
 
 
@@ -210,7 +197,7 @@ def test_large_supercells_in_every_number_of_directions(directions: int, more_th
         large = int(structure.pbc.sum()) == directions and len(structure) > more_than
         return replace(prediction, energy=prediction.energy + 3e-4 * len(structure) * large)
 
-    found = judged(lambda: Altered(after=late), "periodicity/supercell", seed=seed)
+    found = certified(lambda: Altered(after=late), "periodicity/supercell", seed=seed)
     assert statuses(found) == {"supercell": "fail"}
 
 
@@ -223,4 +210,4 @@ def test_numbers_where_all_atoms_are_in_a_plane_or_in_a_row(kind: str) -> None:
             found = int(structure.pbc.sum()) == 1
         return replace(prediction, energy=float("nan")) if found else prediction
 
-    assert statuses(judged(lambda: Altered(after=singular), "robustness/finite-output")) == {"finite-output": "fail"}
+    assert statuses(certified(lambda: Altered(after=singular), "robustness/finite-output")) == {"finite-output": "fail"}

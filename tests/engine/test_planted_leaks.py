@@ -11,7 +11,8 @@ import pytest
 from ase import Atoms
 
 from gnnp_bench.potential import Prediction, Property
-from tests.engine.test_planted_elsewhere import Altered, judged, statuses
+from tests.engine.judging import certified, statuses
+from tests.engine.test_planted_elsewhere import Altered
 
 Call = Callable[[Sequence[Atoms], frozenset[Property]], bool]
 MIB = 2**17
@@ -47,13 +48,13 @@ LEAKS: dict[str, tuple[Call, int]] = {
 
 @pytest.mark.parametrize("leak", LEAKS)
 def test_a_leak_is_named(leak: str) -> None:
-    found = judged(functools.partial(Leaking, *LEAKS[leak]), "robustness/memory-growth")
+    found = certified(functools.partial(Leaking, *LEAKS[leak]), "robustness/memory-growth")
     assert statuses(found) == {"memory-growth": "fail"}
 
 
 def test_a_cache_with_a_limit_is_no_leak() -> None:
     picked, numbers = LEAKS["24 KiB of every call"]
-    found = judged(functools.partial(Leaking, picked, numbers, 128), "robustness/memory-growth")
+    found = certified(functools.partial(Leaking, picked, numbers, 128), "robustness/memory-growth")
     assert statuses(found) == {"memory-growth": "pass"}
 
 
@@ -66,7 +67,7 @@ def test_files_that_stay_open_are_named() -> None:
         return structure
 
     try:
-        found = judged(lambda: Altered(before=opened), "robustness/memory-growth")
+        found = certified(lambda: Altered(before=opened), "robustness/memory-growth")
     finally:
         for file in files:
             file.close()

@@ -13,7 +13,7 @@ from ase import Atoms
 from gnnp_bench.potential import Capabilities, FloatArray, Periodicity, Prediction, Property
 from gnnp_bench.structures.radii import IntArray
 from tests.analytic.graph import graphs
-from tests.engine.test_planted_elsewhere import judged, statuses
+from tests.engine.judging import certified, statuses
 
 LAW = "robustness/call-history"
 CUTOFF, INNER = 5.0, 3.5
@@ -109,29 +109,29 @@ class ListKept:
     ],
 )
 def test_a_list_that_is_kept_for_too_long_is_told(criterion: str, skin: float) -> None:
-    found = judged(functools.partial(ListKept, skin, BROKEN[criterion]), LAW)
+    found = certified(functools.partial(ListKept, skin, BROKEN[criterion]), LAW)
     assert statuses(found) == {"call-history": "fail"}
 
 
 @pytest.mark.parametrize("criterion", SOUND)
 def test_a_list_that_is_made_anew_in_time_is_sound(criterion: str) -> None:
-    found = judged(functools.partial(ListKept, 0.6, SOUND[criterion]), LAW)
+    found = certified(functools.partial(ListKept, 0.6, SOUND[criterion]), LAW)
     assert statuses(found) == {"call-history": "pass"}
 
 
 def test_a_list_that_does_not_see_the_cell_shrink_is_told() -> None:
     make = functools.partial(ListKept, 2.0, SOUND["half of the skin"], sees_cells=False)
-    assert statuses(judged(make, LAW)) == {"call-history": "fail"}
+    assert statuses(certified(make, LAW)) == {"call-history": "fail"}
 
 
 def test_a_list_that_is_made_anew_every_so_many_steps_is_told() -> None:
     make = functools.partial(ListKept, 1.0, SOUND["half of the skin"], every=20)
-    assert statuses(judged(make, LAW)) == {"call-history": "fail"}
+    assert statuses(certified(make, LAW)) == {"call-history": "fail"}
 
 
 def test_crystals_serve_where_nothing_else_is_known() -> None:
     only: frozenset[Periodicity] = frozenset({"periodic"})
     broken = functools.partial(ListKept, 1.0, BROKEN["the whole skin"], periodicity=only)
     sound = functools.partial(ListKept, 1.0, SOUND["half of the skin"], periodicity=only)
-    assert statuses(judged(broken, LAW)) == {"call-history": "fail"}
-    assert statuses(judged(sound, LAW)) == {"call-history": "pass"}
+    assert statuses(certified(broken, LAW)) == {"call-history": "fail"}
+    assert statuses(certified(sound, LAW)) == {"call-history": "pass"}

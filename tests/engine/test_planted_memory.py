@@ -17,7 +17,8 @@ from gnnp_bench.engine.run import run
 from gnnp_bench.engine.settings import Settings
 from gnnp_bench.potential import Capabilities, Potential, Prediction, Property
 from tests.analytic import embedded_atom
-from tests.engine.test_planted_elsewhere import Altered, judged, statuses
+from tests.engine.judging import certified, statuses
+from tests.engine.test_planted_elsewhere import Altered
 
 Key = Callable[[Atoms], Hashable]
 IN_THE_MODULE: dict[str, dict[Hashable, Prediction]] = {}
@@ -101,27 +102,27 @@ def remembering(overlooked: str, *, in_the_module: bool = False, within_a_call: 
 
 @pytest.mark.parametrize("overlooked", KEYS)
 def test_a_cache_that_overlooks_something_is_named(overlooked: str) -> None:
-    found = judged(functools.partial(remembering, overlooked), "robustness/call-history")
+    found = certified(functools.partial(remembering, overlooked), "robustness/call-history")
     assert statuses(found) == {"call-history": "fail"}
 
 
 @pytest.mark.parametrize("overlooked", ["numbers", "cell", "periodicity"])
 def test_a_cache_that_outlives_the_potential_is_named(overlooked: str) -> None:
     IN_THE_MODULE.clear()
-    found = judged(functools.partial(remembering, overlooked, in_the_module=True), "robustness/call-history")
+    found = certified(functools.partial(remembering, overlooked, in_the_module=True), "robustness/call-history")
     assert statuses(found) == {"call-history": "fail"}
 
 
 @pytest.mark.parametrize("overlooked", ["numbers", "composition", "cell", "periodicity"])
 def test_what_is_mixed_up_within_a_batch_is_named(overlooked: str) -> None:
-    found = judged(functools.partial(remembering, overlooked, within_a_call=True), "robustness/batch")
+    found = certified(functools.partial(remembering, overlooked, within_a_call=True), "robustness/batch")
     assert statuses(found) == {"batch": "fail"}
 
 
 def test_memory_by_all_that_matters_is_no_defect() -> None:
     for within_a_call in (False, True):
         make = functools.partial(Remembering, all_of_it, within_a_call=within_a_call)
-        found = judged(make, "robustness/call-history", "robustness/batch")
+        found = certified(make, "robustness/call-history", "robustness/batch")
         assert statuses(found) == {"call-history": "pass", "batch": "pass"}
 
 
@@ -160,12 +161,12 @@ class RememberingTheLast:
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_last_answer_is_not_that_of_a_structure_nearby(seed: int) -> None:
-    found = judged(functools.partial(RememberingTheLast, 1e-3), "robustness/call-history", seed=seed)
+    found = certified(functools.partial(RememberingTheLast, 1e-3), "robustness/call-history", seed=seed)
     assert statuses(found) == {"call-history": "fail"}
 
 
 def test_the_last_answer_may_be_that_of_the_very_same_structure() -> None:
-    found = judged(functools.partial(RememberingTheLast, 0.0), "robustness/call-history")
+    found = certified(functools.partial(RememberingTheLast, 0.0), "robustness/call-history")
     assert statuses(found) == {"call-history": "pass"}
 
 
@@ -194,7 +195,7 @@ class StaleForces(Altered):
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_forces_are_not_those_of_an_earlier_structure_whose_energy_was_asked_for(seed: int) -> None:
-    found = judged(StaleForces, "robustness/call-history", seed=seed)
+    found = certified(StaleForces, "robustness/call-history", seed=seed)
     assert statuses(found) == {"call-history": "fail"}
 
 
@@ -227,7 +228,7 @@ class KeptNeighbours(RememberingTheLast):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_list_of_neighbours_is_not_kept_for_too_long(seed: int) -> None:
-    found = judged(functools.partial(KeptNeighbours, 0.3), "robustness/call-history", seed=seed)
+    found = certified(functools.partial(KeptNeighbours, 0.3), "robustness/call-history", seed=seed)
     assert statuses(found) == {"call-history": "fail"}
 
 

@@ -16,7 +16,8 @@ from gnnp_bench.checks.virial import volume_of_matter
 from gnnp_bench.engine.settings import Budget
 from gnnp_bench.potential import Capabilities, FloatArray, Periodicity, Potential, Prediction, Unsupported
 from tests.analytic import embedded_atom, long_range, smooth_pair, three_body
-from tests.engine.test_planted_elsewhere import SPECIES, Altered, judged, statuses
+from tests.engine.judging import certified, statuses
+from tests.engine.test_planted_elsewhere import SPECIES, Altered
 
 LAWS = ("conservation/stress-strain", "periodicity/partial")
 REFUSALS = (Unsupported("no stress"), NotImplementedError("no stress"), ValueError("no stress"))
@@ -95,19 +96,19 @@ def violated(certificate: Certificate) -> set[str]:
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("budget", QUICK_AND_STANDARD)
 def test_sound_potentials_pass(make: Callable[..., Potential], dtype: str, budget: Budget) -> None:
-    found = judged(lambda: make(species=SPECIES, dtype=dtype), *LAWS, budget=budget)
+    found = certified(lambda: make(species=SPECIES, dtype=dtype), *LAWS, budget=budget)
     assert statuses(found) == {"stress-strain": "pass", "partial": "pass"}
 
 
 @pytest.mark.parametrize("factor", [-1.0, 0.0, 0.95])
 @pytest.mark.parametrize("budget", QUICK_AND_STANDARD)
 def test_a_wrong_stress_of_slabs(factor: float, budget: Budget) -> None:
-    assert violated(judged(lambda: stress_times(factor, is_slab), *LAWS, budget=budget)) >= {"stress-strain"}
+    assert violated(certified(lambda: stress_times(factor, is_slab), *LAWS, budget=budget)) >= {"stress-strain"}
 
 
 @pytest.mark.parametrize("factor", [-1.0, 0.0, 0.95])
 def test_a_wrong_stress_of_wires(factor: float) -> None:
-    assert "stress-strain" in violated(judged(lambda: stress_times(factor, is_wire), *LAWS, budget="standard"))
+    assert "stress-strain" in violated(certified(lambda: stress_times(factor, is_wire), *LAWS, budget="standard"))
 
 
 def test_a_stress_of_slabs_for_another_volume_than_that_of_the_cell() -> None:
@@ -116,17 +117,17 @@ def test_a_stress_of_slabs_for_another_volume_than_that_of_the_cell() -> None:
             return prediction
         return replace(prediction, stress=prediction.stress * 2.0)
 
-    assert "stress-strain" in violated(judged(lambda: Altered(after=thin), *LAWS))
+    assert "stress-strain" in violated(certified(lambda: Altered(after=thin), *LAWS))
 
 
 @pytest.mark.parametrize("error", REFUSALS, ids=[type(error).__name__ for error in REFUSALS])
 def test_a_stress_of_slabs_may_be_refused(error: Exception) -> None:
-    found = judged(lambda: refusing(error), *LAWS, budget="standard")
+    found = certified(lambda: refusing(error), *LAWS, budget="standard")
     assert statuses(found) == {"stress-strain": "pass", "partial": "pass"}
 
 
 def test_slabs_may_have_no_stress() -> None:
-    found = judged(without_stress, *LAWS, budget="standard")
+    found = certified(without_stress, *LAWS, budget="standard")
     assert statuses(found) == {"stress-strain": "pass", "partial": "pass"}
 
 
@@ -139,7 +140,7 @@ def test_who_is_for_slabs_and_molecules_only_is_judged_by_the_stress_of_slabs() 
         (lambda: stress_times(-1.0, is_slab), "fail"),
     ):
         after = make().after
-        found = judged(functools.partial(Declaring, after=after, declared=declared), *LAWS)
+        found = certified(functools.partial(Declaring, after=after, declared=declared), *LAWS)
         assert statuses(found) == {"stress-strain": status, "partial": "pass"}
 
 
@@ -151,18 +152,18 @@ def test_who_does_not_declare_slabs_is_not_asked_for_them() -> None:
     declared = replace(
         smooth_pair(species=SPECIES).capabilities, periodicity=frozenset[Periodicity]({"periodic", "isolated"})
     )
-    found = judged(lambda: Declaring(before=refused, declared=declared), *LAWS, budget="standard")
+    found = certified(lambda: Declaring(before=refused, declared=declared), *LAWS, budget="standard")
     assert statuses(found) == {"stress-strain": "pass", "partial": "pass"}
 
 
 @pytest.mark.parametrize("kind", [is_isolated, is_slab], ids=["isolated", "slabs"])
 @pytest.mark.parametrize("budget", QUICK_AND_STANDARD)
 def test_other_energies_than_in_a_box_with_vacuum(kind: Callable[[Atoms], bool], budget: Budget) -> None:
-    assert violated(judged(lambda: scaled(kind), *LAWS, budget=budget)) == {"partial"}
+    assert violated(certified(lambda: scaled(kind), *LAWS, budget=budget)) == {"partial"}
 
 
 def test_other_energies_of_wires_than_in_a_box_with_vacuum() -> None:
-    assert violated(judged(lambda: scaled(is_wire), *LAWS, budget="standard")) == {"partial"}
+    assert violated(certified(lambda: scaled(is_wire), *LAWS, budget="standard")) == {"partial"}
 
 
 WITHOUT_REACH = replace(smooth_pair(species=SPECIES).capabilities, receptive_field=None, claims=frozenset())
@@ -173,7 +174,7 @@ WITHOUT_REACH = replace(smooth_pair(species=SPECIES).capabilities, receptive_fie
 def test_who_declares_no_reach_is_compared_with_a_wide_box(kind: Callable[[Atoms], bool], cutoff: float | None) -> None:
     """The cutoff of one layer is not the reach of the potential."""
     declared = replace(WITHOUT_REACH, cutoff=cutoff)
-    found = judged(functools.partial(Declaring, after=scaled(kind).after, declared=declared), LAWS[1])
+    found = certified(functools.partial(Declaring, after=scaled(kind).after, declared=declared), LAWS[1])
     assert statuses(found) == {"partial": "fail"}
 
 
@@ -186,7 +187,7 @@ def test_what_feels_its_images_in_every_box_is_sound(power: int) -> None:
             return prediction
         return replace(prediction, energy=prediction.energy + structure.cell.volume ** (-power / 3.0))
 
-    found = judged(functools.partial(Declaring, after=image, declared=WITHOUT_REACH), LAWS[1], budget="standard")
+    found = certified(functools.partial(Declaring, after=image, declared=WITHOUT_REACH), LAWS[1], budget="standard")
     assert statuses(found) == {"partial": "pass"}
 
 
@@ -198,7 +199,7 @@ def test_a_molecule_in_a_tight_cell_is_no_crystal(seed: int) -> None:
             changed.pbc = True
         return changed
 
-    found = judged(lambda: Altered(before=periodic), LAWS[1], seed=seed)
+    found = certified(lambda: Altered(before=periodic), LAWS[1], seed=seed)
     assert statuses(found) == {"partial": "fail"}
 
 
@@ -212,7 +213,7 @@ def test_only_what_is_declared_is_asked_for(without: Periodicity) -> None:
         assert without != {0: "isolated", 3: "periodic"}.get(n, "partial")
         return structure
 
-    found = judged(lambda: Declaring(before=counted, declared=declared), LAWS[1], budget="standard")
+    found = certified(lambda: Declaring(before=counted, declared=declared), LAWS[1], budget="standard")
     assert statuses(found) == {"partial": "pass"}
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from ase import Atoms
-from ase.constraints import FixAtoms
 from numpy.typing import NDArray
 
 from gnnp_bench.potential import FloatArray
@@ -54,6 +53,8 @@ def _far(atoms: Atoms, rng: np.random.Generator) -> bool:
 
 
 def _constrained(atoms: Atoms, rng: np.random.Generator) -> bool:
+    from ase.constraints import FixAtoms  # which imports half of scipy
+
     atoms.set_constraint(FixAtoms([0]))
     return _set_positions(atoms, rng)
 

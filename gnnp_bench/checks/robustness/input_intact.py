@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.constraints import FixAtoms
 
 from gnnp_bench.check import Case, Check, Component, Measurement, PoolView, Request, Residual, vacuous, with_parameters
 from gnnp_bench.checks.common import on_simpler_structures
@@ -65,6 +64,8 @@ def _measure(case: Case) -> Measurement:
 
 def _laden(structure: Atoms, *, outside: bool, left_handed: bool) -> Atoms:
     """Return a copy that carries all that a potential might be tempted to change."""
+    from ase.constraints import FixAtoms  # which imports half of scipy
+
     laden: Atoms = structure.copy()
     laden.info = copy.deepcopy(structure.info)  # which Atoms.copy shares
     if left_handed and laden.pbc.any() and laden.cell.handedness > 0:  # invites turning it around
