@@ -83,6 +83,9 @@ LITTLE = 5e-4
 """Å, by which one atom moves: a cache that compares roughly takes it for nothing, and forces tell it."""
 ALL_A_LITTLE = 9e-4
 """Å, by which every coordinate changes, up or down."""
+OF_ONE_ATOM = {"first atom": 0, "last atom": -1}
+"""By its index: where indices go wrong."""
+OF_POSITIONS = ("positions", "far", "first atom", "last atom", "two atoms", "little", "all a little")
 OF_CELL = ("cell", "cell a little", "angles", "shape", "periodicity", "one periodicity")
 
 
@@ -119,6 +122,8 @@ def _suitable(rng: np.random.Generator, view: PoolView, change: str) -> Sample |
             return has_others(structure, view.capabilities)
         if change == "exchange" and not _tells_exchanges(sample):
             return False
+        if change in OF_ONE_ATOM and not _is_pulled(sample, OF_ONE_ATOM[change]):
+            return False
         return len(structure) >= fewest and _possible(change, structure)
 
     try:
@@ -134,6 +139,12 @@ def _tells_exchanges(sample: Sample) -> bool:
         return False
     spread = max(float(np.ptp(forces[numbers == number], axis=0).max()) for number in np.unique(numbers))
     return spread > 10.0 * SAME_INPUT * sample.noise.forces
+
+
+def _is_pulled(sample: Sample, index: int) -> bool:
+    """Return whether others feel where an atom is: one that is far from all is of no consequence."""
+    forces = sample.prediction.forces
+    return forces is None or bool(np.abs(forces[index]).max() > 10.0 * SAME_INPUT * sample.noise.forces)
 
 
 def _is_free(sample: Sample) -> bool:
@@ -156,7 +167,7 @@ def _possible(change: str, structure: Atoms) -> bool:
         return int(structure.pbc.sum()) >= fewest
     if change == TOTALS:
         return bool(totals(structure))
-    if change == "two atoms":
+    if change in OF_POSITIONS:  # a single atom, and all its images with it, is only shifted
         return len(structure) > 1
     if change in WAYS:
         return possible(structure, change)
@@ -234,8 +245,8 @@ def _changed(structure: Atoms, change: str, seed: int) -> Atoms:
         changed.positions = changed.positions + rng.normal(scale=NUDGE, size=changed.positions.shape)
     elif change == "far":
         changed.positions = changed.positions + FAR * _directions(rng, n_atoms)
-    elif change in ("first atom", "last atom"):  # where indices go wrong
-        changed.positions[0 if change == "first atom" else -1] += NUDGE * _directions(rng, 1)[0]
+    elif change in OF_ONE_ATOM:
+        changed.positions[OF_ONE_ATOM[change]] += NUDGE * _directions(rng, 1)[0]
     elif change == "two atoms":  # their sum stays
         first, second = rng.choice(n_atoms, size=2, replace=False)
         step = NUDGE * _directions(rng, 1)[0]
