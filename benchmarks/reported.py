@@ -20,9 +20,9 @@ from typing import Any
 from benchmarks.sources import JUDGES, ROOT, digest
 from gnnp_bench.certificate.result import Certificate
 from gnnp_bench.checks.registry import all_checks
-from gnnp_bench.engine.run import run
 from gnnp_bench.engine.settings import Budget, Settings
 from gnnp_bench.potential import Potential
+from tests.engine.judging import certified_from
 from tests.reported import NO_DEFECTS, REPORTED, NoDefect, Reported
 
 RESULTS = ROOT / "benchmarks" / "results" / "reported.jsonl"
@@ -38,10 +38,12 @@ Line = Mapping[str, Any]
 def certify(
     make: Callable[[], Potential], name: str, budget: Budget, seed: int, only: Iterable[str] = ()
 ) -> Certificate:
-    """Return the certificate of a potential by the checks that are looked at here, or by some of them."""
+    """Return the certificate of a potential by the checks that are looked at here, or by some of them.
+
+    No counterexample is made simpler, and no cause is looked for.
+    """
     settings = Settings(spec=name, budget=budget, seed=seed, only=tuple(only), skip=() if only else APART)
-    *_, last = run(make(), all_checks(), settings, reload=make)
-    return last.certificate
+    return certified_from(make(), make, settings)
 
 
 def laws_of(one: Reported) -> frozenset[str]:

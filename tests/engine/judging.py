@@ -28,8 +28,13 @@ def certified(
 ) -> Certificate:
     """Return the certificate of a potential, by all laws or by those whose ids match a glob of `only`."""
     settings = Settings(spec="judged", budget=budget, seed=seed, only=only, skip=tuple(skip))
+    return certified_from(make(), make, settings)
+
+
+def certified_from(potential: Potential, reload: Callable[[], Potential], settings: Settings) -> Certificate:
+    """Return the certificate of a potential that is loaded already."""
     chosen = select(all_checks(), settings.only, settings.skip)
-    evaluator = Evaluator(make(), make)
+    evaluator = Evaluator(potential, reload)
     try:
         prepared = prepare(evaluator, settings)
         growth = Growth(prepared.start, all_checks(), chosen, settings, ())

@@ -34,8 +34,10 @@ SLOW = ("robustness/processes", "robustness/process-state", "robustness/memory-g
 CHECKS = tuple(check for check in all_checks() if check.id not in SLOW)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 3])
-@pytest.mark.parametrize("make", [behler_parrinello, triple_dipole, moment_tensor, message_passing, shifted_force])
+@pytest.mark.parametrize(
+    ("make", "seed"),
+    [(behler_parrinello, 0), (triple_dipole, 1), (moment_tensor, 3), (message_passing, 1), (shifted_force, 3)],
+)
 def test_a_sound_potential_of_another_form_is_certified(make: Callable[[], Potential], seed: int) -> None:
     *_, last = run(make(), CHECKS, Settings(spec="test", budget="quick", seed=seed), reload=make)
     told = {
@@ -72,7 +74,7 @@ class Refusing:
         return self.sound.evaluate(structures, properties)
 
 
-@pytest.mark.parametrize(("cutoff", "declares_it"), [(4.0, True), (5.0, True), (4.0, False)])
+@pytest.mark.parametrize(("cutoff", "declares_it"), [(5.0, True), (4.0, False)])
 def test_who_refuses_small_cells_is_certified_on_larger_ones(cutoff: float, declares_it: bool) -> None:
     make = functools.partial(Refusing, cutoff, declares_it)
     *_, last = run(make(), CHECKS, Settings(spec="test", budget="quick"), reload=make)
