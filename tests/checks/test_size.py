@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.checks.robustness import size
+from gnnp_bench.engine.run import run
+from gnnp_bench.engine.settings import Settings
 from gnnp_bench.potential import Periodicity, Potential, Prediction, Unsupported
 from tests.analytic import smooth_pair
 from tests.engine.judging import certified, statuses
@@ -34,9 +37,13 @@ def test_nan_from_some_size_on_is_told() -> None:
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_block_that_is_lost_is_told_at_quick(seed: int) -> None:
-    found = certified(lambda: plant("block-lost", smooth_pair(species=SPECIES)), LAW, seed=seed)
-    assert statuses(found) == {"size": "fail"}
-    counterexample = found.checks[0].counterexample
+    def make() -> Potential:
+        return plant("block-lost", smooth_pair(species=SPECIES))
+
+    settings = Settings(spec="block-lost", budget="quick", seed=seed, only=(LAW,))
+    *_, last = run(make(), all_checks(), settings, reload=make)
+    assert statuses(last.certificate) == {"size": "fail"}
+    counterexample = last.certificate.checks[0].counterexample
     assert counterexample is not None
     assert counterexample.case["parameters"]["sizes"][-1] <= 400
 
