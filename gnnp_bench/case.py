@@ -115,12 +115,16 @@ class PoolView:
     _picked: dict[int, int] = field(default_factory=dict)
     _turn: int = 0
 
+    @property
+    def size(self) -> int:
+        """How many structures the pool was meant to hold."""
+        return len(self.samples) + len(self.failures) + len(self.refused)
+
     def lacking(self) -> str | None:
         """Return which structures of the pool are not among the samples, and why, or None if all are."""
-        total = len(self.samples) + len(self.failures) + len(self.refused)
         were_refused = "was refused" if len(self.refused) == 1 else "were refused"
         told = [
-            f"{len(said)} of the pool's {total} structures {what}, the first: {said[0]}"
+            f"{len(said)} of the pool's {self.size} structures {what}, the first: {said[0]}"
             for what, said in (("could not be evaluated", self.failures), (were_refused, self.refused))
             if said
         ]

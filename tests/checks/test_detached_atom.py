@@ -139,7 +139,7 @@ def test_a_force_on_an_atom_far_away_is_told() -> None:
     assert found.checks[0].quantity == "forces"
 
 
-def test_who_refuses_atoms_without_neighbours_is_not_certified() -> None:
+def test_who_refuses_atoms_without_neighbours_is_not_judged() -> None:
     def refusing(structure: Atoms) -> Atoms:
         distances = structure.get_all_distances(mic=structure.pbc.any())
         if not structure.pbc.any() and (distances + 99.0 * np.eye(len(structure))).min(axis=1).max() > 6.0:

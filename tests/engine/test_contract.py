@@ -44,6 +44,14 @@ def test_what_is_declared_and_not_delivered_fails_by_the_law_that_speaks_of_it(f
     assert "Prediction" not in result.reason, "names of classes say nothing to a physicist"
 
 
+@pytest.mark.parametrize("fault", UNKEPT)
+def test_what_is_not_delivered_has_a_counterexample(fault: str) -> None:
+    loaded = load_from(UNKEPT[fault], "unkept", ("Cu", "Au"))
+    settings = Settings(spec="unkept", budget="quick", only=(FINITE,))
+    *_, last = run(loaded.potential, all_checks(), settings, reload=loaded.reload)
+    assert by_id(last.certificate)[FINITE].counterexample is not None
+
+
 @pytest.mark.parametrize("kind", KEPT)
 def test_what_is_unusual_and_harmless_holds(kind: str) -> None:
     found = certificate(KEPT[kind], (*ASKING, "robustness/batch", "robustness/refusals", "periodicity/partial"))

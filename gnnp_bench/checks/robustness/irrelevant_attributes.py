@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -30,7 +29,7 @@ CONSTRAINTS: Mapping[str, Callable[[list[int]], tuple[Any, ...]]] = {
     "FixCartesian": lambda atoms: (atoms, (True, False, True)),
     "FixedPlane": lambda atoms: (atoms, OBLIQUE),
     "FixedLine": lambda atoms: (atoms, OBLIQUE),
-    "FixBondLength": lambda atoms: (*atoms[:2],),
+    "FixBondLength": lambda atoms: tuple(atoms[:2]),
     "FixBondLengths": lambda atoms: (list(zip(atoms[::2], atoms[1::2], strict=False)),),
     "FixCom": lambda atoms: (),
 }
@@ -77,6 +76,8 @@ def _measure(case: Case) -> Measurement:
 
 
 def _dressed(case: Case) -> Atoms:
+    from ase import constraints  # which imports half of scipy
+
     attributes = case.parameters["attributes"]
     rng = np.random.default_rng(int(case.parameters["seed"]))
     dressed: Atoms = case.structure.copy()
@@ -91,8 +92,7 @@ def _dressed(case: Case) -> Atoms:
         # One atom has no distance to fix.
         name = case.parameters["constraint"] if n_atoms > 1 else "FixAtoms"
         some = rng.permutation(n_atoms)[: max(2, n_atoms // 2)].tolist()
-        kinds = importlib.import_module("ase.constraints")  # which imports half of scipy: where it is needed
-        dressed.set_constraint(getattr(kinds, name)(*CONSTRAINTS[name](some)))
+        dressed.set_constraint(getattr(constraints, name)(*CONSTRAINTS[name](some)))
     if "cell displacement" in attributes:
         dressed.set_celldisp(rng.normal(size=3))
     if "info" in attributes:

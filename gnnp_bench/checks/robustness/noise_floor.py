@@ -21,13 +21,12 @@ cutoff are among the pool, for those who refuse smaller ones."""
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
-    total = len(view.failures) + len(view.refused) + len(view.samples)
     told, way_out = str(view.lacking()).rstrip("."), _restriction(view)
     if view.failures:  # ν is unknown there, and no other check has seen these structures
         raise InvalidPrediction(told + way_out)
     if not view.refused:
         return view.pick(rng).case({})
-    if len(view.refused) > MOST_REFUSED * total:
+    if len(view.refused) > MOST_REFUSED * view.size:
         raise InvalidPrediction(told + (way_out or "; restrict its species, or declare for which periodicity it is"))
     return view.pick(rng).case({"refused": told + way_out})
 
