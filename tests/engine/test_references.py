@@ -13,6 +13,7 @@ from ase.build import bulk
 
 from gnnp_bench.check import Noise
 from gnnp_bench.checks.registry import all_checks
+from gnnp_bench.checks.robustness.energies_agree import ENERGIES_AGREE
 from gnnp_bench.checks.robustness.noise_floor import NOISE_FLOOR
 from gnnp_bench.checks.robustness.precision import PRECISION, PRECISION_B, PRECISION_S, relative_roughness
 from gnnp_bench.engine.evaluate import Done, Evaluator
@@ -161,3 +162,49 @@ def test_sound_potentials_hold_both_laws_of_rounding(dtype: str | None, referenc
     last = list(run(potential, all_checks(), settings, reload=lambda: potential))[-1].certificate
     for found in last.checks:
         assert (found.status, found.grade) == ("pass", "exact") or found.status == "not_applicable", found
+
+
+@dataclass(frozen=True, slots=True)
+class TellsTwo:
+    """A potential that tells `energy` beside `free_energy`, kept in single precision, or with a defect of some eV."""
+
+    inside: Potential
+    rounds: bool = False
+    lacks: float = 0.0
+    name: str = "tells two"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return replace(self.inside.capabilities, energies=("energy", "free_energy"))
+
+    def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        return [self._told(p) for p in self.inside.evaluate(structures, properties)]
+
+    def _told(self, p: Prediction) -> Prediction:
+        energy = p.energy + self.lacks
+        return replace(p, reported_energy=float(np.float32(energy)) if self.rounds else energy)
+
+
+@pytest.mark.parametrize("reference", REFERENCES)
+def test_two_energies_that_are_the_same_agree_exactly(reference: float) -> None:
+    """Were they excused by the spacing of float32, 0 would be held only as far as rounding lets one see."""
+    potential = TellsTwo(with_references(smooth_pair(species=SPECIES), (reference,)))
+    assert judgement(potential) == ("pass", "exact")
+
+
+@pytest.mark.parametrize(
+    ("reference", "rounds", "lacks", "expected"), [(-500.0, True, 0.0, "pass"), (-1e4, False, 0.02, "fail")]
+)
+def test_float32_excuses_only_what_float32_can_hold(
+    reference: float, rounds: bool, lacks: float, expected: str
+) -> None:
+    """At −1e4 eV per atom float32 could not tell 1 meV per atom."""
+    potential = TellsTwo(with_references(smooth_pair(species=SPECIES), (reference,)), rounds, lacks)
+    assert judgement(potential)[0] == expected
+
+
+def judgement(potential: Potential) -> tuple[str, str | None]:
+    settings = Settings(spec="sound", only=(ENERGIES_AGREE.id,))
+    certificate = list(run(potential, all_checks(), settings, reload=lambda: potential))[-1].certificate
+    (found,) = (check for check in certificate.checks if check.id == ENERGIES_AGREE.id)
+    return found.status, found.grade
