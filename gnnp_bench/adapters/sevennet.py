@@ -223,7 +223,8 @@ def _capabilities(config: Mapping[str, Any], model: AtomGraphSequential, device:
 
 
 def _dtype(model: AtomGraphSequential) -> Literal["float32", "float64"]:
-    return "float64" if next(model.parameters()).dtype == torch.float64 else "float32"
+    """Return the precision of the coarsest parameter, which rounds all that follows."""
+    return "float64" if all(parameter.dtype == torch.float64 for parameter in model.parameters()) else "float32"
 
 
 def _batches(graphs: Sequence[AtomGraphData]) -> Iterator[list[AtomGraphData]]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import itertools
 import time
-import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
-from copy import deepcopy
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ase import Atoms
 
-from gnnp_bench.check import EndedProcess, EndedProgram, InvalidPrediction, Request, Watch
+from gnnp_bench.check import EndedProcess, Request, Watch
+from gnnp_bench.engine.batches import Wanted, batches, copied
+from gnnp_bench.engine.calling import called, evaluated, quietly
 from gnnp_bench.engine.contract import refuse_overwritten, validated
+from gnnp_bench.engine.ended import Done, Failed
 from gnnp_bench.engine.memory import Memory
 from gnnp_bench.engine.processes import Asked, Elsewhere
 from gnnp_bench.engine.threads import at_once
@@ -26,8 +26,6 @@ from gnnp_bench.structures.needs import explained
 if TYPE_CHECKING:
     from gnnp_bench.doctor.finding import Finding
     from gnnp_bench.engine.trials import Trials
-
-MAX_BATCH_ATOMS = 512
 
 T = TypeVar("T")
 
@@ -49,30 +47,6 @@ class Meter:
     evaluations: int = 0
     potential_s: float = 0.0
     loading_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """An exception that ended a generator, and whether the potential raised it."""
-
-    error: Exception
-    by_potential: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Done(Generic[T]):
-    """What a generator returned."""
-
-    value: T
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A structure, the generator that asked for it, and its place in that request."""
-
-    index: int
-    place: int
-    structure: Atoms
 
 
 @dataclass(slots=True)
@@ -163,18 +137,18 @@ class Evaluator:
 
     def _answer(self, requests: dict[int, Request]) -> dict[int, list[Prediction] | Exception]:
         answers: dict[int, list[Prediction] | Exception] = {}
-        merged: dict[frozenset[Property], list[_Asked]] = {}
+        merged: dict[frozenset[Property], list[Wanted]] = {}
         for index in sorted(requests):
             request = requests[index]
             if _is_apart(request):
                 answers[index] = self._answer_apart(request, index)
                 continue
             for place, structure in enumerate(request.structures):
-                asked = _Asked(index, place, structure)
+                asked = Wanted(index, place, structure)
                 merged.setdefault(self._available(request, structure), []).append(asked)
         found: dict[tuple[int, int], Prediction | Exception] = {}
         for properties, all_asked in merged.items():
-            for batch in _batches(all_asked):
+            for batch in batches(all_asked):
                 results = self._merged([asked.structure for asked in batch], properties)
                 found.update({(a.index, a.place): result for a, result in zip(batch, results, strict=True)})
         for index, request in requests.items():
@@ -186,7 +160,7 @@ class Evaluator:
 
     def _merged(self, structures: list[Atoms], properties: frozenset[Property]) -> list[Prediction | Exception]:
         try:
-            return list(self._call(self.potential, [_copy(s) for s in structures], properties))
+            return list(self._call(self.potential, [copied(s) for s in structures], properties))
         except Exception as error:
             if len(structures) == 1:
                 return [explained(error, self.potential, structures[0], properties)]
@@ -211,7 +185,7 @@ class Evaluator:
             if request.together or request.driven:
                 common = frozenset.intersection(*(properties for _, properties in asked))
                 return self._call(potential, list(request.structures), common, driven=request.driven)
-            return [self._call(potential, [_copy(structure)], properties)[0] for structure, properties in asked]
+            return [self._call(potential, [copied(structure)], properties)[0] for structure, properties in asked]
         except Exception as error:
             return error
 
@@ -242,12 +216,12 @@ class Evaluator:
         return attached
 
     def _in_threads(self, asked: Asked) -> list[Prediction]:
-        calls = [partial(_evaluated, self.potential, [_copy(s)], properties) for s, properties in asked]
+        calls = [partial(evaluated, self.potential, [copied(s)], properties) for s, properties in asked]
         # Counted here, for threads that count together lose counts.
         self.meter.evaluations += len(calls)
         start = time.perf_counter()
         try:
-            with _quiet():  # here too, for it changes what all threads share
+            with quietly():  # here too, for it changes what all threads share
                 return [predictions[0] for predictions in at_once(calls)]
         finally:
             self.meter.potential_s += time.perf_counter() - start
@@ -260,7 +234,7 @@ class Evaluator:
             finally:
                 self.meter.loading_s += time.perf_counter() - start
         try:
-            predictions, seconds = self._elsewhere.evaluate([(_copy(s), properties) for s, properties in asked])
+            predictions, seconds = self._elsewhere.evaluate([(copied(s), properties) for s, properties in asked])
         except EndedProcess:
             self.close()
             raise
@@ -271,7 +245,7 @@ class Evaluator:
 
     def _watch(self, watch: Watch, asked: Asked) -> None:
         calls = [
-            ([_copy(asked[k][0]) for k in chosen], frozenset.intersection(properties, *(asked[k][1] for k in chosen)))
+            ([copied(asked[k][0]) for k in chosen], frozenset.intersection(properties, *(asked[k][1] for k in chosen)))
             for chosen, properties in watch.calls
         ]
         seen = watched(self.reload, calls, self.alive)
@@ -294,10 +268,10 @@ class Evaluator:
         before, self._returned = self._returned, []
         start = time.perf_counter()
         try:
-            with _quiet():
+            with quietly():
                 # Not part of the protocol: who declares it has the method.
                 evaluate = potential.driven if driven else potential.evaluate  # type: ignore[attr-defined]
-                raw, predictions = _raw_and_validated(evaluate, structures, properties)
+                raw, predictions = called(evaluate, structures, properties)
         finally:
             self.meter.potential_s += time.perf_counter() - start
         refuse_overwritten(before)
@@ -317,71 +291,3 @@ def _is_apart(request: Request) -> bool:
         request.watch,
     )
     return any(ways)
-
-
-def _evaluated(potential: Potential, structures: list[Atoms], properties: frozenset[Property]) -> list[Prediction]:
-    return _raw_and_validated(potential.evaluate, structures, properties)[1]
-
-
-def _raw_and_validated(
-    evaluate: Callable[[Sequence[Atoms], frozenset[Property]], list[Prediction]],
-    structures: list[Atoms],
-    properties: frozenset[Property],
-) -> tuple[list[Any], list[Prediction]]:
-    sizes = [len(structure) for structure in structures]
-    try:
-        raw = list(evaluate(structures, properties))
-    except SystemExit as error:
-        raise EndedProgram(last_word(error)) from error
-    if len(raw) != len(structures):
-        raise InvalidPrediction(f"evaluate returned {len(raw)} predictions for {len(structures)} structures")
-    return raw, [validated(p, n, properties) for p, n in zip(raw, sizes, strict=True)]
-
-
-def last_word(error: SystemExit) -> str:
-    """Return what a program that ends itself says: `sys.exit` takes a status or a sentence."""
-    status = error.code or 0
-    said = f", with exit status {status}" if isinstance(status, int) else f": {' '.join(str(status).split())}"
-    return f"the potential ended the program{said}"
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def is_refusal(failed: Failed) -> bool:
-    """Return whether the potential refused clearly, rather than broke."""
-    return failed.by_potential and isinstance(failed.error, (Unsupported, NotImplementedError))
-
-
-def describe(error: Exception) -> str:
-    """Return an exception in one line; what was wrong with a prediction is said by its message alone."""
-    text = " ".join(str(error).split())
-    if isinstance(error, InvalidPrediction) and text:
-        return text
-    name = type(error).__name__
-    return f"{name}: {text}" if text else name
-
-
-def _batches(all_asked: list[_Asked]) -> Iterator[list[_Asked]]:
-    batch: list[_Asked] = []
-    atoms = 0
-    for asked in all_asked:
-        if batch and atoms + len(asked.structure) > MAX_BATCH_ATOMS:
-            yield batch
-            batch, atoms = [], 0
-        batch.append(asked)
-        atoms += len(asked.structure)
-    if batch:
-        yield batch
-
-
-def _copy(structure: Atoms) -> Atoms:
-    copied: Atoms = structure.copy()
-    copied.calc = None
-    # Atoms.copy shares what info holds. The recipe is none of the potential's business, and dear to copy.
-    copied.info.update((key, deepcopy(value)) for key, value in structure.info.items() if key != "recipe")
-    return copied

@@ -17,7 +17,8 @@ from ase import Atoms
 
 from gnnp_bench.check import InvalidPrediction, PoolView, Request, Sample
 from gnnp_bench.checks.robustness.precision import relative_roughness
-from gnnp_bench.engine.evaluate import Evaluator, Failed, describe, is_refusal
+from gnnp_bench.engine.ended import Failed, describe, is_refusal
+from gnnp_bench.engine.evaluate import Evaluator
 from gnnp_bench.engine.noise import looks_single, measure_noise
 from gnnp_bench.numerics.rounding import representable_in_float32
 from gnnp_bench.potential import (

@@ -20,7 +20,8 @@ from gnnp_bench.certificate.result import Cause, Certificate, CheckResult, Count
 from gnnp_bench.check import Check
 from gnnp_bench.engine.assemble import Growth, Judgement, begin, subject_of
 from gnnp_bench.engine.causes import causes_of
-from gnnp_bench.engine.evaluate import Evaluator, describe, last_word
+from gnnp_bench.engine.ended import describe, last_word
+from gnnp_bench.engine.evaluate import Evaluator
 from gnnp_bench.engine.history import with_history
 from gnnp_bench.engine.outcome import counterexample, of_a_broken_case, result_of, without_cases
 from gnnp_bench.engine.pool import Pool, draw_structures, evaluate_pool

@@ -22,7 +22,8 @@ from gnnp_bench.check import (
     Residual,
     no_neighbour,
 )
-from gnnp_bench.engine.evaluate import Evaluator, Failed, describe, is_refusal
+from gnnp_bench.engine.ended import Failed, describe, is_refusal
+from gnnp_bench.engine.evaluate import Evaluator
 from gnnp_bench.engine.noise import measure_noise
 from gnnp_bench.engine.settings import SIGNIFICANCE_SCALE, Settings
 from gnnp_bench.potential import Capabilities, Prediction

@@ -15,7 +15,7 @@ import gnnp_bench
 from gnnp_bench.adapters import chgnet, registry, sevennet
 from gnnp_bench.certificate.verdict import CLAIMED_FRACTION
 from gnnp_bench.checks.registry import all_checks
-from gnnp_bench.engine.evaluate import MAX_BATCH_ATOMS
+from gnnp_bench.engine.batches import MAX_BATCH_ATOMS
 from gnnp_bench.potential import Capabilities, Claim, Identity, Periodicity, Potential, Prediction
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -11,9 +11,10 @@ from ase import Atoms
 from ase.build import bulk
 
 from gnnp_bench.check import InvalidPrediction, NonFinitePrediction, Request
-from gnnp_bench.engine import evaluate
+from gnnp_bench.engine import batches
 from gnnp_bench.engine.contract import validated
-from gnnp_bench.engine.evaluate import Done, Evaluator, Failed, is_refusal
+from gnnp_bench.engine.ended import Done, Failed, is_refusal
+from gnnp_bench.engine.evaluate import Evaluator
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, ENERGY_FORCES, Prediction, Unsupported
 from tests.engine.recording import Recording
 
@@ -55,7 +56,7 @@ def test_requests_of_one_round_share_a_batch_in_case_order(recording: Recording)
 
 
 def test_batches_are_capped_by_atoms(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluate, "MAX_BATCH_ATOMS", 6)
+    monkeypatch.setattr(batches, "MAX_BATCH_ATOMS", 6)
     values(evaluator(recording).drive([asking(Request([chain(n) for n in (4, 3, 3, 8, 1)], ENERGY))]))
     assert [sizes for sizes, _ in recording.calls] == [[4], [3, 3], [8], [1]]
 

@@ -11,7 +11,8 @@ from ase import Atoms
 from ase.build import bulk
 
 from gnnp_bench.check import Noise
-from gnnp_bench.engine.evaluate import Done, Evaluator
+from gnnp_bench.engine.ended import Done
+from gnnp_bench.engine.evaluate import Evaluator
 from gnnp_bench.engine.noise import looks_single, measure_noise
 from gnnp_bench.engine.pool import draw_structures, evaluate_pool
 from gnnp_bench.numerics.rotations import matrix, random_quaternion

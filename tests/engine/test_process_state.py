@@ -19,7 +19,8 @@ from gnnp_bench.adapters.registry import load_from
 from gnnp_bench.check import Case, Noise, Residual, with_parameters
 from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.checks.robustness.process_state import CALLS
-from gnnp_bench.engine.evaluate import Evaluator, Failed
+from gnnp_bench.engine.ended import Failed
+from gnnp_bench.engine.evaluate import Evaluator
 from gnnp_bench.engine.replay import replay
 from gnnp_bench.engine.run import budget_of, run
 from gnnp_bench.engine.settings import Settings

@@ -14,7 +14,8 @@ from ase import Atoms
 from ase.build import bulk
 
 from gnnp_bench.check import InvalidPrediction, Request
-from gnnp_bench.engine.evaluate import Done, Evaluator, Failed, is_refusal
+from gnnp_bench.engine.ended import Done, Failed, is_refusal
+from gnnp_bench.engine.evaluate import Evaluator
 from gnnp_bench.engine.processes import PROCESSES, Elsewhere
 from gnnp_bench.potential import ENERGY, Capabilities, Potential, Prediction, Property, Unsupported
 from tests.analytic import smooth_pair

@@ -16,7 +16,8 @@ from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.checks.robustness.energies_agree import ENERGIES_AGREE
 from gnnp_bench.checks.robustness.noise_floor import NOISE_FLOOR
 from gnnp_bench.checks.robustness.precision import PRECISION, PRECISION_B, PRECISION_S, relative_roughness
-from gnnp_bench.engine.evaluate import Done, Evaluator
+from gnnp_bench.engine.ended import Done
+from gnnp_bench.engine.evaluate import Evaluator
 from gnnp_bench.engine.noise import measure_noise
 from gnnp_bench.engine.pool import Pool, draw_structures, evaluate_pool
 from gnnp_bench.engine.run import run

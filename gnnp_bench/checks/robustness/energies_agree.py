@@ -74,9 +74,7 @@ def _measure(case: Case) -> Measurement:
             total = float(told.energies.sum())
             either = (told.energy, told.energy if told.reported_energy is None else told.reported_energy)
             missing = min((total - energy for energy in either), key=abs)
-            components.append(
-                _component("sum of the energies of atoms", missing, (told.energies, *either), case, base)
-            )
+            components.append(_component("sum of the energies of atoms", missing, (told.energies, *either), case, base))
     return Residual(tuple(components), note=note) if components else vacuous("one energy only was told")
 
 
