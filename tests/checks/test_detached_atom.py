@@ -15,6 +15,7 @@ from gnnp_bench.potential import Capabilities, Periodicity, Potential, Predictio
 from gnnp_bench.structures.apart import open_directions, out_of, set_apart
 from tests.analytic import embedded_atom
 from tests.analytic.geometries import alloy, cluster, molecule, slab
+from tests.analytic.references import with_references
 from tests.engine.judging import certified, statuses
 from tests.engine.readers import SOUND
 from tests.engine.test_planted_elsewhere import Altered
@@ -79,6 +80,14 @@ def test_what_falls_off_with_the_distance_is_sound(
     term: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]], seed: int
 ) -> None:
     found = certified(functools.partial(AnyDistance, term), LAW, seed=seed)
+    assert statuses(found) == {"detached-atom": "pass"}, found.checks[0]
+
+
+@pytest.mark.parametrize("seed", [0, 3, 4])
+def test_digits_of_large_energies_are_no_interaction(seed: int) -> None:
+    """In float32 a sum of −20,000.7 eV is told in steps of 2 meV, and a host without energy does not know."""
+    sound = embedded_atom(species=SPECIES, dtype="float32")
+    found = certified(lambda: with_references(sound, (0.0, -20000.7, -9000.3), inside=True), LAW, seed=seed)
     assert statuses(found) == {"detached-atom": "pass"}, found.checks[0]
 
 

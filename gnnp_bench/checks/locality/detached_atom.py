@@ -34,6 +34,7 @@ from gnnp_bench.checks.common import (
 )
 from gnnp_bench.numerics.convergence import ALLOWANCE
 from gnnp_bench.numerics.far import limit_far_away
+from gnnp_bench.numerics.rounding import beyond_digits
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Capabilities, FloatArray, Prediction
 from gnnp_bench.structures.apart import Apart, open_directions, out_of, set_apart
 from gnnp_bench.structures.carried import is_neutral, made_legal, totals
@@ -174,7 +175,9 @@ def _measure(case: Case) -> Measurement:
             alone = yield from _alone(case, placed)
         (together,) = yield Request([placed.together], ALL_PROPERTIES)
         noise = grown(case.nu, case.structure, placed.together if boxed else host)
-        energies.append(together.energy - sum(part.energy for part in alone))
+        told = [part.energy for part in (together, *alone)]
+        # ν is that of the host, and an atom beside it may have an energy of more digits.
+        energies.append(beyond_digits(told[0] - sum(told[1:]), told))
         if together.forces is not None:
             forces.append(_beyond_alone(together.forces, alone, placed))
         largest = max(largest, pressed(alone[0]))
