@@ -174,7 +174,13 @@ ENERGY_MUTANTS = (
         "Bonds are weighed by the index of their atom.",
         _index_order,
         {"symmetry/permutation"},
-        {"symmetry/space-group", "periodicity/supercell", "locality/detached-atom", "robustness/size"},
+        {
+            "symmetry/space-group",
+            "periodicity/supercell",
+            "locality/detached-atom",
+            "locality/fragments-add-up",
+            "robustness/size",
+        },
         "more than one atom",
     ),
     _mutant(
@@ -182,7 +188,13 @@ ENERGY_MUTANTS = (
         "The first atom has stronger bonds.",
         _first_atom,
         {"symmetry/permutation"},
-        {"symmetry/space-group", "periodicity/supercell", "locality/detached-atom", "robustness/size"},
+        {
+            "symmetry/space-group",
+            "periodicity/supercell",
+            "locality/detached-atom",
+            "locality/fragments-add-up",
+            "robustness/size",
+        },
         "more than one atom",
     ),
     _mutant(
@@ -190,7 +202,7 @@ ENERGY_MUTANTS = (
         "Species are told apart by the order in which they first appear, so that another order swaps them.",
         _order_of_appearance,
         {"symmetry/permutation"},
-        {"locality/detached-atom", "robustness/size"},
+        {"locality/detached-atom", "locality/fragments-add-up", "robustness/size"},
         "several species, and a new order in which another comes first",
     ),
     _mutant(
@@ -207,6 +219,7 @@ ENERGY_MUTANTS = (
             "periodicity/partial",
             "conservation/closed-loop-cell",
             "locality/detached-atom",
+            "locality/fragments-add-up",
             "robustness/size",
         },
     ),
@@ -223,14 +236,14 @@ ENERGY_MUTANTS = (
         "A term grows with the square of the number of bonds.",
         _square,
         {"periodicity/supercell"},
-        {"locality/detached-atom", "robustness/size"},
+        {"locality/detached-atom", "locality/fragments-add-up", "robustness/size"},
     ),
     _mutant(
         "size-threshold",
         f"Bonds are stronger in structures of more than {LARGE} atoms.",
         _larger_than(LARGE),
         {"periodicity/supercell"},
-        {"locality/detached-atom", "robustness/size"},
+        {"locality/detached-atom", "locality/fragments-add-up", "robustness/size"},
         f"a supercell of more than {LARGE} atoms of a cell of at most as many",
     ),
     _mutant(

@@ -295,6 +295,30 @@ def detached_atom(make: Make) -> float:
     return worst
 
 
+def fragments_add_up(make: Make) -> float:
+    """A cluster and a molecule 20 Å apart, alone and in periodic boxes of two sizes: energies in all, and forces."""
+    worst, potential = 0.0, make()
+    for scale in (0.0, 1.0, 2.0):
+        parts = []
+        for part, height in ((cluster(), 0.0), (molecule(), 20.0)):
+            part.positions += [0.0, 0.0, height]
+            part.set_cell(scale * np.diag([16.0, 16.0, 36.0]))
+            part.pbc = scale > 0.0
+            parts.append(part)
+        for one, other in ((0, 1), (1, 0)):
+            both = parts[one] + parts[other]
+            first, second, together = potential.evaluate([parts[one], parts[other], both], ENERGY_FORCES)
+            if not all(np.isfinite(p.energy) for p in (first, second, together)):
+                return np.inf
+            alone = np.concatenate([forces_of(first), forces_of(second)])
+            worst = max(
+                worst,
+                abs(together.energy - first.energy - second.energy) / ENERGY_SCALE,
+                largest(forces_of(together) - alone) / FORCE_SCALE,
+            )
+    return worst
+
+
 GEOMETRIC_LAWS: dict[str, Law] = {
     "symmetry/translation": translation,
     "symmetry/rotation": rotation,
@@ -314,4 +338,5 @@ GEOMETRIC_LAWS: dict[str, Law] = {
     "conservation/closed-loop-cell": closed_loop_cell,
     "conservation/jacobian": jacobian,
     "locality/detached-atom": detached_atom,
+    "locality/fragments-add-up": fragments_add_up,
 }
