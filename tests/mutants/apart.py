@@ -67,14 +67,30 @@ def _mean_density(graph: Graph) -> Extra:
     return Extra(energies[graph.owner].astype(dtype), nothing.forces, virial.astype(dtype))
 
 
+def _lonely(graph: Graph) -> Extra:
+    """Return 1 eV for a structure of one atom without neighbours."""
+    alone = (np.bincount(graph.centres, minlength=graph.n_atoms) == 0) & (_sizes(graph) == 1)
+    return _atoms(graph, alone.astype(graph.vectors.dtype))
+
+
 APART_MUTANTS = (
+    Mutant(
+        "lonely-offset",
+        "An atom without neighbours in a structure of its own is ε eV too high, as one from a table would be.",
+        0.01,
+        "eV",
+        frozenset({"locality/lonely-atom"}),
+        frozenset({"locality/detached-atom", "locality/fragments-add-up"}),
+        add_term("lonely-offset", _lonely),
+        consistent=True,
+    ),
     Mutant(
         "pairs-per-atom",
         "A term depends on the number of bonds per atom, averaged over the structure.",
-        0.01,
+        0.1,
         "eV/Å",
-        frozenset({"locality/fragments-add-up"}),
-        frozenset({"locality/detached-atom"}),
+        frozenset({"locality/fragments-add-up", "locality/reach"}),
+        frozenset({"locality/detached-atom", "locality/lonely-atom"}),
         add_term("pairs-per-atom", _pairs_per_atom),
         consistent=True,
     ),
@@ -84,7 +100,7 @@ APART_MUTANTS = (
         0.01,
         "eV",
         frozenset({"locality/fragments-add-up"}),
-        frozenset({"locality/detached-atom"}),
+        frozenset({"locality/detached-atom", "locality/lonely-atom", "locality/reach"}),
         add_term("mean-composition", _mean_composition),
         consistent=True,
         needs="fragments of different composition",
@@ -92,10 +108,10 @@ APART_MUTANTS = (
     Mutant(
         "shared-charge",
         "Charge is shared out between atoms at any distance, until their electronegativities are equal.",
-        0.01,
+        0.1,
         "eV/Å",
-        frozenset({"locality/fragments-add-up"}),
-        frozenset({"locality/detached-atom"}),
+        frozenset({"locality/fragments-add-up", "locality/reach"}),
+        frozenset({"locality/detached-atom", "locality/lonely-atom"}),
         add_term("shared-charge", _shared_charge),
         consistent=True,
         needs="fragments with unlike atoms",
@@ -106,7 +122,7 @@ APART_MUTANTS = (
         0.01,
         "eV",
         frozenset({"locality/fragments-add-up"}),
-        frozenset({"locality/detached-atom", "periodicity/partial"}),
+        frozenset({"locality/detached-atom", "locality/lonely-atom", "periodicity/partial"}),
         add_term("mean-density", _mean_density),
         consistent=True,
         needs="a periodic box with vacuum",

@@ -319,6 +319,36 @@ def fragments_add_up(make: Make) -> float:
     return worst
 
 
+def lonely_atom(make: Make) -> float:
+    """Atoms alone, in large cells, and far from two others."""
+    worst, potential = 0.0, make()
+    for symbol in ("Cu", "H"):
+        alone, pair = Atoms(symbol), Atoms("Cu2", positions=[[0.0, 0.0, 0.0], [2.5, 0.0, 0.0]])
+        cell = Atoms(symbol, cell=20.0 * np.eye(3), pbc=True)
+        away = pair + Atoms(symbol, positions=[[0.0, 0.0, 30.0]])
+        energies = [p.energy for p in potential.evaluate([alone, cell, pair, away], ENERGY_FORCES)]
+        gaps = np.array([energies[1] - energies[0], energies[3] - energies[2] - energies[0]])
+        worst = max(worst, largest(gaps) / ENERGY_SCALE)
+    return worst
+
+
+def reach(make: Make) -> float:
+    """The first atom of a crooked chain is moved: forces beyond twice the receptive field, energies beyond once."""
+    rng = np.random.default_rng(8)
+    positions = np.cumsum(rng.uniform([-0.4, -0.4, 2.0], [0.4, 0.4, 2.6], (14, 3)), axis=0)
+    chain = Atoms("CuAlAuCuCuAlAuCuAlAlCuAuCuAl", positions=positions)
+    moved, potential = chain.copy(), make()
+    moved.positions[0] += [0.05, 0.02, 0.08]
+    one, other = potential.evaluate([chain, moved], ENERGY_FORCES)
+    distances = np.linalg.norm(positions - positions[0], axis=1) - 0.1
+    field = potential.capabilities.receptive_field
+    assert field is not None
+    worst = largest((forces_of(other) - forces_of(one))[distances > 2.0 * field]) / FORCE_SCALE
+    if one.energies is not None and other.energies is not None:
+        worst = max(worst, largest((other.energies - one.energies)[distances > field]) / ENERGY_SCALE)
+    return worst
+
+
 GEOMETRIC_LAWS: dict[str, Law] = {
     "symmetry/translation": translation,
     "symmetry/rotation": rotation,
@@ -339,4 +369,6 @@ GEOMETRIC_LAWS: dict[str, Law] = {
     "conservation/jacobian": jacobian,
     "locality/detached-atom": detached_atom,
     "locality/fragments-add-up": fragments_add_up,
+    "locality/lonely-atom": lonely_atom,
+    "locality/reach": reach,
 }

@@ -222,7 +222,7 @@ NEIGHBOUR_MUTANTS = (
         1.0,
         "eV",
         frozenset({"locality/detached-atom"}),
-        frozenset({"locality/fragments-add-up"}),
+        frozenset({"locality/fragments-add-up", "locality/lonely-atom"}),
         add_term("lonely-atoms-lost", lambda graph: _lost(graph, _without_neighbours(graph))),
         consistent=True,
         needs="an atom without neighbours beside others",

@@ -27,6 +27,8 @@ MOST_ATOMS = 24
 """Of a fragment."""
 MOST_OF_A_SLAB = 48
 """Atoms of a slab or wire that is repeated."""
+DIGITS = 4.0
+"""Units in the last place by which a sum of numbers may be off without telling anything."""
 CLEAR = 2.5
 """Å, between the images of a fragment above a slab."""
 
@@ -188,7 +190,8 @@ def placed(case: Case, host: Atoms, gap: float, **changed: Json) -> Apart:
 
 def left(together: Prediction, alone: Sequence[Prediction], apart: Apart) -> Left:
     """Return what is left when the fragments' own energies, forces and stresses are taken away."""
-    energy = together.energy - sum(part.energy for part in alone)
+    energies = [part.energy for part in (together, *alone)]
+    energy = beyond_digits(together.energy - sum(energies[1:]), energies)
     forces = stress = None
     if together.forces is not None and all(part.forces is not None for part in alone):
         beyond = together.forces.copy()
@@ -213,6 +216,15 @@ def ulps(energies: Sequence[float]) -> float:
     single = values.astype(np.float32)
     spacing = np.spacing(single).astype(float) if np.array_equal(single, values) else np.spacing(values)
     return float(spacing.sum())
+
+
+def beyond_digits(energy: float, energies: Sequence[float]) -> float:
+    """Return a difference of energies, eV, less what their last digits hold, or 0.
+
+    A sum of −50,000 eV in float32 is told in steps of 4 meV. That parts miss it by some of these says nothing, and
+    is not to be weighed against a significance of 0.1 meV; where digits are finer, nothing changes.
+    """
+    return float(np.sign(energy) * max(0.0, abs(energy) - DIGITS * ulps(energies)))
 
 
 def wider(atoms: Atoms) -> Atoms:

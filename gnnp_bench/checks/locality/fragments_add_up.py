@@ -33,6 +33,7 @@ from gnnp_bench.checks.common import (
 from gnnp_bench.checks.locality.adding_up import (
     KINDS,
     Left,
+    beyond_digits,
     companion,
     host_of,
     is_free,
@@ -149,7 +150,8 @@ def _measure(case: Case) -> Measurement:
             return vacuous("there is no energy to lose")
         scale = max(scale, *map(pressed, alone))
         found.append(left(together, alone, apart))
-        changes += [other.energy - together.energy for other in others[: len(larger)]]
+        pairs = [(other.energy, together.energy) for other in others[: len(larger)]]
+        changes += [beyond_digits(one - other, (one, other)) for one, other in pairs]
         noise = _noise(case, apart, [part.energy for part in (together, *alone)])
         components = _components(noise, found, changes, scale)
         if _gone(noise, found[-1], changes[-1:]):
