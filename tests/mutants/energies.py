@@ -220,6 +220,7 @@ ENERGY_MUTANTS = (
             "conservation/closed-loop-cell",
             "locality/detached-atom",
             "locality/fragments-add-up",
+            "locality/lonely-atom",
             "robustness/size",
         },
     ),
@@ -236,7 +237,7 @@ ENERGY_MUTANTS = (
         "A term grows with the square of the number of bonds.",
         _square,
         {"periodicity/supercell"},
-        {"locality/detached-atom", "locality/fragments-add-up", "robustness/size"},
+        {"locality/detached-atom", "locality/fragments-add-up", "locality/reach", "robustness/size"},
     ),
     _mutant(
         "size-threshold",

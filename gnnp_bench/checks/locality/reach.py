@@ -179,6 +179,8 @@ def _reaches(symbols: NDArray[np.str_], distances: FloatArray, felt: NDArray[np.
 
 
 def _words(reaches: list[Component]) -> str:
+    if not reaches:
+        return "no change of forces stands out from rounding"
     told = ", ".join(f"{c.residual:.1f} Å on {c.quantity.removeprefix('reach of ')}" for c in reaches)
     return f"forces are felt up to {told}"
 
