@@ -8,12 +8,22 @@ so that the engine can evaluate the cases of a check side by side in full batche
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import numpy as np
 from ase import Atoms
 
+from gnnp_bench.answers import (
+    CannotBeSent,
+    EndedProcess,
+    EndedProgram,
+    InvalidPrediction,
+    MissingPrediction,
+    NonFinitePrediction,
+    OverwrittenPrediction,
+)
+from gnnp_bench.binding import Binding, Category
 from gnnp_bench.case import (
     Case,
     Json,
@@ -24,9 +34,10 @@ from gnnp_bench.case import (
     on_structure,
     with_parameters,
 )
-from gnnp_bench.potential import ALL_PROPERTIES, Capabilities, Prediction, Property, Unsupported
+from gnnp_bench.potential import ALL_PROPERTIES, Capabilities, Prediction, Property
 
 __all__ = [
+    "Binding",
     "CannotBeSent",
     "Case",
     "Category",
@@ -49,14 +60,13 @@ __all__ = [
     "Watch",
     "always",
     "base_prediction",
+    "for_potential",
     "no_neighbour",
     "nothing_simpler",
     "on_structure",
     "vacuous",
     "with_parameters",
 ]
-
-Category: TypeAlias = Literal["mandatory", "claimed", "informational"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,34 +194,6 @@ def vacuous(reason: str) -> Residual:
 Measurement: TypeAlias = Generator[Request, list[Prediction], Residual]
 
 
-class InvalidPrediction(Exception):
-    """A potential returned something else than it was asked for: a wrong number, a wrong shape, a missing property."""
-
-
-class CannotBeSent(Unsupported):
-    """Nothing can be evaluated elsewhere, for another process cannot be told how to load the potential."""
-
-
-class EndedProcess(InvalidPrediction):
-    """A process that evaluates elsewhere is not there any more: the potential, or a library below it, ended it."""
-
-
-class OverwrittenPrediction(InvalidPrediction):
-    """What a potential returned before has changed: it uses a buffer again."""
-
-
-class MissingPrediction(InvalidPrediction):
-    """A potential left out what it declares and was asked for, without refusing it."""
-
-
-class EndedProgram(InvalidPrediction):
-    """A potential ended the program (`sys.exit`) instead of answering or raising."""
-
-
-class NonFinitePrediction(InvalidPrediction):
-    """A potential returned NaN or an infinity."""
-
-
 def always(capabilities: Capabilities) -> str | None:
     """Return no reason not to run: the law holds for any potential."""
     return None
@@ -238,6 +220,8 @@ class Check:
     law : str
         The physical statement, as one equation.
     category : "mandatory", "claimed" or "informational"
+    binding : Binding or None
+        Of an informational law: for which potentials it is more than that.
     needs : frozenset of Property
         Properties without which the check is not applicable.
     source : str
@@ -280,12 +264,19 @@ class Check:
     simpler: Callable[[Case], Iterator[Case]] = nothing_simpler
     applies: Callable[[Capabilities], str | None] = always
     claim: str | None = None
+    binding: Binding | None = None
     feature: str | None = None
     factors: Mapping[str, float] = field(default_factory=dict)
     weight: float = 1.0
     cost: int = 1
     without_pool: bool = False
     side_by_side: int = 8
+
+
+def for_potential(check: Check, capabilities: Capabilities) -> Check:
+    """Return a check as it judges a potential with these capabilities: binding there, or informational."""
+    binding = check.binding
+    return check if binding is None or not binding.where(capabilities) else replace(check, category=binding.category)
 
 
 def base_prediction(

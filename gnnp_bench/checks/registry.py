@@ -17,6 +17,9 @@ from gnnp_bench.checks.conservation.jacobian import JACOBIAN
 from gnnp_bench.checks.conservation.path_work import PATH_WORK
 from gnnp_bench.checks.conservation.stress_strain import STRESS_STRAIN
 from gnnp_bench.checks.locality.detached_atom import DETACHED_ATOM
+from gnnp_bench.checks.locality.fragments_add_up import FRAGMENTS_ADD_UP
+from gnnp_bench.checks.locality.lonely_atom import LONELY_ATOM
+from gnnp_bench.checks.locality.reach import REACH
 from gnnp_bench.checks.periodicity.cell_choice import CELL_CHOICE
 from gnnp_bench.checks.periodicity.lattice_wrap import LATTICE_WRAP
 from gnnp_bench.checks.periodicity.partial import PARTIAL
@@ -68,6 +71,9 @@ BUILT_IN: tuple[Check, ...] = (
     CLOSED_LOOP_CELL,
     JACOBIAN,
     DETACHED_ATOM,
+    FRAGMENTS_ADD_UP,
+    LONELY_ATOM,
+    REACH,
     DETERMINISM,
     BATCH,
     INPUT_INTACT,

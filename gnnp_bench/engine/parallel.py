@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from ase import Atoms
 
 from gnnp_bench.certificate.result import Waiver
-from gnnp_bench.check import Check
+from gnnp_bench.check import Check, for_potential
 from gnnp_bench.engine.assemble import Growth, Judgement, begin
 from gnnp_bench.engine.crew import TIMEOUT, Crew, Lost
 from gnnp_bench.engine.evaluate import Meter
@@ -74,7 +74,8 @@ def run_in_processes(
         longest_first = sorted(chosen, key=lambda check: -budget_of(check, settings))
         for number, outcome in crew.work([Judge(check.id) for check in longest_first]):
             if isinstance(outcome, Lost):
-                lost = without_cases(longest_first[number], "error", outcome.reason, 0, outcome.elapsed_s)
+                check = for_potential(longest_first[number], subject.capabilities)
+                lost = without_cases(check, "error", outcome.reason, 0, outcome.elapsed_s)
                 judgement = Judgement(result=lost)
             else:
                 clock.add(outcome.spent)

@@ -8,7 +8,7 @@ from typing import Any
 from ase import Atoms
 
 from gnnp_bench.certificate.result import Certificate, CheckResult
-from gnnp_bench.check import Case, Check, Noise, Request
+from gnnp_bench.check import Case, Check, Noise, Request, for_potential
 from gnnp_bench.engine.evaluate import Evaluator
 from gnnp_bench.engine.outcome import result_of
 from gnnp_bench.engine.search import Findings, measure_all, rules_for
@@ -88,6 +88,7 @@ def measure_again(
     findings = Findings()
     try:
         evaluator.drive([_evaluated(past) for past in before])
+        check = for_potential(check, potential.capabilities)
         rules = rules_for(check, potential.capabilities, settings)
         measure_all(check, [measured], evaluator, rules, findings, single=potential.capabilities.dtype == "float32")
     finally:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gnnp_bench.numerics.convergence import ALLOWANCE
 from gnnp_bench.potential import FloatArray
+
+FEWEST = 2
+"""Distances of which an extrapolation is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ def limit_far_away(found: FloatArray, noise: float) -> Limit:
         If there are fewer than two distances.
     """
     n_levels = len(found)
-    if n_levels < 2:
+    if n_levels < FEWEST:
         raise ValueError("numbers at two distances or more are needed")
     # Row k of `table[j]` says how T(k, j) is made of what was found; noise propagates through it exactly.
     table = [np.eye(n_levels)]
@@ -62,14 +65,29 @@ def limit_far_away(found: FloatArray, noise: float) -> Limit:
         row = table[j][k]
         values: FloatArray = row @ found
         error = 0.0
-        for other in (table[j - 1][k], table[j - 1][k - 1]):
+        # Coarser entries may agree among themselves by accident: the finest of the same order is asked as well.
+        for other in (table[j - 1][k], table[j - 1][k - 1], table[j][-1]):
             change = float(np.abs(values - other @ found).max(initial=0.0))
             error = max(error, change - ALLOWANCE * noise * float(np.linalg.norm(row - other)))
         candidate = Limit(values, float(np.linalg.norm(row)), error)
         if best is None or _doubt(candidate, noise) < _doubt(best, noise):
             best = candidate
     assert best is not None
-    return best
+    return _confirmed(best, found, noise) if n_levels > FEWEST else best
+
+
+def _confirmed(best: Limit, found: FloatArray, noise: float) -> Limit:
+    """Return a limit that stands out with no less error than it has moved since the distance before.
+
+    What is really left stays; two entries that agree by accident do not.
+    """
+    largest = float(np.abs(best.values).max(initial=0.0))
+    if largest <= ALLOWANCE * (best.error + noise * best.noise):
+        return best
+    before = limit_far_away(found[:-1], noise)
+    moved = float(np.abs(best.values - before.values).max(initial=0.0))
+    moved -= ALLOWANCE * noise * (best.noise + before.noise)
+    return replace(best, error=max(best.error, moved))
 
 
 def _doubt(limit: Limit, noise: float) -> float:

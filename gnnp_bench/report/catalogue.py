@@ -42,7 +42,9 @@ def facts(check: Check) -> dict[str, str]:
         "claimed": f"claimed: binding for a potential that claims to be {check.claim}",
         "informational": "informational: never fails a verdict",
     }[check.category]
-    if check.category != "claimed" and check.claim is not None:
+    if check.binding is not None:
+        category += f"; {check.binding.category} for one that {check.binding.words}"
+    elif check.category != "claimed" and check.claim is not None:
         category += f"; stricter for one that claims to be {check.claim}"
     facts = {"law": plain(check.law), "category": category, "needs": listed(sorted(check.needs)) or "nothing"}
     if check.feature is not None:

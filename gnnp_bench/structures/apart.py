@@ -98,7 +98,7 @@ def set_apart(
         A unit vector out of the host, as from `out_of`.
     distance : float, Å
     """
-    host = _unwrapped(host)
+    host = unwrapped(host)
     centre = host.positions.mean(axis=0)
     heights = (host.positions - centre) @ direction
     ends = {1: float(heights.max()), -1: float(heights.min())}
@@ -151,7 +151,7 @@ def _in_cell(part: Atoms, cell: FloatArray, host: Atoms) -> Atoms:
     return laden if part is host else neutralised(laden) or laden
 
 
-def _unwrapped(host: Atoms) -> Atoms:
+def unwrapped(host: Atoms) -> Atoms:
     """Return a host whose atoms stand together, where they were wrapped into a periodic box with vacuum."""
     whole: Atoms = host.copy()
     if host.pbc.all():

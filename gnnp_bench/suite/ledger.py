@@ -7,7 +7,7 @@ must be is known from the registry and never from the tests that were collected:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -199,6 +199,8 @@ class Ledger:
         for account in self.accounts.values():
             for check in registered().values():
                 if report.nodeid.endswith(f"[{id_of(account.spec, check.id)}]"):
+                    if check.binding is not None:  # nobody knows any more what the potential claims
+                        check = replace(check, category=check.binding.category)
                     reason = f"the process that ran it died: {report.longreprtext.strip()}"
                     account.judgements[check.id] = Judgement(result=without_cases(check, "error", reason, 0, 0.0))
                     account.write()

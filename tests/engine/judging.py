@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from gnnp_bench.certificate.result import Certificate, CheckResult
-from gnnp_bench.check import Check
+from gnnp_bench.check import Check, for_potential
 from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.engine.assemble import Growth, Judgement
 from gnnp_bench.engine.evaluate import Evaluator
@@ -59,6 +59,7 @@ def statuses(certificate: Certificate) -> dict[str, str]:
 
 def found(check: Check, pool: Pool, evaluator: Evaluator, settings: Settings) -> CheckResult:
     """Return what the search of a check finds on a pool."""
+    check = for_potential(check, evaluator.potential.capabilities)
     if not_applicable(check, evaluator.potential.capabilities) is not None or not pool.samples:
         return judge_check(check, pool, evaluator, settings)
     evaluator.memory.begin_check()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from hypothesis.vendor.pretty import RepresentationPrinter
 
-from gnnp_bench.check import Case, Check, Json
+from gnnp_bench.check import Case, Check, Json, for_potential
 from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.engine.evaluate import Evaluator
 from gnnp_bench.engine.noise import BASE_POINTS
@@ -129,7 +129,7 @@ class Subject:
         measure_all(check, [case], self.evaluator, rules, findings, single=self.single, base_points=BASE_POINTS)
         if not findings.outcomes and not findings.errors:
             return Verdict(unproven=(findings.vacuous + findings.refusals)[0])
-        result = result_of(check, findings, None, cost=(0, 0.0))
+        result = result_of(for_potential(check, self.capabilities), findings, None, cost=(0, 0.0))
         if result.status == "fail":
             example = counterexample(check, findings.outcomes[0], self.settings)
             result = replace(result, counterexample=example)

@@ -1,6 +1,7 @@
 """Planted defects: each turns a sound potential into one that breaks named laws by a tunable amount."""
 
 from gnnp_bench.potential import Potential
+from tests.mutants.apart import APART_MUTANTS
 from tests.mutants.attached import ATTACHED_MUTANTS
 from tests.mutants.base import CHECKS, Mutant
 from tests.mutants.energies import ENERGY_MUTANTS
@@ -20,6 +21,7 @@ MUTANTS: dict[str, Mutant] = {
         HISTORY_MUTANTS,
         ATTACHED_MUTANTS,
         OUTPUT_MUTANTS,
+        APART_MUTANTS,
     )
     for mutant in family
 }

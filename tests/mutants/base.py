@@ -22,7 +22,7 @@ CONSERVATION = frozenset(
     f"conservation/{name}"
     for name in ("force-gradient", "stress-strain", "path-work", "closed-loop", "closed-loop-cell", "jacobian")
 )
-LOCALITY = frozenset({"locality/detached-atom"})
+LOCALITY = frozenset(f"locality/{name}" for name in ("detached-atom", "fragments-add-up", "lonely-atom", "reach"))
 ROBUSTNESS = frozenset(
     f"robustness/{name}"
     for name in (

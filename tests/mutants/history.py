@@ -324,6 +324,7 @@ HISTORY_MUTANTS = (
                 "periodicity/partial",
                 "conservation/stress-strain",
                 "conservation/closed-loop-cell",
+                "locality/fragments-add-up",
                 "robustness/batch",
                 "robustness/irrelevant-attributes",
                 "robustness/processes",

@@ -295,6 +295,60 @@ def detached_atom(make: Make) -> float:
     return worst
 
 
+def fragments_add_up(make: Make) -> float:
+    """A cluster and a molecule 20 Å apart, alone and in periodic boxes of two sizes: energies in all, and forces."""
+    worst, potential = 0.0, make()
+    for scale in (0.0, 1.0, 2.0):
+        parts = []
+        for part, height in ((cluster(), 0.0), (molecule(), 20.0)):
+            part.positions += [0.0, 0.0, height]
+            part.set_cell(scale * np.diag([16.0, 16.0, 36.0]))
+            part.pbc = scale > 0.0
+            parts.append(part)
+        for one, other in ((0, 1), (1, 0)):
+            both = parts[one] + parts[other]
+            first, second, together = potential.evaluate([parts[one], parts[other], both], ENERGY_FORCES)
+            if not all(np.isfinite(p.energy) for p in (first, second, together)):
+                return np.inf
+            alone = np.concatenate([forces_of(first), forces_of(second)])
+            worst = max(
+                worst,
+                abs(together.energy - first.energy - second.energy) / ENERGY_SCALE,
+                largest(forces_of(together) - alone) / FORCE_SCALE,
+            )
+    return worst
+
+
+def lonely_atom(make: Make) -> float:
+    """Atoms alone, in large cells, and far from two others."""
+    worst, potential = 0.0, make()
+    for symbol in ("Cu", "H"):
+        alone, pair = Atoms(symbol), Atoms("Cu2", positions=[[0.0, 0.0, 0.0], [2.5, 0.0, 0.0]])
+        cell = Atoms(symbol, cell=20.0 * np.eye(3), pbc=True)
+        away = pair + Atoms(symbol, positions=[[0.0, 0.0, 30.0]])
+        energies = [p.energy for p in potential.evaluate([alone, cell, pair, away], ENERGY_FORCES)]
+        gaps = np.array([energies[1] - energies[0], energies[3] - energies[2] - energies[0]])
+        worst = max(worst, largest(gaps) / ENERGY_SCALE)
+    return worst
+
+
+def reach(make: Make) -> float:
+    """The first atom of a crooked chain is moved: forces beyond twice the receptive field, energies beyond once."""
+    rng = np.random.default_rng(8)
+    positions = np.cumsum(rng.uniform([-0.4, -0.4, 2.0], [0.4, 0.4, 2.6], (14, 3)), axis=0)
+    chain = Atoms("CuAlAuCuCuAlAuCuAlAlCuAuCuAl", positions=positions)
+    moved, potential = chain.copy(), make()
+    moved.positions[0] += [0.05, 0.02, 0.08]
+    one, other = potential.evaluate([chain, moved], ENERGY_FORCES)
+    distances = np.linalg.norm(positions - positions[0], axis=1) - 0.1
+    field = potential.capabilities.receptive_field
+    assert field is not None
+    worst = largest((forces_of(other) - forces_of(one))[distances > 2.0 * field]) / FORCE_SCALE
+    if one.energies is not None and other.energies is not None:
+        worst = max(worst, largest((other.energies - one.energies)[distances > field]) / ENERGY_SCALE)
+    return worst
+
+
 GEOMETRIC_LAWS: dict[str, Law] = {
     "symmetry/translation": translation,
     "symmetry/rotation": rotation,
@@ -314,4 +368,7 @@ GEOMETRIC_LAWS: dict[str, Law] = {
     "conservation/closed-loop-cell": closed_loop_cell,
     "conservation/jacobian": jacobian,
     "locality/detached-atom": detached_atom,
+    "locality/fragments-add-up": fragments_add_up,
+    "locality/lonely-atom": lonely_atom,
+    "locality/reach": reach,
 }
