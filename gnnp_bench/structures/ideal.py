@@ -13,7 +13,7 @@ from gnnp_bench.potential import Capabilities
 from gnnp_bench.structures import free_motifs, motifs
 from gnnp_bench.structures.build import build
 from gnnp_bench.structures.motifs import Ground
-from gnnp_bench.structures.palette import ionic_pair, one_of, pair, palette
+from gnnp_bench.structures.palette import ionic_pair, molecules, one_of, pair, palette
 from gnnp_bench.structures.recipe import Recipe
 
 SCALES = (1.0, 1.0, 1.0, 0.97, 1.04, 0.85)
@@ -33,29 +33,46 @@ def _salt(ground: Ground) -> Recipe:
     return Recipe("crystal", "rocksalt", ionic_pair(ground.rng, ground.palette))
 
 
-def _right_angles(ground: Ground) -> Recipe:
-    """Draw a cluster with angles of 90°, most of them of 180° as well."""
-    name = one_of(ground.rng, ("cross", "octahedron", "cross", "square"))
+def _straight(ground: Ground) -> Recipe:
+    """Draw angles of 180°: a molecule, or a chain without ends where the species form none."""
+    if molecules(ground.palette) or "periodic" not in ground.periodicity:
+        return free_motifs.straight_line(ground)
+    return _chain(ground)
+
+
+def _cluster(ground: Ground, names: tuple[str, ...]) -> Recipe:
+    """Draw one of the clusters, of up to two species."""
     pbc, vacuum = free_motifs.free(ground)
-    species = pair(ground.rng, ground.palette)
+    name, species = one_of(ground.rng, names), pair(ground.rng, ground.palette)
     return Recipe("cluster", name, species, seed=motifs.draw_seed(ground.rng), vacuum=vacuum, pbc=pbc)
 
 
-_FREE: tuple[Callable[[Ground], Recipe], ...] = (
-    _right_angles,
-    free_motifs.straight_line,  # 180°
-    free_motifs.flat_molecule,  # planar groups
-    free_motifs.cluster,  # 60°, equal distances
-)
+def _right_angles(ground: Ground) -> Recipe:
+    """Draw a cluster with angles of 90°."""
+    return _cluster(ground, ("octahedron", "square", "cube"))
+
+
+def _equal(ground: Ground) -> Recipe:
+    """Draw a cluster with angles of 60° and equal distances."""
+    return _cluster(ground, ("tetrahedron", "triangle", "octahedron"))
+
+
+def _flat(ground: Ground) -> Recipe:
+    """Draw a planar group: a molecule, or a square where the species form none."""
+    return free_motifs.flat_molecule(ground) if molecules(ground.palette) else _cluster(ground, ("square",))
+
+
+# Atoms with a single neighbour are left to molecules: not every formula for solids has an answer for them.
+_FREE: tuple[Callable[[Ground], Recipe], ...] = (_right_angles, _straight, _flat, _equal)
 _PERIODIC: tuple[Callable[[Ground], Recipe], ...] = (
     _salt,
-    free_motifs.straight_line,
+    _straight,
     _right_angles,
     _chain,
     motifs.equal_distances,
-    free_motifs.flat_molecule,
+    _flat,
     motifs.tetrahedral,
-    free_motifs.cluster,
+    _equal,
     motifs.ionic,
     motifs.flat_sheets,
     motifs.smallest_cell,

@@ -16,7 +16,7 @@ ROUNDED = 1e-3
 """Radian."""
 EXACT = 1e-5
 """Sine or cosine below which a special angle is taken for exact, and its derivative for zero: rounding has no side."""
-LONGEST = 1.4
+LONGEST = 1.25
 """Contact distances within which atoms are bonded."""
 WAVELENGTH = 0.04
 """Å, of the ripples."""
