@@ -11,10 +11,10 @@ import pytest
 from ase import Atoms
 
 from gnnp_bench.adapters.registry import load_from
-from gnnp_bench.potential import Capabilities, FloatArray, Potential, Prediction, Property
+from gnnp_bench.potential import Capabilities, Potential, Prediction, Property
 from gnnp_bench.structures.ideal import KINDS, ideal
 from tests.analytic import CALIBRATION, HELD_OUT, embedded_atom
-from tests.analytic.graph import DType
+from tests.analytic.graph import DType, Real
 from tests.engine.judging import certified, judged, statuses
 from tests.mutants import plant
 from tests.mutants.base import add_term
@@ -61,7 +61,7 @@ def test_cones_are_told_with_their_place(name: str, dtype: DType) -> None:
     assert "eV/Å² at 0.001 Å" in str(found.reason)
 
 
-def bent(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray]:
+def bent(u: Real, v: Real) -> tuple[Real, Real]:
     """Return max(0, cos θ)², whose derivative has a kink at 90°."""
     cosine = np.maximum((u * v).sum(axis=1), 0.0)
     return cosine**2, 2.0 * cosine[:, None] * v

@@ -91,7 +91,7 @@ _ONE, _RIPPLES = frozenset({"smoothness/one-stiffness"}), frozenset({"smoothness
 
 def _cone(name: str, defect: str, shape: Shape, needs: str) -> Mutant:
     plant = add_term(name, lambda graph: _angles(graph, shape))
-    return Mutant(name, defect, 0.02, "eV/Å", _ONE, _DISTURBED | _RIPPLES, plant, needs=needs)
+    return Mutant(name, defect, 0.05, "eV/Å", _ONE, _DISTURBED | _RIPPLES, plant, needs=needs)
 
 
 KINK_MUTANTS = (

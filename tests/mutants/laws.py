@@ -302,9 +302,9 @@ def _forces_along(potential: Potential, structure: Atoms, direction: FloatArray,
 
 def one_stiffness(make: Make) -> float:
     """A jump of the forces at special geometries, from differences at steps of 2, 4 and 8 mÅ."""
-    line = Atoms("Cu3", positions=[[-2.6, 0, 0], [0, 0, 0], [2.6, 0, 0]])
-    corner = Atoms("Cu3", positions=[[2.6, 0, 0], [0, 0, 0], [0, 2.6, 0]])
-    salt = Atoms("CuO", cell=2.1 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]), positions=[[0, 0, 0], [2.1, 0, 0]])
+    line = Atoms("Cu3", positions=[[-2.4, 0, 0], [0, 0, 0], [2.4, 0, 0]])
+    corner = Atoms("Cu3", positions=[[2.4, 0, 0], [0, 0, 0], [0, 2.4, 0]])
+    salt = Atoms("CuO", cell=2.0 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]), positions=[[0, 0, 0], [2.0, 0, 0]])
     salt.pbc = True
     steps = np.array([2e-3, 4e-3, 8e-3])
     worst = 0.0
@@ -319,15 +319,15 @@ def one_stiffness(make: Make) -> float:
 
 
 def ripples(make: Make) -> float:
-    """What a polynomial of order 9 leaves of the forces on lines of 0.3 Å."""
+    """What a polynomial of order 6 leaves of the forces on lines of 0.08 Å."""
     worst = 0.0
-    steps = np.linspace(-0.15, 0.15, 41)
+    steps = np.linspace(-0.04, 0.04, 41)
     for geometry in (molecule, covalent):
         structure = geometry()
         direction = np.zeros((len(structure), 3))
         direction[0] = [0.6, 0.0, 0.8]
         values = np.einsum("sij,ij->s", _forces_along(make(), structure, direction, steps), direction)
-        fitted = np.polynomial.Polynomial.fit(steps, values, 9)(steps)
+        fitted = np.polynomial.Polynomial.fit(steps, values, 6)(steps)
         worst = max(worst, largest(values - fitted))
     return worst / FORCE_SCALE
 
