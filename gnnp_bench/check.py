@@ -247,6 +247,8 @@ class Check:
         Evaluations that one case takes at least.
     without_pool : bool
         It draws structures of its own, and is judged where the potential answers for none of the pool.
+    base_points : int
+        At which ν is measured of structures that it draws of its own: three where a kink at one may pass for noise.
     side_by_side : int
         Cases that may run side by side: enough to fill batches, few enough for the search to learn from the worst.
     """
@@ -270,6 +272,7 @@ class Check:
     weight: float = 1.0
     cost: int = 1
     without_pool: bool = False
+    base_points: int = 1
     side_by_side: int = 8
 
 

@@ -42,6 +42,8 @@ from gnnp_bench.checks.robustness.refusals import REFUSALS
 from gnnp_bench.checks.robustness.requested_properties import REQUESTED_PROPERTIES
 from gnnp_bench.checks.robustness.size import SIZE
 from gnnp_bench.checks.robustness.threads import THREADS
+from gnnp_bench.checks.smoothness.one_stiffness import ONE_STIFFNESS
+from gnnp_bench.checks.smoothness.ripples import RIPPLES
 from gnnp_bench.checks.symmetry.inversion import INVERSION_CHECK
 from gnnp_bench.checks.symmetry.net_force import NET_FORCE
 from gnnp_bench.checks.symmetry.net_torque import NET_TORQUE
@@ -70,6 +72,8 @@ BUILT_IN: tuple[Check, ...] = (
     CLOSED_LOOP,
     CLOSED_LOOP_CELL,
     JACOBIAN,
+    ONE_STIFFNESS,
+    RIPPLES,
     DETACHED_ATOM,
     FRAGMENTS_ADD_UP,
     LONELY_ATOM,

@@ -190,6 +190,7 @@ def measure_all(
     """
     reads = evaluator.potential.capabilities.reads
     laden = [replace(case, structure=completed(case.structure, reads)) if reads else case for case in cases]
+    base_points = max(base_points, check.base_points)
     generators = [_measured(check, case, single, base_points) for case in laden]
     outcomes: list[Outcome | None] = []
     for drawn, result in zip(laden, evaluator.drive(generators), strict=True):

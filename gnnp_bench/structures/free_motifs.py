@@ -20,7 +20,7 @@ _STRAIGHT = ("carbon dioxide", "acetylene", "hydrogen cyanide", "nitrous oxide")
 _COMPACT = ("triangle", "square", "tetrahedron", "cross", "octahedron", "cube")
 
 
-def _free(ground: Ground) -> tuple[tuple[bool, bool, bool], float]:
+def free(ground: Ground) -> tuple[tuple[bool, bool, bool], float]:
     """Return periodicity and vacuum of what has no periodic direction of its own."""
     if "isolated" in ground.periodicity:
         return ISOLATED, 0.0
@@ -34,7 +34,7 @@ def _cluster(
     name = one_of(ground.rng, names)
     species = choose.several(ground.rng, ground.palette, min(3, len(CLUSTERS[name])))
     seed = draw_seed(ground.rng) if rattle or len(species) > 1 else 0
-    pbc, vacuum = _free(ground)
+    pbc, vacuum = free(ground)
     return Recipe(
         "cluster", name, species, scale=scale, rattle=rattle, seed=seed, vacuum=vacuum, pbc=pbc, contact=contact
     )
@@ -48,7 +48,7 @@ def _molecule(ground: Ground, names: tuple[str, ...], clusters: tuple[str, ...],
         return _cluster(ground, clusters, rattle)
     name = one_of(ground.rng, names)
     seed = draw_seed(ground.rng) if rattle else 0
-    pbc, vacuum = _free(ground)
+    pbc, vacuum = free(ground)
     return Recipe("molecule", name, MOLECULES[name], rattle=rattle, seed=seed, vacuum=vacuum, pbc=pbc)
 
 

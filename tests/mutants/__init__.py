@@ -7,6 +7,7 @@ from tests.mutants.base import CHECKS, Mutant
 from tests.mutants.energies import ENERGY_MUTANTS
 from tests.mutants.forces import FORCE_MUTANTS
 from tests.mutants.history import HISTORY_MUTANTS
+from tests.mutants.kinks import KINK_MUTANTS
 from tests.mutants.neighbours import NEIGHBOUR_MUTANTS
 from tests.mutants.outputs import OUTPUT_MUTANTS
 from tests.mutants.stresses import STRESS_MUTANTS
@@ -17,6 +18,7 @@ MUTANTS: dict[str, Mutant] = {
         ENERGY_MUTANTS,
         NEIGHBOUR_MUTANTS,
         FORCE_MUTANTS,
+        KINK_MUTANTS,
         STRESS_MUTANTS,
         HISTORY_MUTANTS,
         ATTACHED_MUTANTS,

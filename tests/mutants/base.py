@@ -23,6 +23,7 @@ CONSERVATION = frozenset(
     for name in ("force-gradient", "stress-strain", "path-work", "closed-loop", "closed-loop-cell", "jacobian")
 )
 LOCALITY = frozenset(f"locality/{name}" for name in ("detached-atom", "fragments-add-up", "lonely-atom", "reach"))
+SMOOTHNESS = frozenset(f"smoothness/{name}" for name in ("one-stiffness", "ripples"))
 ROBUSTNESS = frozenset(
     f"robustness/{name}"
     for name in (
@@ -46,7 +47,7 @@ ROBUSTNESS = frozenset(
         "refusals",
     )
 )
-CHECKS = SYMMETRY | PERIODICITY | CONSERVATION | LOCALITY | ROBUSTNESS
+CHECKS = SYMMETRY | PERIODICITY | CONSERVATION | SMOOTHNESS | LOCALITY | ROBUSTNESS
 """Ids of all checks that mutants speak of."""
 
 Plant: TypeAlias = Callable[[Potential, float], Potential]

@@ -349,6 +349,43 @@ def reach(make: Make) -> float:
     return worst
 
 
+def _forces_along(potential: Potential, structure: Atoms, direction: FloatArray, steps: FloatArray) -> FloatArray:
+    found = potential.evaluate([_moved(structure, step * direction) for step in steps], ENERGY_FORCES)
+    return np.array([forces_of(prediction) for prediction in found])
+
+
+def one_stiffness(make: Make) -> float:
+    """A jump of the forces at special geometries, from differences at steps of 2, 4 and 8 mÅ."""
+    line = Atoms("Cu3", positions=[[-2.4, 0, 0], [0, 0, 0], [2.4, 0, 0]])
+    corner = Atoms("Cu3", positions=[[2.4, 0, 0], [0, 0, 0], [0, 2.4, 0]])
+    salt = Atoms("CuO", cell=2.0 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]), positions=[[0, 0, 0], [2.0, 0, 0]])
+    salt.pbc = True
+    steps = np.array([2e-3, 4e-3, 8e-3])
+    worst = 0.0
+    for structure, atom in ((line, 1), (corner, 0), (salt, 1)):
+        direction = np.zeros((len(structure), 3))
+        direction[atom, 1] = 1.0
+        plus, minus = (_forces_along(make(), structure, sign * direction, steps) for sign in (1.0, -1.0))
+        # The value at 0 of the polynomial c₀ + c₁ δ + c₃ δ³ through the three differences.
+        first = np.linalg.inv(np.vander(steps, 4, increasing=True)[:, [0, 1, 3]])[0]
+        worst = max(worst, largest(np.einsum("s,sij->ij", first, plus - minus)))
+    return worst / FORCE_SCALE
+
+
+def ripples(make: Make) -> float:
+    """What a polynomial of order 6 leaves of the forces on lines of 0.08 Å."""
+    worst = 0.0
+    steps = np.linspace(-0.04, 0.04, 41)
+    for geometry in (molecule, covalent):
+        structure = geometry()
+        direction = np.zeros((len(structure), 3))
+        direction[0] = [0.6, 0.0, 0.8]
+        values = np.einsum("sij,ij->s", _forces_along(make(), structure, direction, steps), direction)
+        fitted = np.polynomial.Polynomial.fit(steps, values, 6)(steps)
+        worst = max(worst, largest(values - fitted))
+    return worst / FORCE_SCALE
+
+
 GEOMETRIC_LAWS: dict[str, Law] = {
     "symmetry/translation": translation,
     "symmetry/rotation": rotation,
@@ -367,6 +404,8 @@ GEOMETRIC_LAWS: dict[str, Law] = {
     "conservation/closed-loop": closed_loop,
     "conservation/closed-loop-cell": closed_loop_cell,
     "conservation/jacobian": jacobian,
+    "smoothness/one-stiffness": one_stiffness,
+    "smoothness/ripples": ripples,
     "locality/detached-atom": detached_atom,
     "locality/fragments-add-up": fragments_add_up,
     "locality/lonely-atom": lonely_atom,

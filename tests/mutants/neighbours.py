@@ -13,6 +13,7 @@ from tests.analytic.graph import Graph, Index, Real, dual_basis
 from tests.mutants.base import (
     CHECKS,
     CONSERVATION,
+    SMOOTHNESS,
     Extra,
     Mutant,
     Planted,
@@ -131,7 +132,7 @@ def _shells(number: int, word: str) -> Mutant:
         0.01,
         "eV/Å",
         frozenset({"periodicity/supercell"}),
-        _CROSSING | CONSERVATION | {"robustness/size"},
+        _CROSSING | CONSERVATION | SMOOTHNESS | {"robustness/size"},
         add_term(name, lambda graph: _within_shells(graph, number)),
         consistent=True,
         needs=f"a cell with two lattice planes nearer than 1/{number + 1} of the cutoff",
@@ -146,6 +147,7 @@ NEIGHBOUR_MUTANTS = (
         "eV/Å",
         frozenset({"periodicity/supercell"}),
         CONSERVATION
+        | SMOOTHNESS
         | {"periodicity/cell-choice", "symmetry/space-group", "robustness/noise-floor", "robustness/precision"}
         | {"robustness/size"},
         add_term("minimum-image", _minimum_image),
