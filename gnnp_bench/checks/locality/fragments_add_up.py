@@ -33,7 +33,6 @@ from gnnp_bench.checks.common import (
 from gnnp_bench.checks.locality.adding_up import (
     KINDS,
     Left,
-    beyond_digits,
     companion,
     host_of,
     is_free,
@@ -46,13 +45,13 @@ from gnnp_bench.checks.locality.adding_up import (
     placed,
     possible_kinds,
     repeats,
-    ulps,
     wider,
 )
 from gnnp_bench.checks.locality.falls_off import far_limit, told
 from gnnp_bench.checks.locality.felt import what_is_felt
 from gnnp_bench.checks.virial import virial_noise
 from gnnp_bench.numerics.convergence import ALLOWANCE
+from gnnp_bench.numerics.rounding import beyond_digits, ulp
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, FloatArray
 from gnnp_bench.structures.apart import Apart, out_of
 from gnnp_bench.structures.carried import is_neutral, made_legal
@@ -179,7 +178,8 @@ def _noise(case: Case, apart: Apart, energies: list[float]) -> Noise:
     host, fragment = map(len, apart.alone)
     of_fragment = case.parameters.get("noise", (case.nu.energy, case.nu.forces))
     terms = np.sqrt([max(1.0, fragment / host), max(1.0, host / fragment)])
-    energy = max(float(terms @ [case.nu.energy * host, of_fragment[0] * fragment]), ulps(energies))
+    energy = float(terms @ [case.nu.energy * host, of_fragment[0] * fragment])
+    energy = max(energy, sum(ulp(abs(told), single=False) for told in energies))
     forces = max(case.nu.forces, of_fragment[1])
     return Noise(energy, forces, virial_noise(forces, host + fragment) / matter_of(apart))
 

@@ -21,10 +21,11 @@ from gnnp_bench.check import (
     with_parameters,
 )
 from gnnp_bench.checks.common import ENERGY_S, EXTREME, converged, pressed
-from gnnp_bench.checks.locality.adding_up import beyond_digits, known_reach, nearest_far, ulps
+from gnnp_bench.checks.locality.adding_up import known_reach, nearest_far
 from gnnp_bench.checks.locality.falls_off import far_limit
 from gnnp_bench.checks.periodicity.partial import boxed
 from gnnp_bench.numerics.convergence import ALLOWANCE
+from gnnp_bench.numerics.rounding import beyond_digits, ulp
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Prediction
 from gnnp_bench.structures.apart import ROOM, Apart, set_apart
 from gnnp_bench.structures.carried import is_neutral
@@ -104,7 +105,7 @@ def _measure(case: Case) -> Measurement:
         if cells:
             changes.append([_beyond(c, a) for c, a in zip(in_cells, alone, strict=True)])
         energies = [part.energy for part in (host, *answers)]
-        noise = max(3.0 * case.nu.energy, 3.0 * ulps([max(energies, key=abs)]))
+        noise = max(3.0 * case.nu.energy, 3.0 * ulp(max(map(abs, energies)), single=False))
         scale = pressed(host)
         components = [far_limit("energy", np.array(found), noise, scale * ENERGY_S, "eV")]
         if cells:
