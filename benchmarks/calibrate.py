@@ -5,6 +5,8 @@
     python -m benchmarks.calibrate run --seeds 100:200 --with-kept-out --jobs 2
     python -m benchmarks.calibrate rates --seeds 100:200
 
+With `--only 'smoothness/*'` a law that is new is measured, and its factors are put beside those of the others.
+
 Each seed certifies four of the analytic potentials, the next seed the next four, and every twentieth seed one variant
 of the reference potential, untrained. Two structures of one atom stand beside those that a certificate draws. `run`
 appends one line per certificate to its output and skips those that are there already, so it may be stopped and started
@@ -18,8 +20,9 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -60,6 +63,8 @@ OUTPUT = ROOT / "benchmarks" / "results" / "calibration.jsonl"
 RATES = ROOT / "benchmarks" / "results" / "false_alarms.json"
 FACTORS = ROOT / "gnnp_bench" / "checks" / "calibration.json"
 
+EVERY = "*"
+"""All checks."""
 CONSTANT = -1000.0
 """eV per atom, added in float64 to a float32 energy."""
 SHORT, LONG = 3.3, 8.0
@@ -130,7 +135,7 @@ MAKERS = POTENTIALS | KEPT_OUT | REFERENCE | REFERENCE_KEPT_OUT
 CALIBRATING = POTENTIALS.keys() | REFERENCE.keys()
 
 
-def measure(name: str, seed: int, budget: str, sources: str) -> dict[str, Any]:
+def measure(name: str, seed: int, budget: str, only: str, sources: str) -> dict[str, Any]:
     """Return the largest r/ν per check and quantity, and the statuses, of one sound potential with one seed."""
     potential = MAKERS[name]()
     settings = Settings(spec=name, budget=budget, seed=seed)  # type: ignore[arg-type]
@@ -140,7 +145,7 @@ def measure(name: str, seed: int, budget: str, sources: str) -> dict[str, Any]:
     ratios: dict[str, dict[str, float]] = {}
     alarms: list[str] = [f"pool: {failure}" for failure in pool.failures]
     for check in all_checks():
-        if not_applicable(check, potential.capabilities) is not None:
+        if not fnmatchcase(check.id, only) or not_applicable(check, potential.capabilities) is not None:
             continue
         if check.id in SLOW and seed % SLOW_ONE_IN:
             continue
@@ -162,7 +167,8 @@ def measure(name: str, seed: int, budget: str, sources: str) -> dict[str, Any]:
                     left = max(0.0, component.residual - 10.0 * component.error) / component.noise
                     largest = ratios.setdefault(check.id, {})
                     largest[component.quantity] = max(largest.get(component.quantity, 0.0), left)
-    return {"sources": sources, "potential": name, "seed": seed, "budget": budget, "ratios": ratios, "alarms": alarms}
+    row = {"sources": sources, "potential": name, "seed": seed, "budget": budget, "ratios": ratios, "alarms": alarms}
+    return row if only == EVERY else {**row, "only": only}
 
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -193,11 +199,14 @@ def sources() -> dict[str, str]:
     return {name: reference if name.startswith("reference") else analytic for name in MAKERS}
 
 
-def run(seeds: range, budget: str, jobs: int, path: Path, *, kept_out: bool) -> int:
+def run(seeds: range, budget: str, only: str, jobs: int, path: Path, *, kept_out: bool) -> int:
     """Measure what is missing and return the number of alarms."""
     today = sources()
-    done = {(r["potential"], r["seed"], r["budget"]) for r in rows(path) if r["sources"] == today[r["potential"]]}
-    wanted = [(n, s, budget) for s in seeds for n in share(s, kept_out=kept_out) if (n, s, budget) not in done]
+    done = {
+        (r["potential"], r["seed"], r["budget"], of(r)) for r in rows(path) if r["sources"] == today[r["potential"]]
+    }
+    every = [(name, seed, budget, only) for seed in seeds for name in share(seed, kept_out=kept_out)]
+    wanted = [job for job in every if job not in done]
     path.parent.mkdir(parents=True, exist_ok=True)
     alarms = 0
     with ProcessPoolExecutor(jobs) as executor, path.open("a") as output:
@@ -214,17 +223,21 @@ def run(seeds: range, budget: str, jobs: int, path: Path, *, kept_out: bool) -> 
     return alarms
 
 
-def select(seeds: range, budget: str, path: Path) -> list[dict[str, Any]]:
+def of(row: Mapping[str, Any]) -> str:
+    """Return the pattern of the checks that a line is about."""
+    return str(row.get("only", EVERY))
+
+
+def select(seeds: range, budget: str, only: str, path: Path) -> list[dict[str, Any]]:
     """Return the lines of these seeds that today's sources made."""
     today = sources()
-    return [
-        r for r in rows(path) if r["sources"] == today[r["potential"]] and r["seed"] in seeds and r["budget"] == budget
-    ]
+    made = [row for row in rows(path) if row["sources"] == today[row["potential"]]]
+    return [row for row in made if row["seed"] in seeds and row["budget"] == budget and of(row) == only]
 
 
-def factors(seeds: range, budget: str, path: Path) -> dict[str, dict[str, float]]:
-    """Return c = 10 × the largest r/ν over the seeds, rounded up to two digits, at least 10."""
-    used = [row for row in select(seeds, budget, path) if row["potential"] in CALIBRATING]
+def factors(seeds: range, budget: str, only: str, path: Path) -> dict[str, dict[str, float]]:
+    """Return c = 10 × the largest r/ν over the seeds, rounded up to two digits, at least 10; others as they are."""
+    used = [row for row in select(seeds, budget, only, path) if row["potential"] in CALIBRATING]
     wanted = {(n, s) for s in seeds for n in share(s, kept_out=False)}
     missing = wanted - {(r["potential"], r["seed"]) for r in used}
     if missing:
@@ -235,8 +248,9 @@ def factors(seeds: range, budget: str, path: Path) -> dict[str, dict[str, float]
             for quantity, ratio in quantities.items():
                 known = largest.setdefault(check, {})
                 known[quantity] = max(known.get(quantity, 0.0), ratio)
-    order = [check.id for check in BUILT_IN if check.id in largest]
-    return {i: {q: _rounded_up(max(SMALLEST, MARGIN * r)) for q, r in sorted(largest[i].items())} for i in order}
+    found = {i: {q: _rounded_up(max(SMALLEST, MARGIN * r)) for q, r in sorted(largest[i].items())} for i in largest}
+    table = found if only == EVERY else {**{i: dict(known) for i, known in calibration().items()}, **found}
+    return {check.id: table[check.id] for check in BUILT_IN if check.id in table}
 
 
 def _rounded_up(value: float) -> float:
@@ -252,7 +266,7 @@ def rates(seeds: range, budget: str, path: Path) -> dict[str, Any]:
     Introduction to Statistical Modeling of Extreme Values, section 3.1).
     """
     table = calibration()
-    used = select(seeds, budget, path)
+    used = select(seeds, budget, EVERY, path)
     if not used:
         raise SystemExit("none of these runs is there or made by today's sources: `run` them first")
     margins = [
@@ -283,16 +297,18 @@ def main() -> None:
     parser.add_argument("--seeds", default="0:20", help="first:end")
     parser.add_argument("--with-kept-out", action="store_true", help="also potentials that calibration does not see")
     parser.add_argument("--budget", default="quick")
+    parser.add_argument("--only", default=EVERY, metavar="GLOB", help="checks, for `run` and `factors`")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--output", type=Path, default=OUTPUT)
     arguments = parser.parse_args()
     seeds = range(*map(int, arguments.seeds.split(":")))
     if arguments.command == "run":
-        alarms = run(seeds, arguments.budget, arguments.jobs, arguments.output, kept_out=arguments.with_kept_out)
+        wanted = arguments.budget, arguments.only, arguments.jobs, arguments.output
+        alarms = run(seeds, *wanted, kept_out=arguments.with_kept_out)
         print(f"{alarms} alarms")
         return
     if arguments.command == "factors":
-        path, found = FACTORS, factors(seeds, arguments.budget, arguments.output)
+        path, found = FACTORS, factors(seeds, arguments.budget, arguments.only, arguments.output)
     else:
         path, found = RATES, rates(seeds, arguments.budget, arguments.output)
     text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
