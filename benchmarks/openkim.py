@@ -1,0 +1,222 @@
+"""What certificates say of the portable models of OpenKIM, which nobody here wrote.
+
+    apt-get install libkim-api-dev libkim-api2 openkim-models && pip install kimpy
+    python -m benchmarks.openkim run [--only GLOB] [--seconds 240]
+    python -m benchmarks.openkim page > docs/openkim.md
+
+`run` certifies the models chosen here at `quick`, each in a process of its own, adds a line to
+benchmarks/results/openkim.jsonl for each, and leaves out what is there already. ASE's calculator for these models loses
+neighbours of atoms outside the cell, and refuses slabs and wires. Both are findings about the calculator, not about the
+models: atoms are wrapped here before it sees them, and periodicity is restricted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ase import Atoms
+from ase.data import chemical_symbols
+
+from benchmarks.sources import ROOT
+
+MODELS = Path("/usr/lib/x86_64-linux-gnu/kim-api/portable-models")
+RESULTS = ROOT / "benchmarks" / "results" / "openkim.jsonl"
+NAMED = (
+    "SW_StillingerWeber_1985_Si__MO_405512056662_005",
+    "EDIP_JustoBazantKaxiras_1998_Si__MO_958932894036_002",
+    "EAM_Dynamo_ErcolessiAdams_1994_Al__MO_123629422045_005",
+    "ThreeBodyBondOrder_PPM_PurjaPunMishin_2017_Si__MO_566683736730_000",
+)
+PER_KIND = {"EAM": 18, "MEAM": 8, "Morse": 5, "LJ": 4, "Tersoff": 6, "SW": 5, "EMT": 4, "TIDP": 3, "SNAP": 2}
+"""Models of each kind, spread evenly over their names; of others two. SNAP takes minutes for a certificate."""
+OTHERS = 2
+MOST_SPECIES = 3
+APART = ("robustness/processes", "robustness/threads", "robustness/memory-growth", "robustness/process-state")
+"""Checks of the process, which say the same of every model of one program and take most of the time."""
+OPEN = ("inconclusive", "error")
+HOW = {"pass": "", "fail": " fails", "inconclusive": " is open", "error": " is an error"}
+
+
+def model(name: str) -> Any:
+    """Return ASE's calculator of a model, which is given atoms within the cell."""
+    from ase.calculators.kim import KIM
+
+    calculator = KIM(name)
+    calculate = calculator.calculate
+
+    def within(atoms: Atoms | None = None, *arguments: Any, **keywords: Any) -> None:
+        if atoms is not None:
+            atoms = atoms.copy()
+            atoms.wrap()
+        calculate(atoms, *arguments, **keywords)
+
+    calculator.calculate = within
+    return calculator
+
+
+def chosen() -> list[str]:
+    """Return the names of the models that are judged: those named, and some of each kind."""
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(MODELS.iterdir()):
+        kinds[path.name.split("_")[0]].append(path.name)
+    names = list(NAMED)
+    for kind, found in kinds.items():
+        count = min(len(found), PER_KIND.get(kind, OTHERS))
+        names += [found[(2 * i + 1) * len(found) // (2 * count)] for i in range(count)]
+    return list(dict.fromkeys(name for name in names if not name.startswith("ex_")))
+
+
+def species_of(name: str) -> list[str]:
+    """Return the elements that a model says it supports, at most `MOST_SPECIES`."""
+    import kimpy
+
+    _, found = kimpy.model.create(
+        kimpy.numbering.zeroBased,
+        kimpy.length_unit.A,
+        kimpy.energy_unit.eV,
+        kimpy.charge_unit.e,
+        kimpy.temperature_unit.K,
+        kimpy.time_unit.ps,
+        name,
+    )
+    symbols = [symbol for symbol in chemical_symbols[1:] if _supports(found, symbol)]
+    return symbols[:: max(1, len(symbols) // MOST_SPECIES)][:MOST_SPECIES]
+
+
+def _supports(found: Any, symbol: str) -> bool:
+    import kimpy
+
+    try:
+        supported, _ = found.get_species_support_and_code(kimpy.species_name.__dict__[symbol])
+    except (KeyError, RuntimeError):
+        return False
+    return bool(supported)
+
+
+def certify(name: str, species: Sequence[str], seconds: float) -> dict[str, Any]:
+    """Return what a certificate at `quick` says of a model: verdict, and what is not held."""
+    spec = f"benchmarks.openkim:model?name={name}&periodicity=periodic,isolated"
+    with TemporaryDirectory() as folder:
+        target = Path(folder) / "certificate.json"
+        command = [sys.executable, "-m", "gnnp_bench", "certify", spec, "--species", ",".join(species)]
+        command += ["--budget", "quick", "--json", str(target)]
+        for check in APART:
+            command += ["--skip", check]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        with subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            try:
+                said, _ = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                process.terminate()  # it ends with what it has
+                said, _ = process.communicate()
+        if not target.exists():
+            return {"said": str(said).strip()[-300:]}
+        certificate = json.loads(target.read_text())
+    keep = ("id", "status", "quantity", "measured", "significance", "unit", "reason")
+    told = [
+        {key: check[key] for key in keep}
+        for check in certificate["checks"]
+        if check["status"] in ("fail", *OPEN) or (check["id"].startswith("smoothness/") and check["reason"])
+    ]
+    return {
+        "complete": certificate["complete"],
+        "told": told,
+        "evaluations": certificate["evaluations"],
+        "elapsed_s": certificate["elapsed_s"],
+    }
+
+
+def lines() -> list[dict[str, Any]]:
+    """Return what was judged so far, the newest line of each model."""
+    found = [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+    return list({line["name"]: line for line in found}.values())
+
+
+def run(only: str, seconds: float) -> None:
+    """Certify what is not there yet."""
+    done = {line["name"] for line in lines()}
+    for name in chosen():
+        if name in done or not fnmatch(name, only):
+            continue
+        species = species_of(name)
+        line = {"name": name, "species": species, **certify(name, species, seconds)}
+        with RESULTS.open("a") as file:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        print(name, verdict(line), file=sys.stderr, flush=True)
+
+
+def verdict(line: Mapping[str, Any]) -> str:
+    """Return in a word what a line says: fails, open, interrupted, or holds."""
+    if "told" not in line:
+        return "not loaded"
+    statuses = {one["status"] for one in line["told"]}
+    if "fail" in statuses:
+        return "fails"
+    if not line["complete"]:
+        return "interrupted"
+    return "open" if statuses & set(OPEN) else "holds"
+
+
+def page(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return docs/openkim.md."""
+    verdicts = [verdict(line) for line in found]
+    counts = ", ".join(f"{verdicts.count(word)} {word}" for word in dict.fromkeys(sorted(verdicts)))
+    text = [
+        "# Models of OpenKIM",
+        "",
+        f"{len(found)} of the portable models that Debian's `openkim-models` holds, of many kinds, certified at "
+        "`quick`, seed 0. The laws about processes, threads, memory and the program around are left out: they speak of "
+        "the program that all these models share. What a model fails matters; what is told of one that holds is below "
+        "what matters.",
+        "",
+        f"Counts: {counts}.",
+        "",
+        "| model | species | verdict | what is told |",
+        "| --- | --- | --- | --- |",
+        *(_row(line) for line in sorted(found, key=lambda line: (verdict(line), line["name"]))),
+        "",
+        "Made by `python -m benchmarks.openkim run` and `page`.",
+    ]
+    return "\n".join(text)
+
+
+def _row(line: Mapping[str, Any]) -> str:
+    said = [f"{one['id']}{HOW[one['status']]}: {_measured(one)}" for one in line.get("told", [])]
+    said = said or [line.get("said", "")]
+    cell = "<br>".join(said).replace("|", "\\|").replace("\n", " ")
+    return f"| `{line['name']}` | {', '.join(line['species'])} | {verdict(line)} | {cell} |"
+
+
+def _measured(one: Mapping[str, Any]) -> str:
+    number = "" if one["measured"] is None else f"{one['measured']:.2g} {one['unit'] or ''}".strip()
+    return "; ".join(part for part in (number, one["reason"]) if part)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    running = commands.add_parser("run", help="certify what is not there yet")
+    running.add_argument("--only", default="*", help="names, as a glob")
+    running.add_argument("--seconds", type=float, default=240.0, help="for each")
+    commands.add_parser("page", help="print docs/openkim.md")
+    asked = parser.parse_args()
+    if asked.command == "run":
+        run(asked.only, asked.seconds)
+    else:
+        print(page(lines()))
+
+
+if __name__ == "__main__":
+    main()
