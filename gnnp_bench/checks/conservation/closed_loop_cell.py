@@ -10,7 +10,8 @@ from ase import Atoms
 from gnnp_bench.check import Case, Check, Measurement, PoolView, Request, base_prediction, on_structure, with_parameters
 from gnnp_bench.checks.common import EXTREME, pressed
 from gnnp_bench.checks.conservation.closed_loop import radius_for
-from gnnp_bench.checks.conservation.loop_work import FEWEST_NODES, Powers, loop_work
+from gnnp_bench.checks.conservation.loop_work import FEWEST_NODES, loop_work
+from gnnp_bench.checks.conservation.samples import Powers
 from gnnp_bench.checks.periodicity.supercell import crystals_only
 from gnnp_bench.numerics.loops import angles, ellipse
 from gnnp_bench.potential import ALL_PROPERTIES, FloatArray
