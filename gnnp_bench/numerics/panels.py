@@ -69,6 +69,8 @@ class Piece:
         Estimated; what noise explains of it is taken out.
     gap : bool
         A break lies in it.
+    jump : float
+        By how much the function jumps there, where it does.
     """
 
     start: float
@@ -77,6 +79,12 @@ class Piece:
     variance: float
     error: float
     gap: bool = False
+    jump: float = 0.0
+
+    @property
+    def step(self) -> float:
+        """By how much the two sides of a gap differ within it: for a kink as little as the gap is narrow."""
+        return 2.0 * self.error / (self.end - self.start)
 
 
 def nodes(start: float, end: float) -> FloatArray:

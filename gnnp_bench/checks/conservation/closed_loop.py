@@ -82,8 +82,11 @@ def _measure(case: Case) -> Measurement:
         variances: FloatArray = case.nu.forces**2 * (velocities**2).sum(axis=(1, 2))
         return (forces * velocities).sum(axis=(1, 2)), variances
 
+    def structure_at(t: float) -> Atoms:
+        return displaced(case.structure, ellipse(u, v, radius, np.array([t]))[0][0])
+
     base = yield from base_prediction(case)
-    return (yield from loop_work(powers_at, float(path_lengths(u, v, radius).sum()), pressed(base)))
+    return (yield from loop_work(powers_at, structure_at, float(path_lengths(u, v, radius).sum()), pressed(base)))
 
 
 CLOSED_LOOP = Check(

@@ -21,7 +21,17 @@ from gnnp_bench.check import (
     with_parameters,
 )
 from gnnp_bench.checks.common import TWO_ATOMS, conclusive, converged, displaced, moves, out_of_points, stands_out
-from gnnp_bench.checks.conservation.samples import FAR_MORE, MOST_MORE, NOTHING_KNOWN, Path, Powers, Work, settled_work
+from gnnp_bench.checks.conservation.places import rough_place
+from gnnp_bench.checks.conservation.samples import (
+    FAR_MORE,
+    MOST_MORE,
+    NOTHING_KNOWN,
+    PANELS,
+    Path,
+    Powers,
+    Work,
+    settled_work,
+)
 from gnnp_bench.numerics.convergence import ALLOWANCE, remaining_error
 from gnnp_bench.numerics.loops import angles, ellipse, interleaved_spread, jumps_around
 from gnnp_bench.numerics.panels import Samples
@@ -68,6 +78,7 @@ def _measure(case: Case) -> Measurement:
     forces, velocities = yield from _along(structure, planes, t)
     asymmetries = _asymmetries(forces, velocities, area)
     changes: list[float] = []
+    note = None
     settled = False
     while True:
         added = angles(2 * len(t), odd_only=True)
@@ -96,18 +107,21 @@ def _measure(case: Case) -> Measurement:
         error, settled = out_of_points(residual, error, explained, ASYMMETRY_S, cautious)
         if not settled or stands_out(residual, error, explained):
             known = _one_after_another(t, powers, velocities, case.nu.forces)
-            found = yield from _by_panels(case, planes, size, explained, RADIUS, known, MOST_MORE)
+            found, roughest = yield from _by_panels(case, planes, size, explained, RADIUS, known, MOST_MORE)
             # Around smaller loops fewer kinks are crossed.
             smaller = min(SMALLER, 0.01 * ASYMMETRY_S / explained)
             if not conclusive(found[1], ASYMMETRY_S) and smaller >= 2.0:
-                found = yield from _by_panels(
+                found, _ = yield from _by_panels(
                     case, planes, size, explained * smaller, RADIUS / smaller, NOTHING_KNOWN, FAR_MORE
                 )
             if found[1] < error:
                 residual, error, explained = found
                 settled = conclusive(error, ASYMMETRY_S) or converged(error, explained, ASYMMETRY_S)
+            if not settled:
+                place = yield from rough_place(lambda s: _on_loops(structure, planes, s), *roughest)
+                note = f"the forces are rough around this structure, {place}"
     component = Component("λ", residual, ASYMMETRY_S, "1", noise=explained, error=error, converged=settled)
-    return Residual((component,), note=None if settled else "the forces are rough around this structure")
+    return Residual((component,), note=note)
 
 
 def _along(
@@ -123,8 +137,8 @@ def _along(
 
 def _by_panels(
     case: Case, planes: FloatArray, size: float, explained: float, radius: float, known: Samples, most: int
-) -> Generator[Request, list[Prediction], tuple[float, float, float]]:
-    """Return λ, its error and its noise from loops of this radius, all of them parts of one path."""
+) -> Generator[Request, list[Prediction], tuple[tuple[float, float, float], tuple[float, float]]]:
+    """Return λ, its error and its noise from loops of this radius, parts of one path, and where that is roughest."""
     unit = 2.0 * size * np.pi * radius**2  # of work, for λ
 
     def figures(panels: Work) -> tuple[float, float, float]:
@@ -137,7 +151,14 @@ def _by_panels(
         ASYMMETRY_S * unit,
         lambda panels: stands_out(*figures(panels)),
     )
-    return figures((yield from settled_work(path, known, panels=8 if len(known.t) else 2, far_more=most)))
+    work = yield from settled_work(path, known, panels=PANELS if len(known.t) else 2, far_more=most)
+    return figures(work), work.roughest
+
+
+def _on_loops(structure: Atoms, planes: FloatArray, s: float) -> Atoms:
+    """Return the structure at one place of the path over all loops."""
+    k = int(s // OFFSET)
+    return displaced(structure, ellipse(planes[k, 0], planes[k, 1], RADIUS, np.array([s - OFFSET * k]))[0][0])
 
 
 def _powers_of_all(case: Case, planes: FloatArray, radius: float, s: FloatArray) -> Powers:

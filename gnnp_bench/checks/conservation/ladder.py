@@ -11,6 +11,7 @@ from ase import Atoms
 
 from gnnp_bench.check import Request
 from gnnp_bench.checks.common import conclusive, converged, stands_out
+from gnnp_bench.checks.conservation.places import rough_place
 from gnnp_bench.checks.conservation.samples import Path, Powers, Work, settled_work
 from gnnp_bench.numerics.convergence import ALLOWANCE
 from gnnp_bench.numerics.differences import Derivative, romberg
@@ -31,7 +32,7 @@ def energy_derivative(
     noise: float,
     slope_noise: float,
     significance: float,
-) -> Generator[Request, list[Prediction], tuple[Derivative, bool]]:
+) -> Generator[Request, list[Prediction], tuple[Derivative, str | None]]:
     """Differentiate the energy by central differences over a ladder of steps.
 
     Energies cannot tell a feature that is narrower than the steps their rounding allows. What the potential itself
@@ -59,8 +60,8 @@ def energy_derivative(
     Returns
     -------
     derivative : Derivative
-    settled : bool
-        Its error is small enough (`common.converged`, `common.conclusive`).
+    rough : str or None
+        What keeps its error from being small enough (`common.converged`, `common.conclusive`); None if it is.
 
     Where a kink or a jump of the slopes is near, or at step zero itself, no ladder settles. There the difference of
     two energies is compared with the mean of all slopes in between, which panels integrate across the break; the
@@ -80,10 +81,10 @@ def energy_derivative(
         explained = derivative.noise * noise + slope_noise
         settled = converged(derivative.error, explained, significance)
         if settled:
-            return derivative, True
+            return derivative, None
     clear = conclusive(derivative.error, significance)
     if clear and not stands_out(derivative.value - here, derivative.error, explained):
-        return derivative, True
+        return derivative, None
     enough = 2.0 * max(slope_noise, 1e-3 * significance)
     k = int(np.flatnonzero((np.sqrt(2.0) * noise <= enough * steps) | (steps == largest_step))[-1])
 
@@ -93,11 +94,11 @@ def energy_derivative(
         return found, np.full(len(h), slope_noise**2)
 
     middle = Samples(np.zeros(1), np.array([here]), np.full(1, slope_noise**2))
-    mean = yield from _in_the_mean(slopes_at, middle, float(steps[k]), differences[k], noise, significance)
-    mean = replace(mean, value=here + mean.value)
+    mean, roughest = yield from _in_the_mean(slopes_at, middle, float(steps[k]), differences[k], noise, significance)
     if mean.error < derivative.error:
-        return mean, conclusive(mean.error, significance)
-    return derivative, clear
+        derivative = replace(mean, value=here + mean.value)
+        clear = conclusive(derivative.error, significance)
+    return derivative, None if clear else (yield from rough_place(moved, *roughest))
 
 
 def _in_the_mean(
@@ -107,8 +108,8 @@ def _in_the_mean(
     difference: float,
     noise: float,
     significance: float,
-) -> Generator[Request, list[Prediction], Derivative]:
-    """Return [E(h) − E(−h)]/2h less the mean of the slopes between −h and h, as if it were a derivative."""
+) -> Generator[Request, list[Prediction], tuple[Derivative, tuple[float, float]]]:
+    """Return [E(h) − E(−h)]/2h less the mean of the slopes between −h and h, and where these are roughest."""
     rounding = float(np.sqrt(2.0) * noise)
 
     def figures(work: Work) -> tuple[float, float, float]:
@@ -118,7 +119,7 @@ def _in_the_mean(
     path = Path(slopes_at, [(-h, 0.0), (0.0, h)], rounding, significance * h, lambda work: stands_out(*figures(work)))
     work = yield from settled_work(path, known, panels=1)
     missed, error, _ = figures(work)
-    return Derivative(missed / (2.0 * h), 1.0 / (np.sqrt(2.0) * h), error / (2.0 * h), h, np.ones(1))
+    return Derivative(missed / (2.0 * h), 1.0 / (np.sqrt(2.0) * h), error / (2.0 * h), h, np.ones(1)), work.roughest
 
 
 def _passed_over(slopes: FloatArray, here: float, noise: float, weights: FloatArray) -> float:

@@ -34,6 +34,7 @@ from gnnp_bench.checks.common import (
     worth_more_points,
 )
 from gnnp_bench.checks.conservation.loop_work import LOOP_S
+from gnnp_bench.checks.conservation.places import rough_place
 from gnnp_bench.checks.conservation.samples import Path, Powers, Work, settled_work
 from gnnp_bench.checks.simplifying import fewer_and_as_many, rows_on
 from gnnp_bench.numerics.convergence import jump_error, remaining_error
@@ -132,7 +133,7 @@ def _measure(case: Case) -> Measurement:
 
     works: list[float] = []
     known = Samples(np.array([0.0, 1.0]), power([start, end]), np.full(2, (case.nu.forces * size) ** 2))
-    settled = False
+    settled, note = False, None
     n_nodes = FEWEST_NODES
     while True:
         # Gauss–Legendre on [0, 1].
@@ -170,6 +171,10 @@ def _measure(case: Case) -> Measurement:
             if panels.total[1] < error:
                 missed, error, noise = figures(panels)
                 settled = conclusive(error, significance * length) or converged(error, noise, significance * length)
+            if not settled:
+                place = yield from rough_place(lambda x: displaced(structure, x * displacement), *panels.roughest)
+                note = f"the forces are rough along the path, {len(panels.samples.t)} points do not settle their work: "
+                note += place
     # Where no force acts, the energy must not change either.
     if np.abs(powers).mean() <= 10.0 * noise and not stands_out(missed, error, noise):
         return vacuous("no force acts along the path")
@@ -177,7 +182,6 @@ def _measure(case: Case) -> Measurement:
     component = Component(
         "mean force", residual, significance, "eV/Å", noise=noise / length, error=error / length, converged=settled
     )
-    note = None if settled else f"the forces are rough along the path: {n_nodes} points do not settle their work"
     return Residual((component,), note=note)
 
 

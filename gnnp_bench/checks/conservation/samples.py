@@ -25,10 +25,12 @@ WIDEST = 0.19
 """The largest spacing of the nodes of a panel, in units of its width."""
 ROUNDS = 40
 """Bisections of an interval between two samples: to 1e-12 of it."""
-TRIED = 3
+TRIED = 4
 """Bisections that tell a break from what is merely steep."""
-STEEP = 0.01
-"""By more than that they reduce the roughness of a smooth function; that of a kink about to an eighth."""
+STEEP = 0.005
+"""By more than that they reduce the roughness of a smooth function; that of a kink about to a sixteenth."""
+JUMPS = 0.25
+"""What is more than that of what it was before bisection is a jump."""
 SHARE = 1.0 / 16.0
 """Of the tolerance that one gap may take."""
 
@@ -68,7 +70,8 @@ class Work:
     def roughest(self) -> tuple[float, float]:
         """Where most of the error comes from."""
         worst = max(self.pieces, key=lambda piece: piece.error)
-        return worst.start, worst.end
+        intervals = [] if worst.gap else rough_intervals(self.samples, worst.start, worst.end)
+        return intervals[0] if intervals else (worst.start, worst.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +157,9 @@ def _refined(
 def _with_unseen(work: Work) -> Work:
     """Return the work with the error of a jump there and back again between two neighbouring points.
 
-    A jump is what is left of a gap however narrow it became; what is left of a kink vanishes with it.
+    A function that jumps nowhere is not thought to do so unseen.
     """
-    jump = max((2.0 * piece.error / (piece.end - piece.start) for piece in work.pieces if piece.gap), default=0.0)
+    jump = max(piece.jump for piece in work.pieces)
     spacing = WIDEST * max(piece.end - piece.start for piece in work.pieces)
     return replace(work, errors=np.hypot(work.errors, jump * spacing))
 
@@ -252,7 +255,7 @@ def _bisected(
 ) -> Generator[Request, list[Prediction], tuple[Samples, list[Piece | None]]]:
     """Return the gap around the break of each interval (lo, hi, start, end), or None where it is merely steep."""
     gaps: list[Piece | None] = [gap(samples, *interval) for interval in intervals]
-    first = [g.error / (g.end - g.start) for g in gaps if g is not None]
+    first = [g.step for g in gaps if g is not None]
     for tried in range(1, ROUNDS + 1):
         open_ones = [
             (k, g)
@@ -266,6 +269,10 @@ def _bisected(
         for k, g in open_ones:
             _, _, start, end = intervals[k]
             now = gap(samples, *narrower(samples, g.start, g.end, start, end), start, end)
-            merely_steep = tried == TRIED and now.error / (now.end - now.start) < STEEP * first[k]
+            merely_steep = tried == TRIED and now.step < STEEP * first[k]
             gaps[k] = None if merely_steep else now
-    return samples, gaps
+    told = [
+        None if g is None else replace(g, jump=g.step if g.step > JUMPS * before else 0.0)
+        for g, before in zip(gaps, first, strict=True)
+    ]
+    return samples, told
