@@ -107,11 +107,11 @@ def _rule() -> tuple[FloatArray, FloatArray, FloatArray]:
 
 
 def panel(samples: Samples, start: float, end: float) -> Piece:
-    """Return the integral over a panel whose `nodes` are among the samples.
+    """Return the integral over a panel whose `nodes` and borders are among the samples.
 
     The interpolating polynomial tells the error twice: by its last two coefficients, and by how far it misses the
-    other samples inside, which have no part in it. Half the width times the larger is three times the error that a
-    kink may have, and far more than that of a smooth function.
+    other samples, which have no part in it. The borders are two of them: a break beyond the outermost node, which
+    leaves no other trace, is not missed. The error is half the width times the larger.
     """
     _, weights, to_coefficients = _rule()
     inside = samples.within(start, end)
@@ -120,14 +120,11 @@ def panel(samples: Samples, start: float, end: float) -> Piece:
     coefficients = to_coefficients @ values
     noise = ALLOWANCE * float(np.sqrt(inside.variances.max()))
     tails = np.abs(coefficients[-2:]) - noise * np.linalg.norm(to_coefficients[-2:], axis=1)
-    # A sample on the border may belong to the other side of a break.
-    others = np.setdiff1d(np.flatnonzero((inside.t > start) & (inside.t < end)), at)
-    missed = 0.0
-    if len(others):
-        scaled = 2.0 * (inside.t[others] - start) / (end - start) - 1.0
-        row = np.polynomial.legendre.legvander(scaled, NODES - 1) @ to_coefficients
-        spread = np.sqrt(1.0 + (row**2).sum(axis=1))
-        missed = float((np.abs(row @ values - inside.values[others]) - noise * spread).max())
+    others = np.setdiff1d(np.arange(len(inside.t)), at)
+    scaled = 2.0 * (inside.t[others] - start) / (end - start) - 1.0
+    row = np.polynomial.legendre.legvander(scaled, NODES - 1) @ to_coefficients
+    spread = np.sqrt(1.0 + (row**2).sum(axis=1))
+    missed = float((np.abs(row @ values - inside.values[others]) - noise * spread).max())
     half = 0.5 * (end - start)
     return Piece(
         start,

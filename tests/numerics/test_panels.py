@@ -62,7 +62,7 @@ def test_an_integral_settles_whatever_breaks(name: str) -> None:
     work_error = abs(work.total[0] - truth)
     assert work.total[1] <= 1e-7
     assert work_error <= 10.0 * work.total[1] + 1e-13
-    assert count <= (64 if name == "none" else 500)
+    assert count <= (72 if name == "none" else 500)
 
 
 @pytest.mark.parametrize("name", ["kink", "jump"])
@@ -81,14 +81,14 @@ def test_bisection_encloses_a_break(name: str) -> None:
     assert found.step == pytest.approx(1.0 if name == "jump" else 0.0, abs=1e-5)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(100))
 @pytest.mark.parametrize("name", ["kink", "jump"])
 def test_the_error_of_a_panel_covers_what_a_break_does_to_it(name: str, seed: int) -> None:
     function, _ = BREAKS[name]
     rng = np.random.default_rng(seed)
     start = PLACE - 0.1 * rng.uniform()
     end = start + 0.1
-    found = panel(sampled(function, nodes(start, end)), start, end)
+    found = panel(sampled(function, np.concatenate([[start], nodes(start, end), [end]])), start, end)
     truth, _ = (np.sin(3.0 * end) - np.sin(3.0 * start)) / 3.0, None
     truth += ((PLACE - start) ** 2 + (end - PLACE) ** 2) / 2.0 if name == "kink" else end - PLACE
     assert abs(found.integral - truth) <= 10.0 * found.error

@@ -173,7 +173,8 @@ def _evaluated(
     path: Path, samples: Samples, panels: Sequence[tuple[float, float]]
 ) -> Generator[Request, list[Prediction], tuple[Samples, list[Piece]]]:
     if panels:
-        samples = yield from _more(path, samples, np.concatenate([nodes(*borders) for borders in panels]))
+        wanted = np.unique([np.concatenate([nodes(*borders), borders]) for borders in panels])
+        samples = yield from _more(path, samples, np.setdiff1d(wanted, samples.t))
     return samples, [panel(samples, *borders) for borders in panels]
 
 
