@@ -76,12 +76,17 @@ def pressed(prediction: Prediction) -> float:
 
 
 def converged(error: float, noise: float, significance: float) -> bool:
-    """Return whether an estimated error is small enough: a tenth of ν's part, or a thousandth of what matters.
+    """Return whether an estimated error is small enough."""
+    return error <= tolerated(noise, significance)
+
+
+def tolerated(noise: float, significance: float) -> float:
+    """Return the estimated error that is small enough: a tenth of ν's part, or a thousandth of what matters.
 
     It enters the bound tenfold. A hundredth of the significance is what a law that is claimed by construction may be
     missed by, so that no error of this size excuses a defect that counts.
     """
-    return error <= max(0.1 * noise, 1e-3 * significance)
+    return max(0.1 * noise, 1e-3 * significance)
 
 
 def stands_out(residual: float, error: float, noise: float) -> bool:

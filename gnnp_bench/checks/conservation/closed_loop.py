@@ -9,7 +9,8 @@ from ase import Atoms
 
 from gnnp_bench.check import Case, Check, Measurement, PoolView, Request, base_prediction, on_structure, with_parameters
 from gnnp_bench.checks.common import EXTREME, TWO_ATOMS, displaced, moves, pressed
-from gnnp_bench.checks.conservation.loop_work import FEWEST_NODES, RADII, Powers, loop_work
+from gnnp_bench.checks.conservation.loop_work import FEWEST_NODES, RADII, loop_work
+from gnnp_bench.checks.conservation.samples import Powers
 from gnnp_bench.checks.simplifying import fewer_and_as_many, rows_on
 from gnnp_bench.numerics.loops import ellipse, path_lengths
 from gnnp_bench.potential import ENERGY_FORCES, FloatArray
@@ -81,8 +82,11 @@ def _measure(case: Case) -> Measurement:
         variances: FloatArray = case.nu.forces**2 * (velocities**2).sum(axis=(1, 2))
         return (forces * velocities).sum(axis=(1, 2)), variances
 
+    def structure_at(t: float) -> Atoms:
+        return displaced(case.structure, ellipse(u, v, radius, np.array([t]))[0][0])
+
     base = yield from base_prediction(case)
-    return (yield from loop_work(powers_at, float(path_lengths(u, v, radius).sum()), pressed(base)))
+    return (yield from loop_work(powers_at, structure_at, float(path_lengths(u, v, radius).sum()), pressed(base)))
 
 
 CLOSED_LOOP = Check(

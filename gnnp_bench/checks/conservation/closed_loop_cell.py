@@ -10,7 +10,8 @@ from ase import Atoms
 from gnnp_bench.check import Case, Check, Measurement, PoolView, Request, base_prediction, on_structure, with_parameters
 from gnnp_bench.checks.common import EXTREME, pressed
 from gnnp_bench.checks.conservation.closed_loop import radius_for
-from gnnp_bench.checks.conservation.loop_work import FEWEST_NODES, Powers, loop_work
+from gnnp_bench.checks.conservation.loop_work import FEWEST_NODES, loop_work
+from gnnp_bench.checks.conservation.samples import Powers
 from gnnp_bench.checks.periodicity.supercell import crystals_only
 from gnnp_bench.numerics.loops import angles, ellipse
 from gnnp_bench.potential import ALL_PROPERTIES, FloatArray
@@ -87,11 +88,17 @@ def _measure(case: Case) -> Measurement:
         variances = variances + (case.nu.stress * volumes) ** 2 * (rates**2).sum(axis=(1, 2))
         return powers, variances
 
+    def structure_at(t: float) -> Atoms:
+        at = np.array([t])
+        return _moved(structure, ellipse(u, v, radius, at)[0][0], _motion(at, u, v, radius, a, b, strain)[0][0])
+
     _, velocities, rates = _motion(angles(128), u, v, radius, a, b, strain)
     speeds = np.linalg.norm(velocities, axis=2).sum(axis=1)
     straining = np.linalg.norm(rates, axis=(1, 2)) * structure.cell.volume ** (1.0 / 3.0)
     base = yield from base_prediction(case)
-    return (yield from loop_work(powers_at, 2.0 * np.pi * float((speeds + straining).mean()), pressed(base)))
+    return (
+        yield from loop_work(powers_at, structure_at, 2.0 * np.pi * float((speeds + straining).mean()), pressed(base))
+    )
 
 
 def _motion(

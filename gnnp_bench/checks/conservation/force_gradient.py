@@ -84,7 +84,7 @@ def _measure(case: Case) -> Measurement:
     scale = max(1.0, _aligned(direction, _forces(base)) * np.sqrt(3.0 * n_moving))
     significance = force_significance(base)
     noise = case.nu.energy * len(structure)
-    derivative, settled = yield from energy_derivative(
+    derivative, rough = yield from energy_derivative(
         lambda h: displaced(structure, h * direction),
         lambda prediction, _: _slope(prediction, direction),
         _slope(base, direction),
@@ -105,9 +105,9 @@ def _measure(case: Case) -> Measurement:
         "eV/Å",
         noise=explained / scale,
         error=derivative.error / scale,
-        converged=settled,
+        converged=rough is None,
     )
-    return Residual((component,), note=None if settled else "the energy is rough along this direction")
+    return Residual((component,), note=None if rough is None else f"the energy is rough along this direction, {rough}")
 
 
 def _slope(prediction: Prediction, direction: FloatArray) -> float:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from ase import Atoms
 
 from gnnp_bench.check import Request
-from gnnp_bench.checks.common import conclusive, converged
+from gnnp_bench.checks.common import conclusive, converged, stands_out
+from gnnp_bench.checks.conservation.places import rough_place
+from gnnp_bench.checks.conservation.samples import Path, Powers, Work, settled_work
 from gnnp_bench.numerics.convergence import ALLOWANCE
 from gnnp_bench.numerics.differences import Derivative, romberg
+from gnnp_bench.numerics.panels import Samples
 from gnnp_bench.potential import FloatArray, Prediction, Property
 
 FEWEST_LEVELS = 4
@@ -28,7 +32,7 @@ def energy_derivative(
     noise: float,
     slope_noise: float,
     significance: float,
-) -> Generator[Request, list[Prediction], tuple[Derivative, bool]]:
+) -> Generator[Request, list[Prediction], tuple[Derivative, str | None]]:
     """Differentiate the energy by central differences over a ladder of steps.
 
     Energies cannot tell a feature that is narrower than the steps their rounding allows. What the potential itself
@@ -56,8 +60,12 @@ def energy_derivative(
     Returns
     -------
     derivative : Derivative
-    settled : bool
-        Its error is small enough (`common.converged`, `common.conclusive`).
+    rough : str or None
+        What keeps its error from being small enough (`common.converged`, `common.conclusive`); None if it is.
+
+    Where a kink or a jump of the slopes is near, or at step zero itself, no ladder settles. There the difference of
+    two energies is compared with the mean of all slopes in between, which panels integrate across the break; the
+    derivative returned is then the predicted one and what it misses in the mean.
     """
     steps: FloatArray = largest_step * 0.5 ** np.arange(float(MOST_LEVELS))
     differences: list[float] = []
@@ -73,8 +81,45 @@ def energy_derivative(
         explained = derivative.noise * noise + slope_noise
         settled = converged(derivative.error, explained, significance)
         if settled:
-            break
-    return derivative, settled or conclusive(derivative.error, significance)
+            return derivative, None
+    clear = conclusive(derivative.error, significance)
+    if clear and not stands_out(derivative.value - here, derivative.error, explained):
+        return derivative, None
+    enough = 2.0 * max(slope_noise, 1e-3 * significance)
+    k = int(np.flatnonzero((np.sqrt(2.0) * noise <= enough * steps) | (steps == largest_step))[-1])
+
+    def slopes_at(h: FloatArray) -> Powers:
+        predictions = yield Request([moved(float(x)) for x in h], properties)
+        found = np.array([slope(p, float(x)) for p, x in zip(predictions, h, strict=True)])
+        return found, np.full(len(h), slope_noise**2)
+
+    middle = Samples(np.zeros(1), np.array([here]), np.full(1, slope_noise**2))
+    mean, roughest = yield from _in_the_mean(slopes_at, middle, float(steps[k]), differences[k], noise, significance)
+    if mean.error < derivative.error:
+        derivative = replace(mean, value=here + mean.value)
+        clear = conclusive(derivative.error, significance)
+    return derivative, None if clear else (yield from rough_place(moved, *roughest))
+
+
+def _in_the_mean(
+    slopes_at: Callable[[FloatArray], Powers],
+    known: Samples,
+    h: float,
+    difference: float,
+    noise: float,
+    significance: float,
+) -> Generator[Request, list[Prediction], tuple[Derivative, tuple[float, float]]]:
+    """Return [E(h) − E(−h)]/2h less the mean of the slopes between −h and h, and where these are roughest."""
+    rounding = float(np.sqrt(2.0) * noise)
+
+    def figures(work: Work) -> tuple[float, float, float]:
+        done, error, spread = work.total
+        return difference - done, error, rounding + spread
+
+    path = Path(slopes_at, [(-h, 0.0), (0.0, h)], rounding, significance * h, lambda work: stands_out(*figures(work)))
+    work = yield from settled_work(path, known, panels=1)
+    missed, error, _ = figures(work)
+    return Derivative(missed / (2.0 * h), 1.0 / (np.sqrt(2.0) * h), error / (2.0 * h), h, np.ones(1)), work.roughest
 
 
 def _passed_over(slopes: FloatArray, here: float, noise: float, weights: FloatArray) -> float:

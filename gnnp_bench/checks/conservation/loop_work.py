@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import TypeAlias
 
 import numpy as np
+from ase import Atoms
 
 from gnnp_bench.check import Component, Request, Residual, vacuous
-from gnnp_bench.checks.common import converged, out_of_points, stands_out, worth_more_points
+from gnnp_bench.checks.common import conclusive, converged, out_of_points, stands_out, worth_more_points
+from gnnp_bench.checks.conservation.places import rough_place
+from gnnp_bench.checks.conservation.samples import Path, Powers, settled_work
 from gnnp_bench.numerics.convergence import ALLOWANCE, remaining_error
 from gnnp_bench.numerics.loops import angles, interleaved_spread, jumps_around
+from gnnp_bench.numerics.panels import Samples
 from gnnp_bench.potential import FloatArray, Prediction
 
 LOOP_S = 1e-4
@@ -21,12 +24,9 @@ MANY_NODES, MOST_NODES = 128, 256
 RADII = (0.02, 0.08)
 """Of loops, in units of the shortest distance in the structure."""
 
-Powers: TypeAlias = Generator[Request, list[Prediction], tuple[FloatArray, FloatArray]]
-"""Evaluates nodes and returns at each dW/dt, eV, and the variance that ν gives it, eV²."""
-
 
 def loop_work(
-    powers_at: Callable[[FloatArray], Powers], length: float, scale: float
+    powers_at: Callable[[FloatArray], Powers], structure_at: Callable[[float], Atoms], length: float, scale: float
 ) -> Generator[Request, list[Prediction], Residual]:
     """Integrate dW/dt over t from 0 to 2π by the trapezoid rule, doubling the nodes (16 or more) until they settle it.
 
@@ -34,6 +34,8 @@ def loop_work(
     ----------
     powers_at : callable
         Takes nodes t, (n,).
+    structure_at : callable
+        Takes one node.
     length : float, Å
         Sum of the paths, by which the work is divided.
     scale : float
@@ -44,6 +46,7 @@ def loop_work(
     powers, variances = yield from powers_at(t)
     work = 2.0 * np.pi * float(powers.mean())
     changes: list[float] = []
+    note = None
     settled = False
     while True:
         added = angles(2 * len(t), odd_only=True)
@@ -70,6 +73,17 @@ def loop_work(
     if not (settled and confirmed):
         cautious = max(spread / 6.0, float(jumps_around(powers, t)))
         error, settled = out_of_points(work, error, noise, significance * length, cautious)
+        if not settled or stands_out(work, error, noise):
+            path = Path(
+                powers_at, [(0.0, 2.0 * np.pi)], noise, significance * length, lambda panels: stands_out(*panels.total)
+            )
+            panels = yield from settled_work(path, _around(t, powers, variances))
+            if panels.total[1] < error:
+                work, error, noise = panels.total
+                settled = converged(error, noise, significance * length) or conclusive(error, significance * length)
+            if not settled:
+                place = yield from rough_place(structure_at, *panels.roughest)
+                note = f"rough along the loop, {len(panels.samples.t)} points do not settle it: {place}"
     if 2.0 * np.pi * np.abs(powers).mean() <= 10.0 * noise:
         return vacuous("nothing does work anywhere on the loop")
     component = Component(
@@ -81,4 +95,10 @@ def loop_work(
         error=error / length,
         converged=settled,
     )
-    return Residual((component,), note=None if settled else f"rough along the loop: {len(t)} points do not settle it")
+    return Residual((component,), note=note)
+
+
+def _around(t: FloatArray, powers: FloatArray, variances: FloatArray) -> Samples:
+    """Return the samples of a loop in order, the first once more at its end."""
+    order = np.append(np.argsort(t), np.argmin(t))
+    return Samples(np.append(np.sort(t), 2.0 * np.pi), powers[order], variances[order])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from gnnp_bench.check import (
 from gnnp_bench.checks.common import (
     EXTREME,
     TWO_ATOMS,
+    conclusive,
     converged,
     displaced,
     forces_vanish,
@@ -33,9 +34,12 @@ from gnnp_bench.checks.common import (
     worth_more_points,
 )
 from gnnp_bench.checks.conservation.loop_work import LOOP_S
+from gnnp_bench.checks.conservation.places import rough_place
+from gnnp_bench.checks.conservation.samples import Path, Powers, Work, settled_work
 from gnnp_bench.checks.simplifying import fewer_and_as_many, rows_on
 from gnnp_bench.numerics.convergence import jump_error, remaining_error
-from gnnp_bench.potential import ENERGY_FORCES, FloatArray
+from gnnp_bench.numerics.panels import Samples
+from gnnp_bench.potential import ENERGY_FORCES, FloatArray, Prediction
 from gnnp_bench.structures.geometry import minimum_distance
 
 FEWEST_NODES = 4
@@ -113,16 +117,29 @@ def _measure(case: Case) -> Measurement:
     (end,) = yield Request([displaced(structure, displacement)], ENERGY_FORCES)
     # Along a short path 0.1 meV in all is what matters, as for any total energy.
     significance = pressed(start) * LOOP_S * max(1.0, 1.0 / length)
+
+    def powers_at(t: FloatArray) -> Powers:
+        predictions = yield Request([displaced(structure, x * displacement) for x in t], ENERGY_FORCES)
+        return power(predictions), np.full(len(t), (case.nu.forces * size) ** 2)
+
+    def power(predictions: Sequence[Prediction]) -> FloatArray:
+        forces = np.array([p.forces for p in predictions])
+        along: FloatArray = (forces * displacement).sum(axis=(1, 2))
+        return along
+
+    def figures(panels: Work) -> tuple[float, float, float]:
+        done, error, spread = panels.total
+        return done + end.energy - start.energy, error, spread + case.nu.energy * len(structure)
+
     works: list[float] = []
-    settled = False
+    known = Samples(np.array([0.0, 1.0]), power([start, end]), np.full(2, (case.nu.forces * size) ** 2))
+    settled, note = False, None
     n_nodes = FEWEST_NODES
     while True:
         # Gauss–Legendre on [0, 1].
         nodes, weights = np.polynomial.legendre.leggauss(n_nodes)
-        points = [displaced(structure, 0.5 * (1.0 + t) * displacement) for t in nodes]
-        predictions = yield Request(points, ENERGY_FORCES)
-        forces = np.array([p.forces for p in predictions])
-        powers = (forces * displacement).sum(axis=(1, 2))
+        powers, variances = yield from powers_at(0.5 * (1.0 + nodes))
+        known = known.joined(0.5 * (1.0 + nodes), powers, variances)
         works.append(float(0.5 * weights @ powers))
         quadrature = case.nu.forces * size * float(np.linalg.norm(0.5 * weights))
         noise = quadrature + case.nu.energy * len(structure)
@@ -141,6 +158,23 @@ def _measure(case: Case) -> Measurement:
     if not (settled and confirmed):
         cautious = float(jump_error(powers, 0.5 * np.diff(nodes)))
         error, settled = out_of_points(missed, error, noise, significance * length, cautious)
+        if not settled or stands_out(missed, error, noise):
+            rounding = case.nu.energy * len(structure)
+            path = Path(
+                powers_at,
+                [(0.0, 1.0)],
+                rounding,
+                significance * length,
+                lambda panels: stands_out(*figures(panels)),
+            )
+            panels = yield from settled_work(path, known)
+            if panels.total[1] < error:
+                missed, error, noise = figures(panels)
+                settled = conclusive(error, significance * length) or converged(error, noise, significance * length)
+            if not settled:
+                place = yield from rough_place(lambda x: displaced(structure, x * displacement), *panels.roughest)
+                note = f"the forces are rough along the path, {len(panels.samples.t)} points do not settle their work: "
+                note += place
     # Where no force acts, the energy must not change either.
     if np.abs(powers).mean() <= 10.0 * noise and not stands_out(missed, error, noise):
         return vacuous("no force acts along the path")
@@ -148,7 +182,6 @@ def _measure(case: Case) -> Measurement:
     component = Component(
         "mean force", residual, significance, "eV/Å", noise=noise / length, error=error / length, converged=settled
     )
-    note = None if settled else f"the forces are rough along the path: {n_nodes} points do not settle their work"
     return Residual((component,), note=note)
 
 

@@ -118,7 +118,7 @@ def _measure(case: Case) -> Measurement:
     scale = pressed(base)
     significance = scale * (min(STRESS_S, 1e-3 * size) if size >= LARGE_STRESS else STRESS_S)
     noise = case.nu.energy * len(structure)
-    derivative, settled = yield from _of_slabs_too(
+    derivative, rough = yield from _of_slabs_too(
         energy_derivative(
             lambda h: strain(structure, h * direction),
             lambda prediction, h: _slope(prediction, h, direction, volume),
@@ -135,9 +135,11 @@ def _measure(case: Case) -> Measurement:
     # Where there is no stress, strain must not change the energy either.
     if size <= max(10.0 * stress_noise, 1e-10) and not stands_out(missed, error, explained):
         return vacuous("the stress vanishes, and strain does not change the energy")
-    component = Component("stress", missed, significance, "eV/Å³", noise=explained, error=error, converged=settled)
+    component = Component(
+        "stress", missed, significance, "eV/Å³", noise=explained, error=error, converged=rough is None
+    )
     asymmetry = stress(tension - tension.T, Noise(case.nu.energy, case.nu.forces, stress_noise), scale)
-    note = None if settled else "the energy is rough along this strain"
+    note = None if rough is None else f"the energy is rough along this strain, {rough}"
     return Residual((component, Component("asymmetry", *_figures(asymmetry))), note=note)
 
 
@@ -155,8 +157,8 @@ def _with_stress(case: Case) -> Generator[Request, list[Prediction], Prediction 
 
 
 def _of_slabs_too(
-    asking: Generator[Request, list[Prediction], tuple[Derivative, bool]],
-) -> Generator[Request, list[Prediction], tuple[Derivative, bool]]:
+    asking: Generator[Request, list[Prediction], tuple[Derivative, str | None]],
+) -> Generator[Request, list[Prediction], tuple[Derivative, str | None]]:
     """Ask what another generator asks, and for the stress of partially periodic structures too."""
     request = next(asking)
     while True:
@@ -164,7 +166,7 @@ def _of_slabs_too(
         try:
             request = asking.send(predictions)
         except StopIteration as end:
-            found: tuple[Derivative, bool] = end.value
+            found: tuple[Derivative, str | None] = end.value
             return found
 
 

@@ -1,0 +1,135 @@
+"""Forces with kinks: sound potentials settle, defects are seen all the same, and what stays open tells where."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from gnnp_bench.check import Request
+from gnnp_bench.checks.conservation import loop_work, path_work
+from gnnp_bench.checks.conservation.places import rough_place
+from gnnp_bench.checks.conservation.samples import settled_work
+from gnnp_bench.engine.settings import Budget
+from gnnp_bench.potential import ENERGY_FORCES, Capabilities, Potential, Prediction, Property
+from tests.analytic.derivatives import numerical_forces, numerical_stress
+from tests.analytic.geometries import alloy
+from tests.analytic.graph import graphs
+from tests.analytic.kinks import ENVELOPES, kinked
+from tests.analytic.values import assert_close, forces_of, stress_of
+from tests.engine.judging import certified, statuses
+
+SPECIES = ("Cu", "Au")
+HELD = {"pass", "not_applicable"}
+
+
+@pytest.mark.parametrize("name", ENVELOPES)
+def test_forces_and_stress_are_derivatives_of_the_energy(name: str) -> None:
+    potential, structure = kinked(name, 4.5), alloy()
+    (found,) = potential.evaluate([structure], frozenset({"energy", "forces", "stress"}))
+    assert_close(forces_of(found), numerical_forces(potential, structure, 1e-4), 1e-7)
+    assert_close(stress_of(found), numerical_stress(potential, structure, 1e-5), 1e-7)
+
+
+def held(make: functools.partial[Any], *laws: str, seed: int, budget: Budget = "quick") -> None:
+    found = certified(make, *laws, seed=seed, budget=budget)
+    told = {r.id: (r.status, r.measured, r.bound, r.reason) for r in found.checks if r.status not in HELD}
+    assert not told
+
+
+def test_a_late_but_smooth_envelope_is_settled_at_standard() -> None:
+    held(functools.partial(kinked, "quartic-bump", species=SPECIES), "conservation/*", seed=0, budget="standard")
+
+
+@pytest.mark.parametrize(("name", "seed"), [("late-cosine", 0), ("late-cosine", 1), ("xplor", 1)])
+def test_kinks_leave_no_law_open(name: str, seed: int) -> None:
+    held(functools.partial(kinked, name, species=SPECIES), "conservation/*", seed=seed)
+
+
+def test_forces_that_jump_leave_no_law_open() -> None:
+    held(functools.partial(kinked, "slope", species=SPECIES), "conservation/*", seed=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Defective:
+    """A kinked potential with a defect of a given strength.
+
+    Attributes
+    ----------
+    kind : "scaled", "swirling" or "jumping"
+        Forces too large by a fraction; a force field of curl, eV/Å²; an energy that jumps by so much, eV, for each pair
+        that comes nearer than 3 Å.
+    """
+
+    kind: str
+    strength: float
+    sound: Potential = field(default_factory=functools.partial(kinked, "late-cosine", species=SPECIES))
+    name: str = "defective"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.sound.capabilities
+
+    def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        found = self.sound.evaluate(structures, properties)
+        return [self._spoiled(s, p) for s, p in zip(structures, found, strict=True)]
+
+    def _spoiled(self, structure: Atoms, prediction: Prediction) -> Prediction:
+        if self.kind == "jumping":
+            (graph,) = graphs([structure], 3.0, "float64")
+            near = float(np.count_nonzero(graph.distances < 2.9)) / 2.0
+            return replace(prediction, energy=prediction.energy + self.strength * near, energies=None)
+        if prediction.forces is None:
+            return prediction
+        wrong = prediction.forces * (1.0 + self.strength)
+        if self.kind == "swirling":
+            around = structure.positions - structure.positions.mean(axis=0)
+            wrong = prediction.forces + self.strength * np.cross([0.0, 0.0, 1.0], around)
+        return replace(prediction, forces=wrong)
+
+
+@pytest.mark.parametrize(
+    ("kind", "strength", "law"),
+    [
+        ("scaled", 1e-4, "path-work"),
+        ("scaled", 1e-3, "force-gradient"),
+        ("swirling", 1e-3, "closed-loop"),
+        ("swirling", 1e-2, "jacobian"),
+        ("jumping", 1e-3, "path-work"),
+    ],
+)
+def test_defects_are_seen_beside_kinks(kind: str, strength: float, law: str) -> None:
+    found = certified(lambda: Defective(kind, strength), f"conservation/{law}")
+    assert statuses(found) == {law: "fail"}, found.checks
+
+
+def test_what_stays_open_tells_the_pair_and_its_distance(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = functools.partial(settled_work, far_more=0)
+    for module in (loop_work, path_work):
+        monkeypatch.setattr(module, "settled_work", few)
+    found = certified(functools.partial(kinked, "slope", species=SPECIES), "conservation/*", seed=1)
+    reasons = [r.reason or "" for r in found.checks if r.status == "inconclusive"]
+    assert reasons
+    assert all("Å apart there" in reason for reason in reasons)
+
+
+def test_a_kink_is_placed_and_named() -> None:
+    """Au passes the cutoff of Cu while C stands by."""
+    potential = kinked("slope", 3.3, species=("C", "Cu", "Au"))
+
+    def at(t: float) -> Atoms:
+        return Atoms("CCuAu", [[0.0, 1.8, 0.0], [0.0, 0.0, 0.0], [3.2 + t, 0.0, 0.0]])
+
+    asking = rough_place(at, 0.0999, 0.1001)
+    request: Request = next(asking)
+    with pytest.raises(StopIteration) as end:
+        asking.send(potential.evaluate(list(request.structures), ENERGY_FORCES))
+    assert end.value.value in (
+        "mostly between Cu (1) and Au (2), which are 3.30 Å apart there",
+        "mostly between Au (2) and Cu (1), which are 3.30 Å apart there",
+    )
