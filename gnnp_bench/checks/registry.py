@@ -39,6 +39,7 @@ from gnnp_bench.checks.robustness.refusals import REFUSALS
 from gnnp_bench.checks.robustness.requested_properties import REQUESTED_PROPERTIES
 from gnnp_bench.checks.robustness.size import SIZE
 from gnnp_bench.checks.robustness.threads import THREADS
+from gnnp_bench.checks.smoothness.continuity import CONTINUITY
 from gnnp_bench.checks.symmetry.inversion import INVERSION_CHECK
 from gnnp_bench.checks.symmetry.net_force import NET_FORCE
 from gnnp_bench.checks.symmetry.net_torque import NET_TORQUE
@@ -67,6 +68,7 @@ BUILT_IN: tuple[Check, ...] = (
     CLOSED_LOOP,
     CLOSED_LOOP_CELL,
     JACOBIAN,
+    CONTINUITY,
     DETACHED_ATOM,
     DETERMINISM,
     BATCH,

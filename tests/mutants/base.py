@@ -22,6 +22,7 @@ CONSERVATION = frozenset(
     f"conservation/{name}"
     for name in ("force-gradient", "stress-strain", "path-work", "closed-loop", "closed-loop-cell", "jacobian")
 )
+SMOOTHNESS = frozenset({"smoothness/continuity"})
 LOCALITY = frozenset({"locality/detached-atom"})
 ROBUSTNESS = frozenset(
     f"robustness/{name}"
@@ -46,7 +47,7 @@ ROBUSTNESS = frozenset(
         "refusals",
     )
 )
-CHECKS = SYMMETRY | PERIODICITY | CONSERVATION | LOCALITY | ROBUSTNESS
+CHECKS = SYMMETRY | PERIODICITY | CONSERVATION | SMOOTHNESS | LOCALITY | ROBUSTNESS
 """Ids of all checks that mutants speak of."""
 
 Plant: TypeAlias = Callable[[Potential, float], Potential]

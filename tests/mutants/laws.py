@@ -274,6 +274,36 @@ def jacobian(make: Make) -> float:
     return worst / ASYMMETRY_SCALE
 
 
+def continuity(make: Make) -> float:
+    """Jumps of E + ∫F·dx and of F along lines, in whichever interval they are largest, halved down to 1e-7 Å."""
+    worst = 0.0
+    pair = Atoms("CuAu", positions=[[0.0, 0.0, 0.0], [1.9, 0.6, 0.3]])
+    across = Atoms("Cu3", positions=[[0.0, 0.0, 0.0], [2.4, 0.0, 0.0], [4.8, -0.4, 0.0]])
+    crowd = alloy().repeat((2, 1, 1))
+    for structure, length in ((pair, 6.0), (across, 0.8), (crowd, 0.6)):
+        direction = np.zeros((len(structure), 3))
+        direction[-1] = [0.8, 0.6, 0.0] if structure is not across else [0.0, 1.0, 0.0]
+        potential = make()
+        begin, step = 0.0, length / 512
+        for number in (512, *[16] * 5):
+            ends = begin + step * np.arange(number + 1)
+            found = potential.evaluate([_moved(structure, t * direction) for t in ends], ENERGY_FORCES)
+            if not all(np.isfinite(p.energy) and np.isfinite(forces_of(p)).all() for p in found):
+                return np.inf
+            forces = np.array([forces_of(p) for p in found])
+            power = (forces * direction).sum(axis=(1, 2))
+            energy = np.abs(np.diff([p.energy for p in found]) + 0.5 * step * (power[1:] + power[:-1]))
+            energy -= 0.5 * step * np.abs(np.diff(power))
+            change = np.abs(np.diff(forces, axis=0)).max(axis=(1, 2))
+            # What changes no more than next to it is a slope.
+            change -= np.minimum(np.roll(change, 1), np.roll(change, -1))
+            missed = np.maximum(energy / ENERGY_SCALE, change / FORCE_SCALE)
+            where = int(np.argmax(missed))
+            begin, step = float(ends[where]), step / 16
+        worst = max(worst, float(missed[where]))
+    return worst
+
+
 def detached_atom(make: Make) -> float:
     """An atom far from a molecule and a cluster, first, last and in the middle of the list: energies in all."""
     worst, potential = 0.0, make()
@@ -313,5 +343,6 @@ GEOMETRIC_LAWS: dict[str, Law] = {
     "conservation/closed-loop": closed_loop,
     "conservation/closed-loop-cell": closed_loop_cell,
     "conservation/jacobian": jacobian,
+    "smoothness/continuity": continuity,
     "locality/detached-atom": detached_atom,
 }
