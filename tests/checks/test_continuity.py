@@ -15,7 +15,7 @@ from gnnp_bench.certificate.result import CheckResult
 from gnnp_bench.check import Residual
 from gnnp_bench.checks.smoothness.continuity import CONTINUITY
 from gnnp_bench.checks.smoothness.paths import two
-from gnnp_bench.potential import Potential, Prediction, Property
+from gnnp_bench.potential import Capabilities, Potential, Prediction, Property
 from tests.analytic import embedded_atom, smooth_pair
 from tests.analytic.graph import DType
 from tests.engine.judging import judged
@@ -49,7 +49,7 @@ class WithPair:
         )
 
     @property
-    def capabilities(self):  # type: ignore[no-untyped-def]
+    def capabilities(self) -> Capabilities:
         return self.sound.capabilities
 
     def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
@@ -154,9 +154,8 @@ def window(r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("shape", [wall, switch, window])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("seed", [0, 1])
-def test_walls_switches_and_kinks_are_no_jumps(shape: Shape, dtype: DType, seed: int) -> None:
-    found = judged(lambda: WithPair(shape, dtype), LAW, seed=seed)
+def test_walls_switches_and_kinks_are_no_jumps(shape: Shape, dtype: DType) -> None:
+    found = judged(lambda: WithPair(shape, dtype), LAW)
     assert found.status == "pass", found
     assert found.grade in ("exact", "limited"), found
 

@@ -105,6 +105,7 @@ CONTINUITY = Check(
     simpler=simpler,
     measure=_measure,
     claim="smooth",
-    weight=16.0,
+    weight=12.0,
     cost=60,
+    side_by_side=4,
 )

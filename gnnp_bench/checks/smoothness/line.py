@@ -30,7 +30,7 @@ ROUGH, AROUND, ENOUGH_ROUGH = 0.02, 10, 8
 at least so many."""
 MOST_POINTS, MANY_POINTS, AT_ONCE = 480, 150, 4
 ENOUGH_BREAKS = 3
-"""Breaks larger than s after which a line is not searched any further."""
+"""Breaks after which a line is not searched any further, if no other can decide anything."""
 STIFFNESS_S = 0.1
 """eV/Å²: it changes a force by 1 meV/Å over 0.01 Å, the displacement that is usual for phonons."""
 UNITS = {"energy": "eV", "forces": "eV/Å", "stress": "eV/Å³", "stiffness": "eV/Å²"}
@@ -265,9 +265,12 @@ def explored(track: Track, n_points: int) -> Generator[Request, list[Prediction]
 
 
 def _enough(line: Line) -> bool:
+    """Return whether some breaks are known and no other decides anything: more than matters, or less, for certain."""
     if len(line.breaks) < ENOUGH_BREAKS:
         return False
     s = significances(line)
+    if all((bound.jumps <= s[name])[line.open].all() for name, bound in line.bounds.items()):
+        return True
     large = [b for b in line.breaks if any(size > s[name][b] for name, (size, _) in sizes(line, b).items())]
     return len(large) >= ENOUGH_BREAKS
 
