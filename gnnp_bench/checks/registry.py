@@ -40,6 +40,7 @@ from gnnp_bench.checks.robustness.requested_properties import REQUESTED_PROPERTI
 from gnnp_bench.checks.robustness.size import SIZE
 from gnnp_bench.checks.robustness.threads import THREADS
 from gnnp_bench.checks.smoothness.continuity import CONTINUITY
+from gnnp_bench.checks.smoothness.continuity_cell import CONTINUITY_CELL
 from gnnp_bench.checks.symmetry.inversion import INVERSION_CHECK
 from gnnp_bench.checks.symmetry.net_force import NET_FORCE
 from gnnp_bench.checks.symmetry.net_torque import NET_TORQUE
@@ -69,6 +70,7 @@ BUILT_IN: tuple[Check, ...] = (
     CLOSED_LOOP_CELL,
     JACOBIAN,
     CONTINUITY,
+    CONTINUITY_CELL,
     DETACHED_ATOM,
     DETERMINISM,
     BATCH,

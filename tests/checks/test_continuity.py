@@ -219,3 +219,10 @@ def test_replay_from_parameters(name: str) -> None:
     found = measured(lambda: plant(mutant.name, embedded_atom(5.0)), ("Cu", "Cu"))
     again = measured(lambda: plant(mutant.name, embedded_atom(5.0)), ("Cu", "Cu"))
     assert found == again
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_numbers_of_images_are_told_along_paths_of_the_cell(dtype: DType) -> None:
+    found = judged(lambda: plant("image-count", embedded_atom(6.0, dtype=dtype)), "smoothness/continuity-cell")
+    assert found.status == "fail", found
+    assert re.search(r"a height of the cell is \S+ Å, 1/\d+ of the cutoff", str(found.reason)), found.reason

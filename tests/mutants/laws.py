@@ -304,6 +304,32 @@ def continuity(make: Make) -> float:
     return worst
 
 
+def continuity_cell(make: Make) -> float:
+    """Jumps of E per atom, beyond the work of the stress, and of forces and stress while a cell is stretched."""
+    worst, potential = 0.0, make()
+    for structure in (single(), left_handed()):
+        begin, step = 0.0, 0.25 / 256
+        for number in (256, *[16] * 5):
+            ends = begin + step * np.arange(number + 1)
+            path = [deform(structure, np.eye(3) * (1.0 + t)) for t in ends]
+            found = potential.evaluate(path, ALL_PROPERTIES)
+            rows = {FORCE_SCALE: np.array([forces_of(p) for p in found])}
+            rows[STRESS_SCALE] = np.array([stress_of(p) for p in found])
+            pressure = np.trace(rows[STRESS_SCALE], axis1=1, axis2=2)
+            power = pressure * np.array([s.get_volume() for s in path]) / (1.0 + ends)
+            energy = np.abs(np.diff([p.energy for p in found]) - 0.5 * step * (power[1:] + power[:-1]))
+            energy -= 0.5 * step * np.abs(np.diff(power))
+            missed = energy / len(structure) / ENERGY_SCALE
+            for scale, values in rows.items():
+                change = np.abs(np.diff(values, axis=0)).max(axis=(1, 2))
+                change -= np.minimum(np.roll(change, 1), np.roll(change, -1))
+                missed = np.maximum(missed, change / scale)
+            where = int(np.argmax(missed))
+            begin, step = float(ends[where]), step / 16
+        worst = max(worst, float(missed[where]))
+    return worst if np.isfinite(worst) else np.inf
+
+
 def detached_atom(make: Make) -> float:
     """An atom far from a molecule and a cluster, first, last and in the middle of the list: energies in all."""
     worst, potential = 0.0, make()
@@ -344,5 +370,6 @@ GEOMETRIC_LAWS: dict[str, Law] = {
     "conservation/closed-loop-cell": closed_loop_cell,
     "conservation/jacobian": jacobian,
     "smoothness/continuity": continuity,
+    "smoothness/continuity-cell": continuity_cell,
     "locality/detached-atom": detached_atom,
 }

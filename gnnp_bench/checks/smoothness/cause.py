@@ -86,8 +86,11 @@ def _where(line: Line, worst: Jump, others: Sequence[Jump], reach: float, cutoff
     symbols = structure.get_chemical_symbols()
     if not len(pairs.centres):
         return f"{t:.6g} Å along the line, with no neighbour left"
-    in_line = _in_line(structure, pairs, same)
-    if in_line is not None:
+    if "stress" in line.track.properties:  # a cell that is strained keeps lines straight
+        height = _height(structure, cutoff, same)
+        if height is not None:
+            return f"where a height of the cell is {height[0]:.6f} Å, 1/{height[1]} of the cutoff"
+    elif (in_line := _in_line(structure, pairs, same)) is not None:
         return f"where {_listed([symbols[i] for i in in_line])} stand in line"
     found, certain = _pair(line, worst, others, pairs, reach, cutoff, forces=forces)
     if found is None or not certain:
@@ -101,6 +104,17 @@ def _where(line: Line, worst: Jump, others: Sequence[Jump], reach: float, cutoff
         first, second = symbols[pairs.centres[found]], symbols[pairs.neighbours[found]]
         return f"where a pair {first}–{second} is {pairs.distances[found]:.{6 if same == SAME else 3}f} Å long"
     return f"{t:.6g} Å along a line in {structure.get_chemical_formula()}"
+
+
+def _height(structure: Atoms, cutoff: float | None, same: float) -> tuple[float, int] | None:
+    """Return a height of the cell that is a whole part of the cutoff, and which."""
+    if cutoff is None:
+        return None
+    heights = 1.0 / np.linalg.norm(np.linalg.inv(structure.cell.array), axis=0)
+    parts = np.maximum(1.0, np.rint(cutoff / heights))
+    off = np.abs(heights - cutoff / parts)
+    axis = int(np.argmin(off))
+    return (float(heights[axis]), int(parts[axis])) if off[axis] < same else None
 
 
 def _place(line: Line, jump: Jump) -> tuple[float, float]:

@@ -54,6 +54,8 @@ class Track:
     per : float
         Energies are judged as this part of them: 1 for the total, 1/n_atoms per atom.
     properties : frozenset
+    lever : float
+        How much larger the noise of the power is than that of forces, or of the stress.
     stiffness : bool
         Jumps of the slope of forces are looked for too.
     """
@@ -65,6 +67,7 @@ class Track:
     n_atoms: int
     per: float = 1.0
     properties: frozenset[Property] = ENERGY_FORCES
+    lever: float = 2.0
     stiffness: bool = False
 
 
@@ -208,12 +211,9 @@ def _as_rough(t: FloatArray, found: Bounds) -> Bounds:
 
 
 def _power_noise(line: Line) -> FloatArray:
-    """Return ν of −dE/dt: of the force on the few atoms that move, or of V·σ."""
-    nu = noises(line)
-    if "stress" in line.track.properties and line.found[0].stress is not None:
-        volumes = abs(np.linalg.det(np.asarray(line.track.at(0.0).cell.array)))
-        return np.asarray(nu["stress"] * volumes * line.track.per * 3.0)
-    return 2.0 * nu["forces"]
+    """Return ν of −dE/dt: of the force on the few atoms that move, or of V σ : ε."""
+    of_cell = "stress" in line.track.properties
+    return np.asarray(noises(line)["stress" if of_cell else "forces"] * line.track.lever * line.track.per)
 
 
 def _stretches(line: Line) -> list[tuple[int, int]]:
