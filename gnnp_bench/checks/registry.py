@@ -42,6 +42,8 @@ from gnnp_bench.checks.robustness.refusals import REFUSALS
 from gnnp_bench.checks.robustness.requested_properties import REQUESTED_PROPERTIES
 from gnnp_bench.checks.robustness.size import SIZE
 from gnnp_bench.checks.robustness.threads import THREADS
+from gnnp_bench.checks.smoothness.continuity import CONTINUITY
+from gnnp_bench.checks.smoothness.continuity_cell import CONTINUITY_CELL
 from gnnp_bench.checks.smoothness.one_stiffness import ONE_STIFFNESS
 from gnnp_bench.checks.smoothness.ripples import RIPPLES
 from gnnp_bench.checks.symmetry.inversion import INVERSION_CHECK
@@ -72,6 +74,8 @@ BUILT_IN: tuple[Check, ...] = (
     CLOSED_LOOP,
     CLOSED_LOOP_CELL,
     JACOBIAN,
+    CONTINUITY,
+    CONTINUITY_CELL,
     ONE_STIFFNESS,
     RIPPLES,
     DETACHED_ATOM,

@@ -7,6 +7,7 @@ from tests.mutants.base import CHECKS, Mutant
 from tests.mutants.energies import ENERGY_MUTANTS
 from tests.mutants.forces import FORCE_MUTANTS
 from tests.mutants.history import HISTORY_MUTANTS
+from tests.mutants.jumps import JUMP_MUTANTS
 from tests.mutants.kinks import KINK_MUTANTS
 from tests.mutants.neighbours import NEIGHBOUR_MUTANTS
 from tests.mutants.outputs import OUTPUT_MUTANTS
@@ -23,6 +24,7 @@ MUTANTS: dict[str, Mutant] = {
         HISTORY_MUTANTS,
         ATTACHED_MUTANTS,
         OUTPUT_MUTANTS,
+        JUMP_MUTANTS,
         APART_MUTANTS,
     )
     for mutant in family

@@ -22,8 +22,8 @@ CONSERVATION = frozenset(
     f"conservation/{name}"
     for name in ("force-gradient", "stress-strain", "path-work", "closed-loop", "closed-loop-cell", "jacobian")
 )
+SMOOTHNESS = frozenset(f"smoothness/{name}" for name in ("continuity", "continuity-cell", "one-stiffness", "ripples"))
 LOCALITY = frozenset(f"locality/{name}" for name in ("detached-atom", "fragments-add-up", "lonely-atom", "reach"))
-SMOOTHNESS = frozenset(f"smoothness/{name}" for name in ("one-stiffness", "ripples"))
 ROBUSTNESS = frozenset(
     f"robustness/{name}"
     for name in (

@@ -274,6 +274,62 @@ def jacobian(make: Make) -> float:
     return worst / ASYMMETRY_SCALE
 
 
+def continuity(make: Make) -> float:
+    """Jumps of E + ∫F·dx and of F along lines, in whichever interval they are largest, halved down to 1e-7 Å."""
+    worst = 0.0
+    pair = Atoms("CuAu", positions=[[0.0, 0.0, 0.0], [1.9, 0.6, 0.3]])
+    across = Atoms("Cu3", positions=[[0.0, 0.0, 0.0], [2.4, 0.0, 0.0], [4.8, -0.4, 0.0]])
+    crowd = alloy().repeat((2, 1, 1))
+    for structure, length in ((pair, 6.0), (across, 0.8), (crowd, 0.6)):
+        direction = np.zeros((len(structure), 3))
+        direction[-1] = [0.8, 0.6, 0.0] if structure is not across else [0.0, 1.0, 0.0]
+        potential = make()
+        begin, step = 0.0, length / 512
+        for number in (512, *[16] * 5):
+            ends = begin + step * np.arange(number + 1)
+            found = potential.evaluate([_moved(structure, t * direction) for t in ends], ENERGY_FORCES)
+            if not all(np.isfinite(p.energy) and np.isfinite(forces_of(p)).all() for p in found):
+                return np.inf
+            forces = np.array([forces_of(p) for p in found])
+            power = (forces * direction).sum(axis=(1, 2))
+            energy = np.abs(np.diff([p.energy for p in found]) + 0.5 * step * (power[1:] + power[:-1]))
+            energy -= 0.5 * step * np.abs(np.diff(power))
+            change = np.abs(np.diff(forces, axis=0)).max(axis=(1, 2))
+            # What changes no more than next to it is a slope.
+            change -= np.minimum(np.roll(change, 1), np.roll(change, -1))
+            missed = np.maximum(energy / ENERGY_SCALE, change / FORCE_SCALE)
+            where = int(np.argmax(missed))
+            begin, step = float(ends[where]), step / 16
+        worst = max(worst, float(missed[where]))
+    return worst
+
+
+def continuity_cell(make: Make) -> float:
+    """Jumps of E per atom, beyond the work of the stress, and of forces and stress while a cell is stretched."""
+    worst, potential = 0.0, make()
+    for structure in (single(), left_handed()):
+        begin, step = 0.0, 0.25 / 256
+        for number in (256, *[16] * 5):
+            ends = begin + step * np.arange(number + 1)
+            path = [deform(structure, np.eye(3) * (1.0 + t)) for t in ends]
+            found = potential.evaluate(path, ALL_PROPERTIES)
+            rows = {FORCE_SCALE: np.array([forces_of(p) for p in found])}
+            rows[STRESS_SCALE] = np.array([stress_of(p) for p in found])
+            pressure = np.trace(rows[STRESS_SCALE], axis1=1, axis2=2)
+            power = pressure * np.array([s.get_volume() for s in path]) / (1.0 + ends)
+            energy = np.abs(np.diff([p.energy for p in found]) - 0.5 * step * (power[1:] + power[:-1]))
+            energy -= 0.5 * step * np.abs(np.diff(power))
+            missed = energy / len(structure) / ENERGY_SCALE
+            for scale, values in rows.items():
+                change = np.abs(np.diff(values, axis=0)).max(axis=(1, 2))
+                change -= np.minimum(np.roll(change, 1), np.roll(change, -1))
+                missed = np.maximum(missed, change / scale)
+            where = int(np.argmax(missed))
+            begin, step = float(ends[where]), step / 16
+        worst = max(worst, float(missed[where]))
+    return worst if np.isfinite(worst) else np.inf
+
+
 def detached_atom(make: Make) -> float:
     """An atom far from a molecule and a cluster, first, last and in the middle of the list: energies in all."""
     worst, potential = 0.0, make()
@@ -404,6 +460,8 @@ GEOMETRIC_LAWS: dict[str, Law] = {
     "conservation/closed-loop": closed_loop,
     "conservation/closed-loop-cell": closed_loop_cell,
     "conservation/jacobian": jacobian,
+    "smoothness/continuity": continuity,
+    "smoothness/continuity-cell": continuity_cell,
     "smoothness/one-stiffness": one_stiffness,
     "smoothness/ripples": ripples,
     "locality/detached-atom": detached_atom,

@@ -1,0 +1,1 @@
+"""Nothing jumps: energies, forces, stress and stiffness along lines that neighbours come and go on."""

@@ -1,0 +1,245 @@
+"""What changes where something jumps: a pair at a distance, neighbours that change places, atoms that stand in line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+
+from gnnp_bench.checks.smoothness.judging import Jump, jumps
+from gnnp_bench.checks.smoothness.line import UNITS, Line
+from gnnp_bench.potential import FloatArray
+
+SAME, SAME_SINGLE = 1e-5, 2e-4
+"""Å, within which two distances count as one, where jumps are placed to 1e-8 Å and where to 2e-5 Å."""
+MOST_TRIPLES = 60
+"""Neighbours of an atom among which lines are looked for."""
+ALIKE = 0.2
+"""How far a jump of forces may differ, of its size, from one along a bond."""
+NAMES = {"energy": "the energy jumps", "forces": "forces jump", "stress": "the stress jumps"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """All pairs of a structure within reach, each from either end.
+
+    Attributes
+    ----------
+    centres, neighbours : (n_pairs,) arrays of int
+    units : (n_pairs, 3) array
+        From centre to neighbour.
+    distances : (n_pairs,) array, Å
+    rates : (n_pairs,) array
+        Their change per Å of the line.
+    """
+
+    centres: NDArray[np.intp]
+    neighbours: NDArray[np.intp]
+    units: FloatArray
+    distances: FloatArray
+    rates: FloatArray
+
+
+def pairs_of(before: Atoms, after: Atoms, step: float, reach: float) -> Pairs:
+    """Return the pairs between two structures that are `step` apart on a line; the second tells how they change."""
+    from ase.neighborlist import neighbor_list  # imports scipy, which few certificates need
+
+    centres, neighbours, vectors, shifts = neighbor_list("ijDS", before, reach)
+    moved = after.positions[neighbours] + shifts @ after.cell.array - after.positions[centres]
+    distances = np.linalg.norm(vectors, axis=1)
+    rates = (np.linalg.norm(moved, axis=1) - distances) / step
+    return Pairs(centres, neighbours, vectors / distances[:, None], distances, rates)
+
+
+def told(line: Line, reach: float, cutoff: float | None = None) -> str | None:
+    """Return in words what jumps, by how much and where, or None if nothing does.
+
+    Parameters
+    ----------
+    line : Line
+    reach : float, Å
+        As far as pairs are looked at.
+    cutoff : float, Å, optional
+        What the potential declares.
+    """
+    found = jumps(line)
+    if not found:
+        return None if line.settled else f"{len(line.t)} points along a line do not settle whether something jumps"
+    name = max(found, key=lambda quantity: found[quantity][0].stands_out)
+    if "energy" in found and found["energy"][0].interval == found[name][0].interval:
+        name = "energy"  # forces jump there as well; that the energy does is worse
+    worst = found[name][0]
+    others = [jump for jump in found[name][1:] if jump.interval != worst.interval]
+    forces = any(jump.interval == worst.interval for jump in found.get("forces", ()))
+    where = _where(line, worst, others, reach, cutoff, forces=forces)
+    more = f"; {len(line.breaks)} places in all on this line" if len(line.breaks) > 1 else ""
+    return f"{NAMES[name]} by {worst.size:.3g} {UNITS[name]} {where}{more}"
+
+
+def _where(line: Line, worst: Jump, others: Sequence[Jump], reach: float, cutoff: float | None, *, forces: bool) -> str:
+    t, same = _place(line, worst)
+    structure = line.track.at(t)
+    pairs = _at(line, t, reach)
+    symbols = structure.get_chemical_symbols()
+    if not len(pairs.centres):
+        return f"{t:.6g} Å along the line, with no neighbour left"
+    if "stress" in line.track.properties:  # a cell that is strained keeps lines straight
+        height = _height(structure, cutoff, same)
+        if height is not None:
+            return f"where a height of the cell is {height[0]:.6f} Å, 1/{height[1]} of the cutoff"
+    elif (in_line := _in_line(structure, pairs, same)) is not None:
+        return f"where {_listed([symbols[i] for i in in_line])} stand in line"
+    found, certain = _pair(line, worst, others, pairs, reach, cutoff, forces=forces)
+    if found is None or not certain:
+        places = _places(line, worst, others, pairs, reach)
+        if places is not None:
+            centre, rank = places
+            away = float(np.sort(pairs.distances[pairs.centres == centre])[rank - 1])
+            both = f"the {_ordinal(rank)} and {_ordinal(rank + 1)} neighbour of {symbols[centre]}"
+            return f"where {both} change places, {away:.4f} Å away"
+    if found is not None:
+        first, second = symbols[pairs.centres[found]], symbols[pairs.neighbours[found]]
+        return f"where a pair {first}–{second} is {pairs.distances[found]:.{6 if same == SAME else 3}f} Å long"
+    return f"{t:.6g} Å along a line in {structure.get_chemical_formula()}"
+
+
+def _height(structure: Atoms, cutoff: float | None, same: float) -> tuple[float, int] | None:
+    """Return a height of the cell that is a whole part of the cutoff, and which."""
+    if cutoff is None:
+        return None
+    heights = 1.0 / np.linalg.norm(np.linalg.inv(structure.cell.array), axis=0)
+    parts = np.maximum(1.0, np.rint(cutoff / heights))
+    off = np.abs(heights - cutoff / parts)
+    axis = int(np.argmin(off))
+    return (float(heights[axis]), int(parts[axis])) if off[axis] < same else None
+
+
+def _place(line: Line, jump: Jump) -> tuple[float, float]:
+    """Return where a jump is, Å, and within what two distances count as one there."""
+    begin, end = line.t[jump.interval], line.t[jump.interval + 1]
+    return 0.5 * float(begin + end), SAME if end - begin < 0.1 * SAME else SAME_SINGLE
+
+
+def _at(line: Line, t: float, reach: float) -> Pairs:
+    step = 1e-4 * max(1.0, line.track.length)
+    step = step if t + step < line.track.length else -step
+    return pairs_of(line.track.at(t), line.track.at(t + step), step, reach)
+
+
+def _in_line(structure: Atoms, pairs: Pairs, same: float) -> tuple[int, int, int] | None:
+    """Return three atoms, the middle one second, that stand in line here and not beside it."""
+    closest: tuple[float, tuple[int, int, int]] | None = None
+    for centre in range(len(structure)):
+        own = np.flatnonzero(pairs.centres == centre)
+        own = own[np.argsort(pairs.distances[own])][:MOST_TRIPLES]
+        units, distances = pairs.units[own], pairs.distances[own]
+        off = np.linalg.norm(units[:, None] + units[None], axis=2) * np.minimum(distances[:, None], distances[None])
+        for a, b in zip(*np.nonzero(np.triu(off < same, 1)), strict=True):
+            first, second = own[a], own[b]
+            # In a crystal, atoms and their images stand in line wherever they are.
+            one_atom = pairs.neighbours[first] == pairs.neighbours[second]
+            at_rest = np.abs(pairs.rates[[first, second]]).min() < 1e-12
+            if structure.pbc.any() and (one_atom or at_rest):
+                continue
+            size = float(distances[a] + distances[b])
+            if closest is None or size < closest[0]:
+                atoms = (int(pairs.neighbours[first]), centre, int(pairs.neighbours[second]))
+                closest = size, atoms
+    return None if closest is None else closest[1]
+
+
+def _places(line: Line, worst: Jump, others: Sequence[Jump], pairs: Pairs, reach: float) -> tuple[int, int] | None:
+    """Return an atom of whose neighbours one overtakes another here, and the rank of the first of them.
+
+    Of several ranks, that which changes places at the other jumps, too; then that of the narrowest gap.
+    """
+    here = _overtaking(pairs, _place(line, worst)[1])
+    if not here:
+        return None
+    votes = dict.fromkeys(here.values(), 0)
+    for other in others:
+        t, same = _place(line, other)
+        for rank in set(_overtaking(_at(line, t, reach), same).values()):
+            if rank in votes:
+                votes[rank] += 1
+    (centre, _), rank = max(here.items(), key=lambda found: (votes[found[1]], -found[0][1]))
+    return (centre, rank) if votes[rank] >= (0 if _place(line, worst)[1] == SAME else 2) else None
+
+
+def _overtaking(pairs: Pairs, same: float) -> dict[tuple[int, float], int]:
+    """Return ranks at which neighbours of an atom are equally far and one overtakes the other, by atom and gap."""
+    found: dict[tuple[int, float], int] = {}
+    for centre in np.unique(pairs.centres):
+        own = np.flatnonzero(pairs.centres == centre)
+        own = own[np.argsort(pairs.distances[own], kind="stable")]
+        gaps = np.diff(pairs.distances[own])
+        overtakes = np.abs(np.diff(pairs.rates[own])) > 1e-3
+        for rank in np.flatnonzero((gaps < same) & overtakes):
+            found[int(centre), float(gaps[rank])] = int(rank) + 1
+    return found
+
+
+def _pair(
+    line: Line,
+    worst: Jump,
+    others: Sequence[Jump],
+    pairs: Pairs,
+    reach: float,
+    cutoff: float | None,
+    *,
+    forces: bool,
+) -> tuple[int | None, bool]:
+    """Return the pair whose distance explains the jump, and whether more than one thing speaks for it."""
+    same = _place(line, worst)[1]
+    candidates = np.flatnonzero((np.abs(pairs.rates) > 1e-6) & (pairs.centres <= pairs.neighbours))
+    if not len(candidates):
+        return None, False
+    distances = pairs.distances[candidates]
+    if np.ptp(distances) < same:
+        return int(candidates[0]), True
+    support = np.zeros(len(candidates))
+    if cutoff is not None:
+        support += 2.0 * (np.abs(distances - cutoff) < same)
+    for other in others:
+        elsewhere = _at(line, _place(line, other)[0], reach)
+        moving = elsewhere.distances[np.abs(elsewhere.rates) > 1e-6]
+        support += (np.abs(distances[:, None] - moving[None]) < same).any(axis=1)
+    if forces:
+        support += 1.5 * _along(line, worst, pairs, candidates)
+    best = np.flatnonzero(support == support.max())
+    if not support.max() or np.ptp(distances[best]) > same:
+        return None, False
+    # Placed to 2e-5 Å only, jumps have many distances in common by accident.
+    needed = 1.0 if same == SAME else max(1.5, 1.0 * len(others))
+    certain = bool(support.max() >= needed)
+    return (int(candidates[best[0]]) if certain or same == SAME else None), certain
+
+
+def _along(line: Line, worst: Jump, pairs: Pairs, candidates: NDArray[np.intp]) -> FloatArray:
+    """Return 1 for pairs along which the forces jump, on one atom against the other, else 0."""
+    rows = line.arrays().get("forces")
+    if rows is None:
+        return np.zeros(len(candidates))
+    change = rows[worst.interval + 1] - rows[worst.interval]
+    size = float(np.linalg.norm(change))
+    found = np.zeros(len(candidates))
+    for k, pair in enumerate(candidates):
+        pattern = np.zeros_like(change)
+        pattern[pairs.neighbours[pair]] += pairs.units[pair]
+        pattern[pairs.centres[pair]] -= pairs.units[pair]
+        length = float(np.linalg.norm(pattern))
+        if size > 0.0 and length > 0.0:
+            found[k] = abs(float((change * pattern).sum())) > (1.0 - ALIKE) * size * length
+    return found
+
+
+def _ordinal(n: int) -> str:
+    ending = "th" if 10 <= n % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+    return f"{n}{ending}"
+
+
+def _listed(symbols: Sequence[str]) -> str:
+    return f"{', '.join(symbols[:-1])} and {symbols[-1]}"
