@@ -66,8 +66,14 @@ def _sample(rng: np.random.Generator, view: PoolView) -> Sample:
     def dense(sample: Sample) -> bool:
         return bool(sample.structure.pbc.all()) and not open_directions(sample.structure).any()
 
+    def roughness(sample: Sample) -> float:
+        return sample.noise.stress / pressed(sample.prediction)
+
+    # Rounding grows with the number of cells, and decides nothing where it is more than what matters.
+    crystals = [s for s in view.samples if summed(s) and dense(s) and len(s.structure) > 2]
+    usual = float(np.median([roughness(s) for s in crystals])) if crystals else 0.0
     kinds: tuple[Callable[[Sample], bool], ...] = (
-        lambda s: summed(s) and dense(s) and len(s.structure) > 2,
+        lambda s: summed(s) and dense(s) and len(s.structure) > 2 and roughness(s) <= usual,
         lambda s: summed(s) and dense(s),
         lambda s: summed(s) and bool(s.structure.pbc.any()),
         lambda s: not s.structure.pbc.any() and len(s.structure) > 2,
