@@ -97,7 +97,7 @@ At this strength the quick certificate fails the check with each of these seeds.
 strength at which it does stands there, marked \\*. *Exact* is where the grade `exact` is lost. Boolean laws have no
 significance; their mutants are judged at their own strength.
 
-{counts(summary)}
+{counts(summary)}{age(summary)}
 
 {required_table(summary)}
 
@@ -112,6 +112,17 @@ notices a mutant that does not name it. These certificates are of seed 0.
 
 {legend()}
 """
+
+
+def age(summary: Summary) -> str:
+    """Return how many of the rows another state of the suite has measured, in a sentence; nothing if none."""
+    other = summary["rows of other sources"]
+    if not other:
+        return ""
+    return (
+        f" {other} of {summary['rows']} rows (mutant, precision) were measured before laws were added that leave theirs"
+        " as it is; in these, the matrix has no mark of the laws that came later."
+    )
 
 
 def required_table(summary: Summary) -> str:

@@ -198,23 +198,29 @@ def complaints(row: Mapping[str, Any]) -> list[str]:
 
 
 def summarise(path: Path) -> dict[str, Any]:
-    """Return the table of all mutants.
+    """Return the table of all mutants, each by the newest line there is.
 
     Raises
     ------
     SystemExit
-        If a mutant is missing in float64 from the lines of today's sources. In float32 it may be: the page shows a
-        dash for it.
+        If a mutant is missing in float64. In float32 it may be: the page shows a dash for it.
     """
     here = digest(PARTS)
-    lines = {(r["mutant"], r["dtype"]): r for r in rows(path) if r["sources"] == here}
+    lines = {(r["mutant"], r["dtype"]): r for r in rows(path) if r["mutant"] in MUTANTS}
     missing = [job for job in jobs_of("*") if job not in lines and job[1] == "float64"]
     if missing:
-        raise SystemExit(f"{len(missing)} of the mutants are missing or were judged by other sources: `run` them first")
+        raise SystemExit(f"mutants that were never judged: {', '.join(name for name, _ in missing)}; `run` them first")
     mutants: dict[str, dict[str, Any]] = {name: {"base": str(base_of(MUTANTS[name]))} for name in MUTANTS}
     for (name, dtype), row in lines.items():
         mutants[name][dtype] = {"checks": row["checks"], "certificates": row["certificates"]}
-    return {"sources": here, "budget": "quick", "seeds": list(SEEDS), "mutants": _rounded(mutants)}
+    return {
+        "sources": here,
+        "rows": len(lines),
+        "rows of other sources": sum(row["sources"] != here for row in lines.values()),
+        "budget": "quick",
+        "seeds": list(SEEDS),
+        "mutants": _rounded(mutants),
+    }
 
 
 def _rounded(value: Any) -> Any:
