@@ -16,7 +16,7 @@ from gnnp_bench.potential import FloatArray, Prediction
 
 PANELS = 8
 """Of a stretch to begin with, where no other number is asked for."""
-MOST_MORE, FAR_MORE = 768, 2304
+MOST_MORE, FAR_MORE = 768, 4608
 """Evaluations until what is reached is enough where it can be judged at all, and where it cannot."""
 COST = 24
 """Evaluations that splitting a panel takes: two or three bisections and two panels."""
