@@ -41,7 +41,7 @@ SIDEWAYS = 0.6
 STRETCHES = (0.92, 1.2)
 AT_ONCE = 4
 """Species of a chain."""
-MOVED = (0, 1, 2, -1, -2)
+MOVED = (0, 1, -1)
 """Atoms that are moved, one at a time."""
 BEYOND = 3
 """Atoms beyond the declared reach of forces."""
@@ -213,6 +213,5 @@ REACH = Check(
     near=_near,
     simpler=_simpler,
     measure=_measure,
-    weight=2.0,
-    cost=6,
+    cost=4,
 )
