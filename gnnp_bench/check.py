@@ -8,7 +8,7 @@ so that the engine can evaluate the cases of a check side by side in full batche
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -49,6 +49,8 @@ __all__ = [
     "Watch",
     "always",
     "base_prediction",
+    "binds_all",
+    "for_potential",
     "no_neighbour",
     "nothing_simpler",
     "on_structure",
@@ -217,6 +219,11 @@ def always(capabilities: Capabilities) -> str | None:
     return None
 
 
+def binds_all(capabilities: Capabilities) -> bool:
+    """Return that the law is of its category for any potential."""
+    return True
+
+
 def no_neighbour(rng: np.random.Generator, case: Case) -> Case:
     """Return the case itself: it has no parameters to vary."""
     return case
@@ -253,6 +260,9 @@ class Check:
         Returns the reason why the check does not apply to a potential with these capabilities, or None.
     claim : str or None
         The claim under which the law holds by construction.
+    binds : callable
+        Returns whether the law is of its category for a potential with these capabilities. It is informational for
+        the others: see `for_potential`.
     feature : str or None
         What the potential may refuse with a ValueError ("left-handed cells"): see `engine.run`.
     factors : mapping of str to float
@@ -280,12 +290,18 @@ class Check:
     simpler: Callable[[Case], Iterator[Case]] = nothing_simpler
     applies: Callable[[Capabilities], str | None] = always
     claim: str | None = None
+    binds: Callable[[Capabilities], bool] = binds_all
     feature: str | None = None
     factors: Mapping[str, float] = field(default_factory=dict)
     weight: float = 1.0
     cost: int = 1
     without_pool: bool = False
     side_by_side: int = 8
+
+
+def for_potential(check: Check, capabilities: Capabilities) -> Check:
+    """Return the check as it binds a potential with these capabilities: of its category, or informational."""
+    return check if check.binds(capabilities) else replace(check, category="informational", claim=None)
 
 
 def base_prediction(

@@ -41,6 +41,7 @@ from gnnp_bench.checks.robustness.size import SIZE
 from gnnp_bench.checks.robustness.threads import THREADS
 from gnnp_bench.checks.smoothness.continuity import CONTINUITY
 from gnnp_bench.checks.smoothness.continuity_cell import CONTINUITY_CELL
+from gnnp_bench.checks.smoothness.stiffness_continuous import STIFFNESS_CONTINUOUS
 from gnnp_bench.checks.symmetry.inversion import INVERSION_CHECK
 from gnnp_bench.checks.symmetry.net_force import NET_FORCE
 from gnnp_bench.checks.symmetry.net_torque import NET_TORQUE
@@ -71,6 +72,7 @@ BUILT_IN: tuple[Check, ...] = (
     JACOBIAN,
     CONTINUITY,
     CONTINUITY_CELL,
+    STIFFNESS_CONTINUOUS,
     DETACHED_ATOM,
     DETERMINISM,
     BATCH,

@@ -8,7 +8,7 @@ from typing import Any
 from ase import Atoms
 
 from gnnp_bench.certificate.result import Certificate, CheckResult
-from gnnp_bench.check import Case, Check, Noise, Request
+from gnnp_bench.check import Case, Check, Noise, Request, for_potential
 from gnnp_bench.engine.evaluate import Evaluator
 from gnnp_bench.engine.outcome import result_of
 from gnnp_bench.engine.search import Findings, measure_all, rules_for
@@ -82,6 +82,7 @@ def measure_again(
     ValueError
         If structure or case are incomplete.
     """
+    check = for_potential(check, potential.capabilities)
     measured, before = case_of(structure, case), [from_json(past) for past in history]
     settings = Settings(spec=potential.name, profile=profile)
     evaluator = Evaluator(potential, reload)

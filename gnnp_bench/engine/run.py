@@ -17,7 +17,7 @@ import numpy as np
 
 from gnnp_bench.certificate.io import decode_value, encode_value
 from gnnp_bench.certificate.result import Cause, Certificate, CheckResult, Counterexample, Waiver
-from gnnp_bench.check import Check
+from gnnp_bench.check import Check, for_potential
 from gnnp_bench.engine.assemble import Growth, Judgement, begin, subject_of
 from gnnp_bench.engine.causes import causes_of
 from gnnp_bench.engine.ended import describe, last_word
@@ -139,6 +139,7 @@ def judge_check(check: Check, pool: Pool, evaluator: Evaluator, settings: Settin
     started, before = time.perf_counter(), evaluator.meter.evaluations
     loading = evaluator.meter.loading_s
     capabilities = evaluator.potential.capabilities
+    check = for_potential(check, capabilities)
 
     def cost() -> tuple[int, float]:
         elapsed = time.perf_counter() - started - (evaluator.meter.loading_s - loading)

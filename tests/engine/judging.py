@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from gnnp_bench.certificate.result import Certificate, CheckResult
-from gnnp_bench.check import Check
+from gnnp_bench.check import Check, for_potential
 from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.engine.assemble import Growth, Judgement
 from gnnp_bench.engine.evaluate import Evaluator
@@ -61,5 +61,6 @@ def found(check: Check, pool: Pool, evaluator: Evaluator, settings: Settings) ->
     """Return what the search of a check finds on a pool."""
     if not_applicable(check, evaluator.potential.capabilities) is not None or not pool.samples:
         return judge_check(check, pool, evaluator, settings)
+    check = for_potential(check, evaluator.potential.capabilities)
     evaluator.memory.begin_check()
     return result_of(check, explore(check, pool, evaluator, settings), None, cost=(0, 0.0))

@@ -22,7 +22,7 @@ CONSERVATION = frozenset(
     f"conservation/{name}"
     for name in ("force-gradient", "stress-strain", "path-work", "closed-loop", "closed-loop-cell", "jacobian")
 )
-SMOOTHNESS = frozenset({"smoothness/continuity", "smoothness/continuity-cell"})
+SMOOTHNESS = frozenset(f"smoothness/{name}" for name in ("continuity", "continuity-cell", "stiffness-continuous"))
 LOCALITY = frozenset({"locality/detached-atom"})
 ROBUSTNESS = frozenset(
     f"robustness/{name}"
