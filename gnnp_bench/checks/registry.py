@@ -46,6 +46,7 @@ from gnnp_bench.checks.smoothness.continuity import CONTINUITY
 from gnnp_bench.checks.smoothness.continuity_cell import CONTINUITY_CELL
 from gnnp_bench.checks.smoothness.one_stiffness import ONE_STIFFNESS
 from gnnp_bench.checks.smoothness.ripples import RIPPLES
+from gnnp_bench.checks.smoothness.stiffness_continuous import STIFFNESS_CONTINUOUS
 from gnnp_bench.checks.symmetry.inversion import INVERSION_CHECK
 from gnnp_bench.checks.symmetry.net_force import NET_FORCE
 from gnnp_bench.checks.symmetry.net_torque import NET_TORQUE
@@ -76,6 +77,7 @@ BUILT_IN: tuple[Check, ...] = (
     JACOBIAN,
     CONTINUITY,
     CONTINUITY_CELL,
+    STIFFNESS_CONTINUOUS,
     ONE_STIFFNESS,
     RIPPLES,
     DETACHED_ATOM,

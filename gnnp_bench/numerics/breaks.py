@@ -93,6 +93,25 @@ def slope_bounds(
     )
 
 
+def at_edge(t: FloatArray, values: FloatArray, noise: float, edge: float) -> tuple[FloatArray, FloatArray, float]:
+    """Return value and slope at the edge of a few points of the polynomial through them, and the noise of the slope.
+
+    Parameters
+    ----------
+    t : (n,) array
+    values : (n, ...) array
+    noise : float
+        Standard deviation of each value.
+    edge : float
+    """
+    away = t - edge
+    width = float(np.abs(away).max())
+    weights = np.linalg.inv(np.vander(away / width, increasing=True))
+    value: FloatArray = np.tensordot(weights[0], values, axes=1)
+    slope: FloatArray = np.tensordot(weights[1] / width, values, axes=1)
+    return value, slope, noise * float(np.linalg.norm(weights[1])) / width
+
+
 def least(one: Bounds, other: Bounds) -> Bounds:
     """Return the tighter of two bounds of each jump."""
     first = one.jumps + CERTAIN * one.noise <= other.jumps + CERTAIN * other.noise
@@ -225,7 +244,7 @@ def _doubled(
 
 
 def _tightest(sizes: Sequence[int], bound: Callable[[int, int], Found]) -> Bounds:
-    """Return the least over orders of the largest over windows."""
+    """Return the least over orders of the largest over windows; zero where there are too few points for any."""
     orders = []
     for size in sizes:
         # One window may be blind by accident, where the smooth part cancels the jump: two never are.
@@ -239,5 +258,7 @@ def _tightest(sizes: Sequence[int], bound: Callable[[int, int], Found]) -> Bound
     noise = np.take_along_axis(noises, ranked[[0]], axis=0)[0]
     # That two orders are blind by accident is far less likely than that one is: of what stands out of the noise, the
     # tightest counts a few times, as far as the next one agrees.
+    known = np.isfinite(tightest)
+    tightest, noise = np.where(known, tightest, 0.0), np.where(known, noise, 0.0)
     beyond = (BLIND - 1.0) * np.maximum(0.0, tightest - 0.5 * CERTAIN * noise)
     return Bounds(np.minimum(tightest + beyond, np.maximum(tightest, next_one)), noise)

@@ -226,3 +226,15 @@ def test_numbers_of_images_are_told_along_paths_of_the_cell(dtype: DType) -> Non
     found = judged(lambda: plant("image-count", embedded_atom(6.0, dtype=dtype)), "smoothness/continuity-cell")
     assert found.status == "fail", found
     assert re.search(r"a height of the cell is \S+ Å, 1/\d+ of the cutoff", str(found.reason)), found.reason
+
+
+def test_jumps_of_stiffness_are_told_and_fail_nothing_but_who_claims_that_there_are_none() -> None:
+    law = "smoothness/stiffness-continuous"
+    told = judged(lambda: WithPair(window), law)
+    assert (told.category, told.status, told.grade) == ("informational", "pass", "violated")
+    place = re.search(r"the stiffness jumps by 27.4 eV/Å² where a pair \S+ is (\S+) Å long", str(told.reason))
+    assert place is not None, told.reason
+    assert min(abs(float(place[1]) - end) for end in (2.7, 3.0)) < 1e-6
+    failed = judged(lambda: plant("stiffness-jump", embedded_atom(6.0, species=SPECIES)), law)
+    assert (failed.category, failed.status) == ("mandatory", "fail")
+    assert failed.measured == pytest.approx(10.0, rel=0.1)

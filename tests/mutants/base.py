@@ -22,7 +22,10 @@ CONSERVATION = frozenset(
     f"conservation/{name}"
     for name in ("force-gradient", "stress-strain", "path-work", "closed-loop", "closed-loop-cell", "jacobian")
 )
-SMOOTHNESS = frozenset(f"smoothness/{name}" for name in ("continuity", "continuity-cell", "one-stiffness", "ripples"))
+SMOOTHNESS = frozenset(
+    f"smoothness/{name}"
+    for name in ("continuity", "continuity-cell", "stiffness-continuous", "one-stiffness", "ripples")
+)
 LOCALITY = frozenset(f"locality/{name}" for name in ("detached-atom", "fragments-add-up", "lonely-atom", "reach"))
 ROBUSTNESS = frozenset(
     f"robustness/{name}"

@@ -36,6 +36,14 @@ def _unlike_force_step(graph: Graph) -> Extra:
     return from_edges(graph, energies, along_edges(graph, -inside))
 
 
+def _stiffness_step(graph: Graph) -> Extra:
+    """Return ½(r − r*)² eV for each pair nearer than r* = `PLACE`."""
+    dtype = graph.vectors.dtype
+    short = np.minimum(graph.distances - dtype.type(PLACE), dtype.type(0.0)) * dtype.type(0.5)
+    energies = sum_by(graph.centres, short * short, graph.n_atoms)
+    return from_edges(graph, energies, along_edges(graph, short))
+
+
 def _ranks(graph: Graph) -> Index:
     """Return the place of each edge among those of its atom, the nearest first."""
     order = np.lexsort((graph.distances, graph.centres))
@@ -81,7 +89,7 @@ def _images(graph: Graph) -> Extra:
     return Extra(np.array(counts, dtype)[graph.owner], zero.forces, zero.virial)
 
 
-_CROSSING = CONSERVATION | {"robustness/noise-floor", "robustness/precision"}
+_CROSSING = CONSERVATION | {"smoothness/stiffness-continuous", "robustness/noise-floor", "robustness/precision"}
 """What moves atoms, and may carry them across a jump."""
 
 JUMP_MUTANTS = (
@@ -140,6 +148,17 @@ JUMP_MUTANTS = (
         _CROSSING | {"smoothness/continuity-cell"},
         add_term("straight-lines", _straight_lines),
         consistent=True,
+    ),
+    Mutant(
+        "stiffness-jump",
+        f"The stiffness of pairs jumps by ε where they are {PLACE} Å long.",
+        10.0,
+        "eV/Å²",
+        frozenset({"smoothness/stiffness-continuous"}),
+        _CROSSING - {"smoothness/stiffness-continuous"},
+        add_term("stiffness-jump", _stiffness_step),
+        consistent=True,
+        needs="a pair that passes this distance",
     ),
     Mutant(
         "image-count",

@@ -304,6 +304,27 @@ def continuity(make: Make) -> float:
     return worst
 
 
+def stiffness_continuous(make: Make) -> float:
+    """Jumps of the slope of forces along lines, from second differences, in units of 0.1 eV/Å²."""
+    worst, potential = 0.0, make()
+    pair = Atoms("CuAu", positions=[[0.0, 0.0, 0.0], [1.9, 0.6, 0.3]])
+    for structure, length in ((pair, 5.0), (alloy().repeat((2, 1, 1)), 0.6)):
+        direction = np.zeros((len(structure), 3))
+        direction[-1] = [0.8, 0.6, 0.0]
+        begin, step = 0.0, length / 512
+        for number in (512, *[32] * 3):
+            ends = begin + step * np.arange(number + 1)
+            found = potential.evaluate([_moved(structure, t * direction) for t in ends], ENERGY_FORCES)
+            forces = np.array([forces_of(p) for p in found])
+            missed = np.abs(np.diff(forces, 2, axis=0)).max(axis=(1, 2)) / step
+            if not np.isfinite(missed).all():
+                return np.inf
+            where = int(np.argmax(missed))
+            begin, step = float(ends[where]), step / 16
+        worst = max(worst, float(missed[where]) / 0.1)
+    return worst
+
+
 def continuity_cell(make: Make) -> float:
     """Jumps of E per atom, beyond the work of the stress, and of forces and stress while a cell is stretched."""
     worst, potential = 0.0, make()
@@ -462,6 +483,7 @@ GEOMETRIC_LAWS: dict[str, Law] = {
     "conservation/jacobian": jacobian,
     "smoothness/continuity": continuity,
     "smoothness/continuity-cell": continuity_cell,
+    "smoothness/stiffness-continuous": stiffness_continuous,
     "smoothness/one-stiffness": one_stiffness,
     "smoothness/ripples": ripples,
     "locality/detached-atom": detached_atom,

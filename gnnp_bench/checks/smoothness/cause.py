@@ -10,7 +10,8 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from gnnp_bench.checks.smoothness.judging import Jump, jumps
-from gnnp_bench.checks.smoothness.line import UNITS, Line
+from gnnp_bench.checks.smoothness.line import KINK_SINGLE, UNITS, Line, is_single
+from gnnp_bench.checks.smoothness.sizes import kink_place
 from gnnp_bench.potential import FloatArray
 
 SAME, SAME_SINGLE = 1e-5, 2e-4
@@ -19,7 +20,12 @@ MOST_TRIPLES = 60
 """Neighbours of an atom among which lines are looked for."""
 ALIKE = 0.2
 """How far a jump of forces may differ, of its size, from one along a bond."""
-NAMES = {"energy": "the energy jumps", "forces": "forces jump", "stress": "the stress jumps"}
+NAMES = {
+    "energy": "the energy jumps",
+    "forces": "forces jump",
+    "stress": "the stress jumps",
+    "stiffness": "the stiffness jumps",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ def pairs_of(before: Atoms, after: Atoms, step: float, reach: float) -> Pairs:
     return Pairs(centres, neighbours, vectors / distances[:, None], distances, rates)
 
 
-def told(line: Line, reach: float, cutoff: float | None = None) -> str | None:
+def told(line: Line, reach: float, cutoff: float | None = None, only: str | None = None) -> str | None:
     """Return in words what jumps, by how much and where, or None if nothing does.
 
     Parameters
@@ -64,8 +70,10 @@ def told(line: Line, reach: float, cutoff: float | None = None) -> str | None:
         As far as pairs are looked at.
     cutoff : float, Å, optional
         What the potential declares.
+    only : str, optional
+        The one quantity of which the jumps are told.
     """
-    found = jumps(line)
+    found = {name: of for name, of in jumps(line).items() if only in (None, name)}
     if not found:
         return None if line.settled else f"{len(line.t)} points along a line do not settle whether something jumps"
     name = max(found, key=lambda quantity: found[quantity][0].stands_out)
@@ -120,6 +128,8 @@ def _height(structure: Atoms, cutoff: float | None, same: float) -> tuple[float,
 def _place(line: Line, jump: Jump) -> tuple[float, float]:
     """Return where a jump is, Å, and within what two distances count as one there."""
     begin, end = line.t[jump.interval], line.t[jump.interval + 1]
+    if line.track.stiffness:
+        return kink_place(line, jump.interval), SAME if not is_single(line) else KINK_SINGLE
     return 0.5 * float(begin + end), SAME if end - begin < 0.1 * SAME else SAME_SINGLE
 
 

@@ -18,9 +18,11 @@ from gnnp_bench.check import (
 from gnnp_bench.checks.common import EXTREME, displaced
 from gnnp_bench.checks.simplifying import fewer_and_as_many, rows_on
 from gnnp_bench.checks.smoothness.cause import told
+from gnnp_bench.checks.smoothness.follow import explored
 from gnnp_bench.checks.smoothness.judging import components
-from gnnp_bench.checks.smoothness.line import Track, changes, explored
+from gnnp_bench.checks.smoothness.line import Track
 from gnnp_bench.checks.smoothness.paths import drawn, passes, points_of, two
+from gnnp_bench.checks.smoothness.sizes import changes
 from gnnp_bench.potential import ENERGY, ENERGY_FORCES, FloatArray, Prediction
 
 

@@ -22,9 +22,11 @@ from gnnp_bench.check import (
 from gnnp_bench.checks.common import EXTREME
 from gnnp_bench.checks.simplifying import fewer_and_as_many
 from gnnp_bench.checks.smoothness.cause import told
+from gnnp_bench.checks.smoothness.follow import explored
 from gnnp_bench.checks.smoothness.judging import components
-from gnnp_bench.checks.smoothness.line import Track, changes, explored
+from gnnp_bench.checks.smoothness.line import Track
 from gnnp_bench.checks.smoothness.paths import points_of, reach_of
+from gnnp_bench.checks.smoothness.sizes import changes
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Capabilities, FloatArray, Prediction
 from gnnp_bench.structures.geometry import contact_ratio
 from gnnp_bench.structures.transform import strain

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gnnp_bench.check import Component
-from gnnp_bench.checks.smoothness.line import UNITS, Line, significances, sizes, tolerances
+from gnnp_bench.checks.smoothness.line import UNITS, Line, significances, tolerances
+from gnnp_bench.checks.smoothness.sizes import sizes
 from gnnp_bench.numerics.breaks import CERTAIN
 
 SEEN = 0.1

@@ -1,0 +1,172 @@
+"""Where points of a line are taken: nearer and nearer to what may be a jump."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Generator
+
+import numpy as np
+
+from gnnp_bench.check import Request
+from gnnp_bench.checks.smoothness.line import (
+    KINK,
+    KINK_SINGLE,
+    NEAR,
+    Line,
+    Track,
+    is_single,
+    noises,
+    significances,
+    tolerances,
+)
+from gnnp_bench.checks.smoothness.sizes import sizes
+from gnnp_bench.numerics.breaks import Bounds, kink_bounds, least, slope_bounds, step_bounds, surroundings
+from gnnp_bench.potential import FloatArray, Prediction
+
+SHORTEST, SHORTEST_SINGLE = 1e-8, 2e-5
+"""Å, of intervals: what positions of some ten Å resolve in double precision, and in single precision."""
+QUARTERED = 1e-2
+"""Å. An interval shorter than this in which something may jump is cut into four: most likely it does."""
+ROUGH, AROUND, ENOUGH_ROUGH = 0.02, 10, 8
+"""In single precision the scatter of intervals shorter than this, Å, so many to either side, tells the noise there;
+at least so many."""
+MOST_POINTS, MANY_POINTS, AT_ONCE = 480, 150, 4
+ENOUGH_BREAKS = 3
+"""Breaks after which a line is not searched any further, if no other can decide anything."""
+
+
+def explored(track: Track, n_points: int) -> Generator[Request, list[Prediction], Line]:
+    """Take points along a line until each interval holds no jump that matters, or is as short as can be."""
+    t = np.linspace(0.0, track.length, n_points)
+    found = yield Request([track.at(float(x)) for x in t], track.properties)
+    line = Line(track, t, list(found), open=np.ones(n_points - 1, bool))
+    shortest = SHORTEST_SINGLE if is_single(line) else SHORTEST
+    while True:
+        look(line)
+        allowed = tolerances(line)
+        excess = np.max([b.jumps / allowed[name] for name, b in line.bounds.items()], axis=0)
+        line.open &= excess > 1.0
+        short = np.diff(line.t) <= shortest
+        if track.stiffness:  # where slopes jump is found out from both sides
+            others = np.max([b.jumps / allowed[n] for n, b in line.bounds.items() if n != "stiffness"], axis=0)
+            short |= (np.diff(line.t) <= (KINK_SINGLE if is_single(line) else KINK)) & (others <= 1.0)
+        broken = np.flatnonzero(line.open & short)
+        if len(broken):  # the worst first: those beside it may be innocent once it is known
+            worst = int(broken[np.argmax(excess[broken])])
+            line.breaks.add(worst)
+            done = np.arange(len(short)) == worst
+            if track.stiffness and others[worst] <= 1.0:
+                near = KINK_SINGLE if is_single(line) else NEAR
+                done |= (np.abs(line.t[:-1] - line.t[worst]) < near) & (others <= 1.0)
+            line.open &= ~done
+            for bound in line.bounds.values():
+                bound.jumps[done] = bound.noise[done] = 0.0
+            continue
+        if not line.open.any():
+            line.settled = True
+            return line
+        if len(line.t) >= MOST_POINTS or _enough(line):
+            return line
+        added = _new_points(line.t, np.where(line.open, excess, 0.0))
+        found = yield Request([track.at(float(x)) for x in added], track.properties)
+        _insert(line, added, found)
+
+
+def _enough(line: Line) -> bool:
+    """Return whether some breaks are known and no other decides anything: more than matters, or less, for certain."""
+    if len(line.breaks) < ENOUGH_BREAKS:
+        return False
+    s = significances(line)
+    if all((bound.jumps <= s[name])[line.open].all() for name, bound in line.bounds.items()):
+        return True
+    large = [b for b in line.breaks if any(size > s[name][b] for name, (size, _) in sizes(line, b).items())]
+    return len(large) >= ENOUGH_BREAKS
+
+
+def _new_points(t: FloatArray, excess: FloatArray) -> FloatArray:
+    """Return points in the intervals with the largest excess around: a jump is suspected in all whose windows hold it.
+
+    Where there are many points already, a few of the worst are followed to their end, narrow ones first.
+    """
+    around = np.array([excess[max(0, i - 3) : i + 4].max() for i in range(len(excess))])
+    chosen = np.flatnonzero((excess > 0.0) & (excess >= 0.2 * around))
+    widths = np.diff(t)
+    if len(t) > MANY_POINTS and len(chosen) > AT_ONCE:
+        chosen = chosen[np.lexsort((widths[chosen], -np.rint(np.log10(excess[chosen]))))][:AT_ONCE]
+    points: list[float] = []
+    for i in chosen:
+        shares = (0.25, 0.5, 0.75) if widths[i] < QUARTERED else (0.5,)
+        points += [t[i] + share * widths[i] for share in shares]
+    return np.sort(points)
+
+
+def _insert(line: Line, added: FloatArray, found: list[Prediction]) -> None:
+    """Put new points in their places; the intervals that they divide are looked at again."""
+    order = np.argsort(np.concatenate([line.t, added]), kind="stable")
+    everything = [*line.found, *found]
+    parent = np.searchsorted(line.t, added) - 1
+    t = np.concatenate([line.t, added])[order]
+    # Each interval gets what is known of the one that it was part of.
+    of = np.searchsorted(line.t, 0.5 * (t[1:] + t[:-1])) - 1
+    line.breaks = {int(np.searchsorted(t, line.t[b])) for b in line.breaks}
+    line.open = (line.open | np.isin(np.arange(len(line.open)), parent))[of]
+    line.bounds = {name: Bounds(b.jumps[of], b.noise[of]) for name, b in line.bounds.items()}
+    line.t, line.found = t, [everything[i] for i in order]
+
+
+def look(line: Line) -> None:
+    """Find out how large a jump of each quantity may be in each interval of which that is not known yet."""
+    energies, powers, rows, nu = line.energies(), line.powers(), line.arrays(), noises(line)
+    names = ["energy", *rows, *(["stiffness"] if line.track.stiffness and "forces" in rows else [])]
+    n = len(line.t) - 1
+    if not line.bounds:
+        line.bounds = {name: Bounds(np.zeros(n), np.zeros(n)) for name in names}
+    for begin, end in _stretches(line):
+        which = np.flatnonzero(line.open[begin : end - 1])
+        if not len(which):
+            continue
+        part = slice(begin, end)
+        t = line.t[part]
+        around = surroundings(t, which)
+        for name in names:
+            if name == "energy" and powers is not None:
+                slope_noise = _power_noise(line)[part]
+                found = slope_bounds(t, around, energies[part], -powers[part], nu["energy"][part], slope_noise)
+                # Forces that are not the gradient miss work on every step; that is no jump.
+                alone = step_bounds(t, around, energies[part][:, None], nu["energy"][part])
+                found = least(found, alone)
+            elif name == "energy":
+                found = step_bounds(t, around, energies[part][:, None], nu["energy"][part])
+            elif name == "stiffness":
+                found = kink_bounds(t, around, rows["forces"][part], nu["forces"][part])
+            else:
+                found = step_bounds(t, around, rows[name][part], nu[name][part])
+            line.bounds[name].jumps[begin + which] = found.jumps
+            line.bounds[name].noise[begin + which] = found.noise
+    if is_single(line):
+        line.bounds = {name: _as_rough(line.t, b) for name, b in line.bounds.items()}
+
+
+def _as_rough(t: FloatArray, found: Bounds) -> Bounds:
+    """Return the bounds with the noise that short intervals show: the median, so that a jump is no noise."""
+    short = np.flatnonzero((np.diff(t) < ROUGH) & (found.noise > 0.0))
+    noise = found.noise.copy()
+    if len(short) >= ENOUGH_ROUGH:
+        ratio = found.jumps[short] / found.noise[short]
+        for k, i in enumerate(short):
+            around = ratio[max(0, k - AROUND) : k + AROUND + 1]
+            if len(around) >= ENOUGH_ROUGH:
+                noise[i] *= max(1.0, float(np.median(around)))
+    return Bounds(found.jumps, noise)
+
+
+def _power_noise(line: Line) -> FloatArray:
+    """Return ν of −dE/dt: of the force on the few atoms that move, or of V σ : ε."""
+    of_cell = "stress" in line.track.properties
+    return np.asarray(noises(line)["stress" if of_cell else "forces"] * line.track.lever * line.track.per)
+
+
+def _stretches(line: Line) -> list[tuple[int, int]]:
+    """Return first and last + 1 of the points of each stretch between breaks."""
+    cuts = [0, *(b + 1 for b in sorted(line.breaks)), len(line.t)]
+    return list(itertools.pairwise(cuts))
