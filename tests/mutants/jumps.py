@@ -96,7 +96,7 @@ JUMP_MUTANTS = (
     Mutant(
         "pair-energy-jump",
         f"The energy jumps by ε eV where a pair is {PLACE} Å long.",
-        0.001,
+        0.003,
         "eV",
         frozenset({"smoothness/continuity"}),
         _CROSSING | {"smoothness/continuity-cell"},
@@ -152,7 +152,7 @@ JUMP_MUTANTS = (
     Mutant(
         "stiffness-jump",
         f"The stiffness of pairs jumps by ε where they are {PLACE} Å long.",
-        10.0,
+        40.0,
         "eV/Å²",
         frozenset({"smoothness/stiffness-continuous"}),
         _CROSSING - {"smoothness/stiffness-continuous"},

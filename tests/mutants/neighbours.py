@@ -131,7 +131,9 @@ def _shells(number: int, word: str) -> Mutant:
         0.01,
         "eV/Å",
         frozenset({"periodicity/supercell"}),
-        _CROSSING | CONSERVATION | {"smoothness/continuity", "robustness/size"},
+        _CROSSING
+        | CONSERVATION
+        | {"smoothness/continuity", "smoothness/continuity-cell", "smoothness/stiffness-continuous", "robustness/size"},
         add_term(name, lambda graph: _within_shells(graph, number)),
         consistent=True,
         needs=f"a cell with two lattice planes nearer than 1/{number + 1} of the cutoff",
@@ -147,7 +149,7 @@ NEIGHBOUR_MUTANTS = (
         frozenset({"periodicity/supercell"}),
         CONSERVATION
         | {"periodicity/cell-choice", "symmetry/space-group", "robustness/noise-floor", "robustness/precision"}
-        | {"smoothness/continuity", "robustness/size"},
+        | {"smoothness/continuity", "smoothness/continuity-cell", "smoothness/stiffness-continuous", "robustness/size"},
         add_term("minimum-image", _minimum_image),
         consistent=True,
         needs="a cell with two lattice planes nearer than twice the length of a bond",
@@ -221,7 +223,7 @@ NEIGHBOUR_MUTANTS = (
         1.0,
         "eV",
         frozenset({"locality/detached-atom"}),
-        frozenset({"smoothness/continuity"}),
+        frozenset({"smoothness/continuity", "smoothness/stiffness-continuous"}),
         add_term("lonely-atoms-lost", lambda graph: _lost(graph, _without_neighbours(graph))),
         consistent=True,
         needs="an atom without neighbours beside others",
@@ -232,7 +234,9 @@ NEIGHBOUR_MUTANTS = (
         1.0,
         "eV",
         frozenset({"locality/detached-atom", "symmetry/permutation"}),
-        frozenset({"periodicity/supercell", "smoothness/continuity", "robustness/size"}),
+        frozenset(
+            {"periodicity/supercell", "smoothness/continuity", "smoothness/stiffness-continuous", "robustness/size"}
+        ),
         add_term("trailing-atoms-lost", lambda graph: _lost(graph, _trailing(graph))),
         consistent=True,
         needs="an atom without neighbours beside others",
