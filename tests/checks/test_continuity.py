@@ -127,7 +127,7 @@ def test_jumps_below_what_matters_are_told_and_not_failed() -> None:
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_jump_of_unlike_pairs_only_is_seen(dtype: DType, seed: int) -> None:
-    found = judged(lambda: WithPair(energy_step(2e-3, 3.9), dtype, unlike=True), LAW, seed=seed)
+    found = judged(lambda: WithPair(energy_step(5e-3, 3.9), dtype, unlike=True), LAW, seed=seed)
     assert found.status == "fail"
     # In single precision a jump is placed too coarsely to tell one of many pairs.
     assert dtype == "float32" or re.search(r"pair (Cu–Au|Au–Cu) is 3\.900", str(found.reason)), found.reason
@@ -237,4 +237,4 @@ def test_jumps_of_stiffness_are_told_and_fail_nothing_but_who_claims_that_there_
     assert min(abs(float(place[1]) - end) for end in (2.7, 3.0)) < 1e-6
     failed = judged(lambda: plant("stiffness-jump", embedded_atom(6.0, species=SPECIES)), law)
     assert (failed.category, failed.status) == ("mandatory", "fail")
-    assert failed.measured == pytest.approx(10.0, rel=0.1)
+    assert failed.measured == pytest.approx(40.0, rel=0.1)

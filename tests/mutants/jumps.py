@@ -89,14 +89,20 @@ def _images(graph: Graph) -> Extra:
     return Extra(np.array(counts, dtype)[graph.owner], zero.forces, zero.virial)
 
 
-_CROSSING = CONSERVATION | {"smoothness/stiffness-continuous", "robustness/noise-floor", "robustness/precision"}
+_CROSSING = CONSERVATION | {
+    "smoothness/stiffness-continuous",
+    "smoothness/one-stiffness",
+    "smoothness/ripples",
+    "robustness/noise-floor",
+    "robustness/precision",
+}
 """What moves atoms, and may carry them across a jump."""
 
 JUMP_MUTANTS = (
     Mutant(
         "pair-energy-jump",
         f"The energy jumps by ε eV where a pair is {PLACE} Å long.",
-        0.001,
+        0.003,
         "eV",
         frozenset({"smoothness/continuity"}),
         _CROSSING | {"smoothness/continuity-cell"},
@@ -152,7 +158,7 @@ JUMP_MUTANTS = (
     Mutant(
         "stiffness-jump",
         f"The stiffness of pairs jumps by ε where they are {PLACE} Å long.",
-        10.0,
+        40.0,
         "eV/Å²",
         frozenset({"smoothness/stiffness-continuous"}),
         _CROSSING - {"smoothness/stiffness-continuous"},
@@ -172,6 +178,7 @@ JUMP_MUTANTS = (
             "periodicity/supercell",
             "periodicity/partial",
             "locality/detached-atom",
+            "locality/lonely-atom",
             "robustness/size",
             "robustness/noise-floor",
         },

@@ -149,7 +149,7 @@ NEIGHBOUR_MUTANTS = (
         CONSERVATION
         | SMOOTHNESS
         | {"periodicity/cell-choice", "symmetry/space-group", "robustness/noise-floor", "robustness/precision"}
-        | {"smoothness/continuity", "robustness/size"},
+        | {"smoothness/continuity", "smoothness/continuity-cell", "smoothness/stiffness-continuous", "robustness/size"},
         add_term("minimum-image", _minimum_image),
         consistent=True,
         needs="a cell with two lattice planes nearer than twice the length of a bond",
@@ -224,7 +224,14 @@ NEIGHBOUR_MUTANTS = (
         1.0,
         "eV",
         frozenset({"locality/detached-atom"}),
-        frozenset({"locality/fragments-add-up", "locality/lonely-atom", "smoothness/continuity"}),
+        frozenset(
+            {
+                "locality/fragments-add-up",
+                "locality/lonely-atom",
+                "smoothness/continuity",
+                "smoothness/stiffness-continuous",
+            }
+        ),
         add_term("lonely-atoms-lost", lambda graph: _lost(graph, _without_neighbours(graph))),
         consistent=True,
         needs="an atom without neighbours beside others",
@@ -235,7 +242,15 @@ NEIGHBOUR_MUTANTS = (
         1.0,
         "eV",
         frozenset({"locality/detached-atom", "symmetry/permutation"}),
-        frozenset({"locality/fragments-add-up", "periodicity/supercell", "robustness/size", "smoothness/continuity"}),
+        frozenset(
+            {
+                "locality/fragments-add-up",
+                "periodicity/supercell",
+                "robustness/size",
+                "smoothness/continuity",
+                "smoothness/stiffness-continuous",
+            }
+        ),
         add_term("trailing-atoms-lost", lambda graph: _lost(graph, _trailing(graph))),
         consistent=True,
         needs="an atom without neighbours beside others",

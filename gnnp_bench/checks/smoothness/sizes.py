@@ -73,7 +73,7 @@ def _beside(line: Line, edge: float, side: int) -> tuple[FloatArray, FloatArray,
     for i in np.argsort(away):
         if near <= away[i] < stop and (not chosen or away[i] - away[chosen[-1]] >= near) and len(chosen) < 5:
             chosen.append(int(i))
-    noise = float(noises(line)["forces"].max()) if chosen else 0.0
+    noise = float(noises(line)["forces"][chosen].max(initial=0.0))
     return line.t[chosen], line.arrays()["forces"][chosen], noise
 
 
