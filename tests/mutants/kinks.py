@@ -84,7 +84,7 @@ def _ripples(graph: Graph) -> Extra:
     return from_edges(graph, energies, along_edges(graph, slope * np.cos(phase) / wave - weight * np.sin(phase)))
 
 
-# A quadrature that steps over a tip, or over waves that it cannot resolve, may be undecided or wrong. Forces jump there.
+# A quadrature that steps over a tip, or over waves that it cannot resolve, may be undecided or wrong.
 _DISTURBED = CONSERVATION | {f"smoothness/{name}" for name in ("continuity", "continuity-cell", "stiffness-continuous")}
 _ONE, _RIPPLES = frozenset({"smoothness/one-stiffness"}), frozenset({"smoothness/ripples"})
 
