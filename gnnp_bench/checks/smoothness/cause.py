@@ -16,6 +16,8 @@ from gnnp_bench.potential import FloatArray
 
 SAME, SAME_SINGLE = 1e-5, 2e-4
 """Å, within which two distances count as one, where jumps are placed to 1e-8 Å and where to 2e-5 Å."""
+LINE_SINGLE = 5e-3
+"""Å, off a straight line in single precision, in which cones are rounded off."""
 MOST_TRIPLES = 60
 """Neighbours of an atom among which lines are looked for."""
 ALIKE = 0.2
@@ -82,12 +84,14 @@ def told(line: Line, reach: float, cutoff: float | None = None, only: str | None
     worst = found[name][0]
     others = [jump for jump in found[name][1:] if jump.interval != worst.interval]
     forces = any(jump.interval == worst.interval for jump in found.get("forces", ()))
-    where = _where(line, worst, others, reach, cutoff, forces=forces)
+    where = _where(line, worst, others, reach, cutoff, forces=forces, bent=name != "energy")
     more = f"; {len(line.breaks)} places in all on this line" if len(line.breaks) > 1 else ""
     return f"{NAMES[name]} by {worst.size:.3g} {UNITS[name]} {where}{more}"
 
 
-def _where(line: Line, worst: Jump, others: Sequence[Jump], reach: float, cutoff: float | None, *, forces: bool) -> str:
+def _where(
+    line: Line, worst: Jump, others: Sequence[Jump], reach: float, cutoff: float | None, *, forces: bool, bent: bool
+) -> str:
     t, same = _place(line, worst)
     structure = line.track.at(t)
     pairs = _at(line, t, reach)
@@ -98,13 +102,13 @@ def _where(line: Line, worst: Jump, others: Sequence[Jump], reach: float, cutoff
         height = _height(structure, cutoff, same)
         if height is not None:
             return f"where a height of the cell is {height[0]:.6f} Å, 1/{height[1]} of the cutoff"
-    elif (in_line := _in_line(structure, pairs, same)) is not None:
+    elif bent and (in_line := _in_line(structure, pairs, max(same, LINE_SINGLE * is_single(line)))) is not None:
         return f"where {_listed([symbols[i] for i in in_line])} stand in line"
     found, certain = _pair(line, worst, others, pairs, reach, cutoff, forces=forces)
-    if found is None or not certain:
-        places = _places(line, worst, others, pairs, reach)
-        if places is not None:
-            centre, rank = places
+    places = _places(line, worst, others, pairs, reach)
+    if places is not None:
+        centre, rank, everywhere = places
+        if everywhere or found is None or not certain:
             away = float(np.sort(pairs.distances[pairs.centres == centre])[rank - 1])
             both = f"the {_ordinal(rank)} and {_ordinal(rank + 1)} neighbour of {symbols[centre]}"
             return f"where {both} change places, {away:.4f} Å away"
@@ -161,8 +165,10 @@ def _in_line(structure: Atoms, pairs: Pairs, same: float) -> tuple[int, int, int
     return None if closest is None else closest[1]
 
 
-def _places(line: Line, worst: Jump, others: Sequence[Jump], pairs: Pairs, reach: float) -> tuple[int, int] | None:
-    """Return an atom of whose neighbours one overtakes another here, and the rank of the first of them.
+def _places(
+    line: Line, worst: Jump, others: Sequence[Jump], pairs: Pairs, reach: float
+) -> tuple[int, int, bool] | None:
+    """Return an atom of whose neighbours one overtakes another here, the rank of the first, and whether at every jump.
 
     Of several ranks, that which changes places at the other jumps, too; then that of the narrowest gap.
     """
@@ -176,7 +182,8 @@ def _places(line: Line, worst: Jump, others: Sequence[Jump], pairs: Pairs, reach
             if rank in votes:
                 votes[rank] += 1
     (centre, _), rank = max(here.items(), key=lambda found: (votes[found[1]], -found[0][1]))
-    return (centre, rank) if votes[rank] >= (0 if _place(line, worst)[1] == SAME else 2) else None
+    everywhere = len(others) > 0 and votes[rank] == len(others)
+    return (centre, rank, everywhere) if votes[rank] >= (0 if _place(line, worst)[1] == SAME else 2) else None
 
 
 def _overtaking(pairs: Pairs, same: float) -> dict[tuple[int, float], int]:
@@ -217,6 +224,7 @@ def _pair(
         elsewhere = _at(line, _place(line, other)[0], reach)
         moving = elsewhere.distances[np.abs(elsewhere.rates) > 1e-6]
         support += (np.abs(distances[:, None] - moving[None]) < same).any(axis=1)
+    beyond_doubt = float(support.max())
     if forces:
         support += 1.5 * _along(line, worst, pairs, candidates)
     best = np.flatnonzero(support == support.max())
@@ -224,8 +232,9 @@ def _pair(
         return None, False
     # Placed to 2e-5 Å only, jumps have many distances in common by accident.
     needed = 1.0 if same == SAME else max(1.5, 1.0 * len(others))
-    certain = bool(support.max() >= needed)
-    return (int(candidates[best[0]]) if certain or same == SAME else None), certain
+    likely = same == SAME or support.max() >= needed
+    # Forces jump along a pair as well where one neighbour takes the place of an image of the atom itself.
+    return (int(candidates[best[0]]) if likely else None), beyond_doubt >= needed
 
 
 def _along(line: Line, worst: Jump, pairs: Pairs, candidates: NDArray[np.intp]) -> FloatArray:

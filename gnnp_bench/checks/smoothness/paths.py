@@ -19,15 +19,16 @@ from gnnp_bench.structures.radii import bond_length, contact_distance
 
 KINDS = (
     "unlike",
-    "through",
-    "pulled",
-    "dense",
     "straight",
-    "like",
     "through",
-    "trio",
     "dense",
+    "pulled",
+    "like",
+    "trio",
+    "through",
+    "straight",
     "unlike",
+    "dense",
     "pulled",
     "through",
 )
