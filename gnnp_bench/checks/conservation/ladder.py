@@ -20,6 +20,8 @@ from gnnp_bench.potential import FloatArray, Prediction, Property
 
 FEWEST_LEVELS = 4
 MOST_LEVELS = 7
+MOST_MORE = 256
+"""Evaluations at most between two steps of a ladder, where it does not settle."""
 
 
 def energy_derivative(
@@ -117,7 +119,7 @@ def _in_the_mean(
         return difference - done, error, rounding + spread
 
     path = Path(slopes_at, [(-h, 0.0), (0.0, h)], rounding, significance * h, lambda work: stands_out(*figures(work)))
-    work = yield from settled_work(path, known, panels=1)
+    work = yield from settled_work(path, known, panels=1, far_more=MOST_MORE)
     missed, error, _ = figures(work)
     return Derivative(missed / (2.0 * h), 1.0 / (np.sqrt(2.0) * h), error / (2.0 * h), h, np.ones(1)), work.roughest
 

@@ -147,7 +147,7 @@ def _refined(
     every = [*pieces, *new]
     while True:
         work = _summed(every, path, samples)
-        most = MOST_MORE if conclusive(float(work.errors.max()), path.significance) else far_more
+        most = min(MOST_MORE, far_more) if conclusive(float(work.errors.max()), path.significance) else far_more
         worst = _worst(work, path)[: max((n_before + most - len(samples.t)) // COST, 0)]
         if not worst:
             return work

@@ -11,6 +11,7 @@ from ase import Atoms
 from gnnp_bench.check import (
     Case,
     Check,
+    Json,
     Measurement,
     PoolView,
     Residual,
@@ -53,10 +54,14 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     cutoff = view.capabilities.cutoff
     structure = sample.structure
     direction, size = _direction(rng, kind, structure, cutoff)
+    if kind == "shear":  # from one side of the right angle to the other, where rounding is measured elsewhere
+        structure = strain(structure, -0.37 * size * direction)
     while size > LEAST and contact_ratio(strain(structure, size * direction)) < _closest(structure):
         size *= 0.7
-    parameters = {"strain": direction.tolist(), "length": size * reach, "reach": reach}
-    return sample.case(parameters if cutoff is None else {**parameters, "cutoff": cutoff})
+    parameters: dict[str, Json] = {"strain": direction.tolist(), "length": size * reach, "reach": reach}
+    if cutoff is not None:
+        parameters["cutoff"] = cutoff
+    return Case(structure, None, parameters) if kind == "shear" else sample.case(parameters)
 
 
 def _suitable(sample: Sample) -> bool:
@@ -74,8 +79,11 @@ def _direction(rng: np.random.Generator, kind: str, structure: Atoms, cutoff: fl
         heights = 1.0 / np.linalg.norm(normals, axis=1)
         axis = int(rng.integers(3))
         parts = cutoff / heights[axis]
-        # The number of images within the cutoff changes where the cutoff is a whole number of heights.
-        needed = [parts / k - 1.0 for k in (max(1, math.floor(parts)), math.floor(parts) + 1)]
+        # The number of images within the cutoff changes where the cutoff is a whole number of heights; who rounds
+        # that number to the nearest changes it half way between.
+        whole = float(max(1, math.floor(parts)))
+        counts = (whole, whole + 1) if rng.random() < 0.6 else (whole - 0.5, whole + 0.5)
+        needed = [parts / count - 1.0 for count in counts]
         change = min(needed, key=abs) if rng.random() < 0.8 else needed[int(rng.integers(2))]
         if abs(change) < MOST:
             normal = normals[axis] * heights[axis]

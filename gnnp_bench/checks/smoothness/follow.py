@@ -30,7 +30,7 @@ QUARTERED = 1e-2
 ROUGH, AROUND, ENOUGH_ROUGH = 0.02, 10, 8
 """In single precision the scatter of intervals shorter than this, Å, so many to either side, tells the noise there;
 at least so many."""
-MOST_POINTS, MANY_POINTS, AT_ONCE = 480, 150, 4
+MOST_POINTS, MANY_POINTS, AT_ONCE = 960, 150, 4
 ENOUGH_BREAKS = 3
 """Breaks after which a line is not searched any further, if no other can decide anything."""
 

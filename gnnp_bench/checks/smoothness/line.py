@@ -21,9 +21,9 @@ FINE = 1e-3
 """Share of s below which a jump is not followed further."""
 SINGLE = 1e-9
 """ν of the energy per atom relative to the larger of the energy and 1 eV, above which arithmetic is single."""
-KINK, KINK_SINGLE = 1e-5, 1e-3
+KINK, KINK_SINGLE = 1e-7, 1e-3
 """Å, of intervals in which nothing but the slope of forces jumps."""
-NEAR = 1e-4
+NEAR = 1e-6
 """Å, within which there is one jump of a slope."""
 STIFFNESS_S = 0.1
 """eV/Å²: it changes a force by 1 meV/Å over 0.01 Å, the displacement that is usual for phonons."""

@@ -48,16 +48,27 @@ def _kink(line: Line, interval: int) -> tuple[float, float, float] | None:
     if any(len(t) < 3 for t, _, _ in sides):
         return None
     (left, left_slope, left_noise), (right, right_slope, right_noise) = (at_edge(*side, edge) for side in sides)
-    # What one point less makes of a slope is its error.
+    near = KINK_SINGLE if is_single(line) else NEAR
+    # What one point less makes of a slope is its error; and the edge may be off, to where curves lead on either side.
     unsure = np.zeros(len(left))
     for (t, forces, nu), slope in zip(sides, (left_slope, right_slope), strict=True):
         unsure += np.linalg.norm(at_edge(t[:-1], forces[:-1], nu, edge)[1] - slope, axis=1)
+        unsure += near * _curvature(t, forces)
     change = right_slope - left_slope
     size = float(np.maximum(0.0, np.linalg.norm(change, axis=1) - 3.0 * unsure).max())
     most = np.unravel_index(int(np.argmax(np.abs(change))), change.shape)
     off = float((left - right)[most]) / float(change[most]) if change[most] else 0.0
-    near = KINK_SINGLE if is_single(line) else NEAR
     return size, float(np.hypot(left_noise, right_noise)), edge + float(np.clip(off, -near, near))
+
+
+def _curvature(t: FloatArray, forces: FloatArray) -> FloatArray:
+    """Return the second derivative of the forces on each atom at three points or more, eV/Å³, in norm."""
+    order = np.argsort(t)
+    t, forces = t[order], forces[order]
+    slopes = np.diff(forces, axis=0) / np.diff(t)[:, None, None]
+    curves = np.diff(slopes, axis=0) / (0.5 * (t[2:] - t[:-2]))[:, None, None]
+    most: FloatArray = np.linalg.norm(curves, axis=2).max(axis=0)
+    return most
 
 
 def _beside(line: Line, edge: float, side: int) -> tuple[FloatArray, FloatArray, float]:
