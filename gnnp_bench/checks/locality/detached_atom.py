@@ -26,14 +26,14 @@ from gnnp_bench.checks.common import (
     ENERGY_S,
     EXTREME,
     FORCES_S,
-    conclusive,
     converged,
     grown,
     on_simpler_structures,
     pressed,
 )
+from gnnp_bench.checks.locality.adding_up import outwards
+from gnnp_bench.checks.locality.falls_off import far_limit
 from gnnp_bench.numerics.convergence import ALLOWANCE
-from gnnp_bench.numerics.far import limit_far_away
 from gnnp_bench.numerics.rounding import beyond_digits
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Capabilities, FloatArray, Prediction
 from gnnp_bench.structures.apart import Apart, open_directions, out_of, set_apart
@@ -74,7 +74,7 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     parameters = {
         "fragments": [to_json(fragment) for fragment in fragments],
         "places": [places[kind] if kind in places else int(rng.integers(n_atoms + 1)) for _ in fragments],
-        "direction": out_of(host, _outwards(rng, host)).tolist(),
+        "direction": out_of(host, outwards(rng, host)).tolist(),
         "distance": distance,
         "repeat": list(repeat),
     }
@@ -93,16 +93,6 @@ def _has_room(sample: Sample) -> bool:
 
 def _room(structure: Atoms) -> bool:
     return bool(open_directions(structure).any())
-
-
-def _outwards(rng: np.random.Generator, host: Atoms) -> FloatArray:
-    """Return a direction that leads out of the structure."""
-    while True:
-        direction: FloatArray = rng.normal(size=3)
-        try:
-            return out_of(host, direction)
-        except ValueError:  # it lies within
-            continue
 
 
 def _symbol(rng: np.random.Generator, host: Atoms, capabilities: Capabilities) -> str:
@@ -130,7 +120,7 @@ def _repeats(host: Atoms, width: float) -> tuple[int, int, int]:
 def _near(rng: np.random.Generator, case: Case) -> Case:
     n_atoms = len(case.structure) * math.prod(case.parameters["repeat"])
     places = [int(rng.integers(n_atoms + 1)) for _ in case.parameters["fragments"]]
-    return with_parameters(case, places=places, direction=_outwards(rng, case.structure).tolist())
+    return with_parameters(case, places=places, direction=outwards(rng, case.structure).tolist())
 
 
 def _simpler(case: Case) -> Iterator[Case]:
@@ -183,9 +173,9 @@ def _measure(case: Case) -> Measurement:
         largest = max(largest, pressed(alone[0]))
         if level:
             total = noise.energy * len(placed.together)
-            components = [_component("energy", np.array(energies)[:, None], total, largest * ENERGY_S, "eV")]
+            components = [far_limit("energy", np.array(energies)[:, None], total, largest * ENERGY_S, "eV")]
             if forces:
-                components.append(_component("forces", np.array(forces), noise.forces, largest * FORCES_S, "eV/Å"))
+                components.append(far_limit("forces", np.array(forces), noise.forces, largest * FORCES_S, "eV/Å"))
             gone = abs(energies[-1]) <= ALLOWANCE * total and (
                 not forces or np.abs(forces[-1]).max() <= ALLOWANCE * noise.forces
             )
@@ -194,16 +184,6 @@ def _measure(case: Case) -> Measurement:
     if not any(part.energy for part in alone):
         return vacuous("there is no energy to lose")
     return Residual(tuple(components))
-
-
-def _component(quantity: str, found: FloatArray, noise: float, significance: float, unit: str) -> Component:
-    """Return what is left at infinite distance, from what was found at distances that double."""
-    limit = limit_far_away(found, noise)
-    left = float(np.abs(limit.values).max())
-    settled = conclusive(limit.error, significance)
-    return Component(
-        quantity, left, significance, unit, noise=noise * limit.noise, error=limit.error, converged=settled
-    )
 
 
 def _placed(case: Case, host: Atoms, distance: float) -> Apart:

@@ -10,19 +10,14 @@ from gnnp_bench.check import (
     Case,
     Check,
     Measurement,
-    Residual,
     on_structure,
-    vacuous,
     with_parameters,
 )
 from gnnp_bench.checks.common import EXTREME, displaced
 from gnnp_bench.checks.simplifying import fewer_and_as_many, rows_on
-from gnnp_bench.checks.smoothness.cause import told
-from gnnp_bench.checks.smoothness.follow import explored
-from gnnp_bench.checks.smoothness.judging import components
+from gnnp_bench.checks.smoothness.along import judged_along
 from gnnp_bench.checks.smoothness.line import Track
-from gnnp_bench.checks.smoothness.paths import drawn, passes, points_of, two
-from gnnp_bench.checks.smoothness.sizes import changes
+from gnnp_bench.checks.smoothness.paths import drawn, passes, two
 from gnnp_bench.potential import ENERGY, ENERGY_FORCES, FloatArray, Prediction
 
 
@@ -78,11 +73,7 @@ def simpler(case: Case) -> Iterator[Case]:
 
 
 def _measure(case: Case) -> Measurement:
-    track = track_of(case)
-    line = yield from explored(track, points_of(track.length))
-    if not changes(line):
-        return vacuous("nothing that is known of the structure changes along the line")
-    return Residual(components(line), note=told(line, float(case.parameters["reach"]), case.parameters.get("cutoff")))
+    return (yield from judged_along(case, track_of(case)))
 
 
 CONTINUITY = Check(

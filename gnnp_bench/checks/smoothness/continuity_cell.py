@@ -14,20 +14,15 @@ from gnnp_bench.check import (
     Json,
     Measurement,
     PoolView,
-    Residual,
     Sample,
     on_structure,
-    vacuous,
     with_parameters,
 )
 from gnnp_bench.checks.common import EXTREME
 from gnnp_bench.checks.simplifying import fewer_and_as_many
-from gnnp_bench.checks.smoothness.cause import told
-from gnnp_bench.checks.smoothness.follow import explored
-from gnnp_bench.checks.smoothness.judging import components
+from gnnp_bench.checks.smoothness.along import judged_along
 from gnnp_bench.checks.smoothness.line import Track
-from gnnp_bench.checks.smoothness.paths import points_of, reach_of
-from gnnp_bench.checks.smoothness.sizes import changes
+from gnnp_bench.checks.smoothness.paths import reach_of
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Capabilities, FloatArray, Prediction
 from gnnp_bench.structures.geometry import contact_ratio
 from gnnp_bench.structures.transform import strain
@@ -142,11 +137,7 @@ def _simpler(case: Case) -> Iterator[Case]:
 
 
 def _measure(case: Case) -> Measurement:
-    track = track_of(case)
-    line = yield from explored(track, points_of(track.length))
-    if not changes(line):
-        return vacuous("nothing that is known of the structure changes along the line")
-    return Residual(components(line), note=told(line, float(case.parameters["reach"]), case.parameters.get("cutoff")))
+    return (yield from judged_along(case, track_of(case)))
 
 
 CONTINUITY_CELL = Check(

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from gnnp_bench.binding import Binding
-from gnnp_bench.check import Case, Check, Measurement, Residual, vacuous
-from gnnp_bench.checks.smoothness.cause import told
+from gnnp_bench.check import Case, Check, Measurement
+from gnnp_bench.checks.smoothness.along import judged_along
 from gnnp_bench.checks.smoothness.continuity import simpler, track_of
-from gnnp_bench.checks.smoothness.follow import explored
-from gnnp_bench.checks.smoothness.judging import components
-from gnnp_bench.checks.smoothness.paths import drawn, points_of
-from gnnp_bench.checks.smoothness.sizes import changes
+from gnnp_bench.checks.smoothness.paths import drawn
 from gnnp_bench.potential import ENERGY_FORCES, Capabilities
 
 ORDER = 2
@@ -22,12 +19,7 @@ def _claims(capabilities: Capabilities) -> bool:
 
 
 def _measure(case: Case) -> Measurement:
-    track = track_of(case, stiffness=True)
-    line = yield from explored(track, points_of(track.length))
-    if not changes(line):
-        return vacuous("nothing that is known of the structure changes along the line")
-    found = tuple(c for c in components(line) if c.quantity == "stiffness")
-    return Residual(found, note=told(line, float(case.parameters["reach"]), case.parameters.get("cutoff"), "stiffness"))
+    return (yield from judged_along(case, track_of(case, stiffness=True), "stiffness"))
 
 
 STIFFNESS_CONTINUOUS = Check(
