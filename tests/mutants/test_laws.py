@@ -19,7 +19,9 @@ BROKEN = 3.0
 OBEYED = 0.01
 SOUND_PRECISION = 0.5
 """The noise of a float64 potential in units of the largest that passes for float64."""
-DROWNED = {"float32-inside": CONSERVATION, "float32-inside-constant": CONSERVATION}
+DROWNED = dict.fromkeys(
+    ("float32-inside", "float32-inside-constant"), CONSERVATION | {"smoothness/stiffness-continuous"}
+)
 """Derivatives by differences drown in the rounding errors of float32; without bounds they tell nothing."""
 ROUNDED = 0.05
 """What float32 leaves of a law, in the same units."""
