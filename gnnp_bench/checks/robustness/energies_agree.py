@@ -21,6 +21,7 @@ from gnnp_bench.check import (
 )
 from gnnp_bench.checks.common import SAME_INPUT, displaced, on_simpler_structures, pressed
 from gnnp_bench.checks.common import energy as energy_component
+from gnnp_bench.numerics.rounding import representable_in_float32
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, ENERGY_FORCES, Capabilities, Prediction
 
 SINGLE = float(np.finfo(np.float32).eps)
@@ -85,7 +86,7 @@ def _component(
     n_atoms = len(case.structure)
     found = energy_component(gap, case.nu, n_atoms, pressed(base))
     bound = SAME_INPUT * found.noise
-    kept = [np.asarray(energies) for energies in told if np.array_equal(np.float32(energies), energies)]
+    kept = [energies for energies in map(np.asarray, told) if representable_in_float32(energies)]
     if gap and kept:
         bound = max(bound, SINGLE * max(float(np.abs(energies).sum()) for energies in kept) / n_atoms)
     return replace(found, quantity=quantity, bound=bound)
