@@ -15,6 +15,7 @@ from gnnp_bench.check import Check
 from gnnp_bench.engine.evaluate import Meter
 from gnnp_bench.engine.pool import Pool
 from gnnp_bench.engine.settings import Settings, Step
+from gnnp_bench.engine.undecided import with_reasons
 from gnnp_bench.potential import Capabilities, Identity, Periodicity, Potential
 
 
@@ -142,7 +143,7 @@ def assemble(
     """
     place = {check_id: i for i, check_id in enumerate(registered)}
     found = sorted(judgements, key=lambda judgement: place[judgement.result.id])
-    results = [waived(judgement.result, waivers, start.potential) for judgement in found]
+    results = with_reasons([waived(judgement.result, waivers, start.potential) for judgement in found])
     complete = {result.id for result in results} >= set(asked)
     # While checks are missing it is partial, unless one is violated: that stays so, whatever is still to come.
     verdict, grade = decide(results, expected=registered, restricted=restricted)
