@@ -31,6 +31,10 @@ from benchmarks.sources import ROOT
 
 MODELS = Path("/usr/lib/x86_64-linux-gnu/kim-api/portable-models")
 RESULTS = ROOT / "benchmarks" / "results" / "openkim.jsonl"
+PLAIN = ROOT / "benchmarks" / "results" / "openkim_plain.jsonl"
+UNITS = {"energy": "eV", "force": "eV/Å"}
+MOST_JUMPS = 3
+"""Told of one model; the largest."""
 NAMED = (
     "SW_StillingerWeber_1985_Si__MO_405512056662_005",
     "EDIP_JustoBazantKaxiras_1998_Si__MO_958932894036_002",
@@ -179,15 +183,18 @@ def page(found: Sequence[Mapping[str, Any]]) -> str:
         f"{len(found)} of the portable models that Debian's `openkim-models` holds, of many kinds, certified at "
         "`quick`, seed 0. The laws about processes, threads, memory and the program around are left out: they speak of "
         "the program that all these models share. What a model fails matters; what is told of one that holds is below "
-        "what matters.",
+        "what matters. Beside it stands what four plain scans without this project see: a pair, three atoms, one atom "
+        "carried across a crystal, a crystal expanded (`benchmarks/openkim_plain.py`). They look at few lines, and at "
+        "energies of 0.1 meV and forces of 1 meV/Å or more.",
         "",
         f"Counts: {counts}.",
         "",
-        "| model | species | verdict | what is told |",
-        "| --- | --- | --- | --- |",
+        "| model | species | verdict | what is told | a plain look |",
+        "| --- | --- | --- | --- | --- |",
         *(_row(line) for line in sorted(found, key=lambda line: (verdict(line), line["name"]))),
         "",
-        "Made by `python -m benchmarks.openkim run` and `page`.",
+        "Made by `python -m benchmarks.openkim run`, `python -m benchmarks.openkim_plain all` and "
+        "`python -m benchmarks.openkim page`.",
     ]
     return "\n".join(text)
 
@@ -196,7 +203,21 @@ def _row(line: Mapping[str, Any]) -> str:
     said = [f"{one['id']}{HOW[one['status']]}: {_measured(one)}" for one in line.get("told", [])]
     said = said or [line.get("said", "")]
     cell = "<br>".join(said).replace("|", "\\|").replace("\n", " ")
-    return f"| `{line['name']}` | {', '.join(line['species'])} | {verdict(line)} | {cell} |"
+    return f"| `{line['name']}` | {', '.join(line['species'])} | {verdict(line)} | {cell} | {_plainly(line['name'])} |"
+
+
+def _plainly(name: str) -> str:
+    """Return what `benchmarks.openkim_plain` saw of a model."""
+    seen = [json.loads(line) for line in PLAIN.read_text().splitlines()] if PLAIN.exists() else []
+    of = {line["name"]: line["jumps"] for line in seen}
+    if name not in of:
+        return "not looked at"
+    jumps = sorted((jump for jump in of[name] if "size" in jump), key=lambda jump: -jump["size"])
+    told = [
+        f"{jump['kind']} {jump['size']:.2g} {UNITS[jump['kind']]}: {jump['line']} {jump['place']}" for jump in jumps
+    ]
+    more = [f"{len(jumps) - MOST_JUMPS} more"] if len(jumps) > MOST_JUMPS else []
+    return "<br>".join([*told[:MOST_JUMPS], *more]) or "no jump"
 
 
 def _measured(one: Mapping[str, Any]) -> str:

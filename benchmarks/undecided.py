@@ -1,11 +1,12 @@
 """Which laws stay undecided for potentials that are sound: certificates at `standard`, ten seeds each.
 
+ASE's Tersoff and Lennard-Jones are loops in Python and get `quick`; Tersoff's form is there from OpenKIM as well.
+
     python -m benchmarks.undecided run [--only GLOB] [--seeds 0:10] [--jobs 2]
     python -m benchmarks.undecided page > docs/undecided.md
 
 `run` appends one line per certificate to benchmarks/results/undecided.jsonl and leaves out what today's sources have
-made already. The Stillinger–Weber potential is a model of OpenKIM (`benchmarks/openkim.py` tells what it needs) and is
-left out where kimpy is not installed.
+made already. Models of OpenKIM are left out where kimpy is not installed: `benchmarks/openkim.py` tells what they need.
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from ase.calculators.tersoff import Tersoff, TersoffParameters
 
 from benchmarks.calibrate import rows
-from benchmarks.openkim import NAMED
 from benchmarks.sources import ROOT, digest
 from gnnp_bench.adapters.registry import Loaded, load
 from gnnp_bench.checks.registry import all_checks
@@ -38,7 +38,11 @@ from tests.analytic import CALIBRATION, HELD_OUT
 from tests.analytic.kinks import kinked
 
 RESULTS = ROOT / "benchmarks" / "results" / "undecided.jsonl"
-BUDGET: Budget = "standard"
+MODELS = {
+    "Stillinger–Weber, OpenKIM": ("SW_StillingerWeber_1985_Si__MO_405512056662_005", "Si"),
+    "Tersoff, OpenKIM": ("Tersoff_LAMMPS_Tersoff_1989_SiGe__MO_350526375143_003", "Si,Ge"),
+    "EDIP, OpenKIM": ("EDIP_JustoBazantKaxiras_1998_Si__MO_958932894036_002", "Si"),
+}
 LENNARD_JONES = "ase:ase.calculators.lj:LennardJones?rc=8&smooth=true"
 CUTOFFS = (3.3, 4.0, 5.0, 6.0, 7.5, 9.0)
 """Å, in turn over the seeds, from another one on for each form."""
@@ -61,6 +65,7 @@ class Sound:
 
     name: str
     load: Callable[[int], Loaded]
+    budget: Budget = "standard"
 
 
 def _form(make: Callable[..., Any], place: int, seed: int) -> Loaded:
@@ -76,7 +81,7 @@ def _kinked(envelope: str, seed: int) -> Loaded:
 
 
 def _spec(spec: str, species: str, _seed: int) -> Loaded:
-    return load(spec, (species,))
+    return load(spec, tuple(species.split(",")))
 
 
 def potentials() -> list[Sound]:
@@ -85,12 +90,14 @@ def potentials() -> list[Sound]:
     envelopes = ("quartic-bump", "square", "xplor", "cosine", "late-cosine")
     cut = [Sound(f"embedded atom cut off by {name}", partial(_kinked, name)) for name in envelopes]
     others = [
-        Sound("ASE's Tersoff", partial(_spec, "benchmarks.undecided:tersoff", "Si")),
-        Sound("ASE's LennardJones(smooth)", partial(_spec, LENNARD_JONES, "Ar")),
+        Sound("ASE's Tersoff", partial(_spec, "benchmarks.undecided:tersoff", "Si"), "quick"),
+        Sound("ASE's LennardJones(smooth)", partial(_spec, LENNARD_JONES, "Ar"), "quick"),
     ]
     if find_spec("kimpy") is not None:
-        spec = f"benchmarks.openkim:model?name={NAMED[0]}&periodicity=periodic,isolated"
-        others.append(Sound("Stillinger–Weber, OpenKIM", partial(_spec, spec, "Si")))
+        where = "benchmarks.openkim:model?name={}&periodicity=periodic,isolated"
+        others += [
+            Sound(name, partial(_spec, where.format(model), species)) for name, (model, species) in MODELS.items()
+        ]
     return [*forms, *cut, *others]
 
 
@@ -98,9 +105,8 @@ def measure(name: str, seed: int, sources: str) -> dict[str, Any]:
     """Return what a certificate leaves open or fails."""
     (sound,) = (sound for sound in potentials() if sound.name == name)
     loaded = sound.load(seed)
-    settings = Settings(
-        spec=loaded.spec, budget=BUDGET, seed=seed, species=tuple(loaded.potential.capabilities.species)
-    )
+    species = tuple(loaded.potential.capabilities.species)
+    settings = Settings(spec=loaded.spec, budget=sound.budget, seed=seed, species=species)
     *_, last = certify(loaded.potential, all_checks(), settings, reload=loaded.reload)
     certificate = last.certificate
     judged = [check for check in certificate.checks if check.category != "informational"]
@@ -108,6 +114,7 @@ def measure(name: str, seed: int, sources: str) -> dict[str, Any]:
         "sources": sources,
         "potential": name,
         "spec": loaded.spec,
+        "budget": sound.budget,
         "seed": seed,
         "verdict": certificate.verdict,
         "laws": sum(check.status == "pass" for check in judged),
@@ -144,18 +151,18 @@ def page(found: Sequence[Mapping[str, Any]]) -> str:
         "# What stays undecided for sound potentials",
         "",
         "A certificate that says *inconclusive* tells its reader nothing. So potentials that are known to be sound are "
-        f"certified at `{BUDGET}`, with seeds 0 to 9 and cutoffs of {CUTOFFS[0]} to {CUTOFFS[-1]:.0f} Å in turn. "
+        f"certified, with seeds 0 to 9 and cutoffs of {CUTOFFS[0]} to {CUTOFFS[-1]:.0f} Å in turn. "
         f"{len(found)} certificates: " + ", ".join(f"{n} {verdict}" for verdict, n in verdicts.most_common()) + ".",
         "",
-        "| potential | certificates | certified | what is not settled |",
-        "| --- | --- | --- | --- |",
+        "| potential | budget | certificates | certified | what is not settled |",
+        "| --- | --- | --- | --- | --- |",
     ]
     for name in dict.fromkeys(row["potential"] for row in found):
         mine = [row for row in found if row["potential"] == name]
         told = [f"seed {r['seed']}, {t['id']} {t['status']}: {t['reason']}" for r in mine for t in r["told"]]
         cell = "<br>".join(told).replace("|", "\\|") or "–"
         certified = sum(row["verdict"] == "certified" for row in mine)
-        text.append(f"| {name} | {len(mine)} | {certified} | {cell} |")
+        text.append(f"| {name} | {mine[0]['budget']} | {len(mine)} | {certified} | {cell} |")
     return "\n".join([*text, "", "Made by `python -m benchmarks.undecided run` and `page`."])
 
 
