@@ -31,7 +31,7 @@ LATTICE = {"Si": "diamond", "Al": "fcc", "Ar": "fcc"}
 SIZE = {"Si": 5.43, "Al": 4.05, "Ar": 5.26}
 
 
-def close(a: Any, b: Any, **within: float) -> None:
+def close(a: Any, b: Any, **within: Any) -> None:
     np.testing.assert_allclose(a, b, **within)
 
 
