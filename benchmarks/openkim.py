@@ -1,13 +1,11 @@
 """What certificates say of the portable models of OpenKIM, which nobody here wrote.
 
     apt-get install libkim-api-dev libkim-api2 openkim-models && pip install kimpy
-    python -m benchmarks.openkim run [--only GLOB] [--seconds 240]
+    python -m benchmarks.openkim run [--only GLOB] [--seconds 600]
     python -m benchmarks.openkim page > docs/openkim.md
 
 `run` certifies the models chosen here at `quick`, each in a process of its own, adds a line to
-benchmarks/results/openkim.jsonl for each, and leaves out what is there already. ASE's calculator for these models loses
-neighbours of atoms outside the cell, and refuses slabs and wires. Both are findings about the calculator, not about the
-models: atoms are wrapped here before it sees them, and periodicity is restricted.
+benchmarks/results/openkim.jsonl for each, and leaves out what is there already.
 """
 
 from __future__ import annotations
@@ -24,7 +22,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ase import Atoms
 from ase.data import chemical_symbols
 
 from benchmarks.sources import ROOT
@@ -49,23 +46,6 @@ APART = ("robustness/processes", "robustness/threads", "robustness/memory-growth
 """Checks of the process, which say the same of every model of one program and take most of the time."""
 OPEN = ("inconclusive", "error")
 HOW = {"pass": "", "fail": " fails", "inconclusive": " is open", "error": " is an error"}
-
-
-def model(name: str) -> Any:
-    """Return ASE's calculator of a model, which is given atoms within the cell."""
-    from ase.calculators.kim import KIM
-
-    calculator = KIM(name)
-    calculate = calculator.calculate
-
-    def within(atoms: Atoms | None = None, *arguments: Any, **keywords: Any) -> None:
-        if atoms is not None:
-            atoms = atoms.copy()
-            atoms.wrap()
-        calculate(atoms, *arguments, **keywords)
-
-    calculator.calculate = within
-    return calculator
 
 
 def chosen() -> list[str]:
@@ -109,7 +89,7 @@ def _supports(found: Any, symbol: str) -> bool:
 
 def certify(name: str, species: Sequence[str], seconds: float) -> dict[str, Any]:
     """Return what a certificate at `quick` says of a model: verdict, and what is not held."""
-    spec = f"benchmarks.openkim:model?name={name}&periodicity=periodic,isolated"
+    spec = f"kim:{name}"
     with TemporaryDirectory() as folder:
         target = Path(folder) / "certificate.json"
         command = [sys.executable, "-m", "gnnp_bench", "certify", spec, "--species", ",".join(species)]
@@ -230,7 +210,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     running = commands.add_parser("run", help="certify what is not there yet")
     running.add_argument("--only", default="*", help="names, as a glob")
-    running.add_argument("--seconds", type=float, default=240.0, help="for each")
+    running.add_argument("--seconds", type=float, default=600.0, help="for each")
     commands.add_parser("page", help="print docs/openkim.md")
     asked = parser.parse_args()
     if asked.command == "run":
