@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 import json
 import sys
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,9 @@ SMALLEST = 1e-8
 POINTS = 1201
 FARTHEST = 12.0
 """Å"""
+LONGEST = 60.0
+"""Seconds inside one line's evaluations, by the processor's clock; points are as many as fit in."""
+FEWEST = 200
 CANDIDATES = 6
 ENERGY, FORCE = 1e-4, 1e-3
 """eV and eV/Å: what starts to matter."""
@@ -112,7 +116,12 @@ def look(name: str, species: Sequence[str]) -> list[dict[str, Any]]:
 
 def jumps(values_at: Callable[[float], np.ndarray], start: float, end: float) -> list[dict[str, Any]]:
     """Return where energy or forces jump between two places."""
-    places = np.linspace(start, end, POINTS)
+    began = time.process_time()
+    values_at(0.5 * (start + end))
+    points = min(POINTS, int(LONGEST / (time.process_time() - began)))
+    if points < FEWEST:
+        return [{"raised": f"the model is too slow: {points} points in {LONGEST:.0f} s"}]
+    places = np.linspace(start, end, points)
     values, kept = [], []
     for x in places:
         try:
