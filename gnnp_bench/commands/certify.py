@@ -16,7 +16,15 @@ import typer
 from gnnp_bench.certificate import io
 from gnnp_bench.certificate.keeping import kept_for_replay
 from gnnp_bench.commands.exits import PARTIAL, STATUS, BadRequest, nearest
-from gnnp_bench.commands.loading import checks_by_id, load_on_one_thread, load_potential, parse_species, read_waivers
+from gnnp_bench.commands.loading import (
+    Env,
+    checks_by_id,
+    load_on_one_thread,
+    load_potential,
+    parse_species,
+    read_waivers,
+    with_env,
+)
 from gnnp_bench.commands.output import own_stdout, write_bytes
 from gnnp_bench.commands.signals import terminable, undisturbed
 from gnnp_bench.engine.settings import Budget, Profile, Settings, Step
@@ -34,6 +42,7 @@ def certify(
     spec: Annotated[
         str, typer.Argument(metavar="SPEC", help="The potential, such as chgnet:0.3.0 or mypackage.module:factory.")
     ],
+    env: Env = None,
     budget: Annotated[Budget, typer.Option(help="How many structures and evaluations to spend.")] = "standard",
     profile: Annotated[
         Profile, typer.Option(help="How much matters: a tenth of the usual, the usual, ten times it.")
@@ -84,7 +93,7 @@ def certify(
     checks = checks_by_id()
     restricted_to = parse_species(species)
     settings = Settings(
-        spec=spec,
+        spec=with_env(spec, env),
         species=restricted_to or (),
         budget=budget,
         profile=profile,
