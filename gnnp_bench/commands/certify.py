@@ -218,9 +218,12 @@ def _steps(request: _Request) -> Iterator[Step]:
         return run(loaded.potential, checks, settings, reload=loaded.reload, waivers=waivers)
     from gnnp_bench.engine.crew import TIMEOUT
     from gnnp_bench.engine.parallel import run_in_processes
+    from gnnp_bench.environments.home import TIMEOUT as CALL_TIMEOUT
 
     load = partial(load_on_one_thread, settings.spec, request.species)
     timeout = TIMEOUT if request.timeout is None else request.timeout
+    if request.timeout is not None:  # in another environment, a call that hangs costs its case and not its check
+        os.environ[CALL_TIMEOUT] = f"{request.timeout:g}"
     return run_in_processes(load, checks, settings, jobs=request.jobs, timeout=timeout, waivers=waivers)
 
 

@@ -20,7 +20,6 @@ env = typer.Typer(
     help="Build, list, show and remove environments in which potentials live.",
     add_completion=False,
     rich_markup_mode=None,
-    no_args_is_help=True,
 )
 NAME = typer.Argument(metavar="NAME", help="Such as mace; gnnp-bench env list shows what there is.")
 

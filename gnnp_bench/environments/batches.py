@@ -14,7 +14,7 @@ import numpy as np
 from ase import Atoms
 from ase.cell import Cell
 
-from gnnp_bench.environments.values import Opaque, pack, unpack
+from gnnp_bench.environments.values import Opaque, pack, same, unpack
 from gnnp_bench.potential import Prediction
 
 _DOUBLE = np.dtype(np.float64)
@@ -60,8 +60,8 @@ def _constraint(one: Any) -> Any:
 
 
 def _calculator(calculator: Any) -> Any:
-    if isinstance(calculator, Opaque):
-        return calculator.what
+    if calculator is None or isinstance(calculator, Opaque):
+        return None if calculator is None else calculator.what
     name = type(calculator).__name__
     return [name, dict(calculator.results)] if name == "SinglePointCalculator" else name
 
@@ -133,10 +133,24 @@ def take_over(structure: Atoms, other: Atoms) -> None:
     structure.cell[:] = other.cell.array
     structure.pbc[:] = other.pbc
     structure.set_celldisp(other.get_celldisp())
-    structure.info.clear()
-    structure.info.update(other.info)
-    structure.set_constraint(other.constraints)
-    structure.calc = other.calc
+    for key in [key for key in structure.info if key not in other.info]:
+        del structure.info[key]
+    for key, value in other.info.items():
+        if key not in structure.info or not _alike(structure.info[key], value):
+            structure.info[key] = value
+    if not _alike([_constraint(one) for one in structure.constraints], [_constraint(one) for one in other.constraints]):
+        structure.set_constraint(other.constraints)
+    if not _alike(_calculator(structure.calc), _calculator(other.calc)):
+        structure.calc = other.calc
+
+
+def _alike(first: Any, second: Any) -> bool:
+    """Return whether two values are the same as far as can be told at the other end."""
+    packed: list[tuple[Any, list[Any]]] = []
+    for value in (first, second):
+        buffers: list[Any] = []
+        packed.append((pack(value, buffers), buffers))
+    return same(*packed)
 
 
 def pack_predictions(predictions: Sequence[Any], buffers: list[Any]) -> Any:

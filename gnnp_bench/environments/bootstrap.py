@@ -111,7 +111,7 @@ def _start() -> None:
         import ase  # noqa: F401
         import numpy  # noqa: F401
     except ImportError as error:
-        return _say(answers, {"refused": "{} cannot be imported there ({})".format(error.name, error)})
+        return _say(answers, {"refused": f"{error.name} cannot be imported there ({error})"})
     from gnnp_bench.environments.child import serve
 
     _say(answers, {"ready": "{}.{}.{}".format(*sys.version_info[:3])})

@@ -87,7 +87,8 @@ class Process:
             raise PotentialError(self.place.why_not(self.fate(), self._last())) from error
         if "refused" in first:
             self.kill()
-            raise PotentialError(f"{self.place.text} cannot be used: {first['refused']}{self.place.hint}")
+            hint = "" if "too old" in first["refused"] else self.place.hint
+            raise PotentialError(f"{self.place.text} cannot be used: {first['refused']}{hint}")
 
     @property
     def is_alive(self) -> bool:

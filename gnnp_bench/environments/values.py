@@ -47,6 +47,8 @@ def pack(value: Any, buffers: list[Any]) -> Any:
     for plain in (bool, int, float, str):
         if isinstance(value, plain):  # one of a derived class
             return plain(value)
+    if kind is Opaque:
+        return {"opaque": value.what}
     return {"opaque": f"an object of type {kind.__module__}.{kind.__qualname__}"}
 
 
