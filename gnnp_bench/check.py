@@ -114,6 +114,8 @@ class Request:
     watch : Watch or None
         Calls with these structures, in a new process that is watched; nothing else is evaluated and no prediction
         comes back.
+    held : callable or None
+        Is told the bytes and open files that the potential's process holds; no prediction comes back.
     driven : bool
         Exactly one call of the potential's `driven`, with these very structures: an instance of the ASE calculator
         that serves such requests alone is attached to them. With `fresh` it is a new one, which stays with the case
@@ -129,6 +131,7 @@ class Request:
     elsewhere: bool = False
     device: str = ""
     watch: Watch | None = None
+    held: Callable[[tuple[int, int, int]], object] | None = None
     driven: bool = False
 
 

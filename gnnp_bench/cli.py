@@ -21,6 +21,7 @@ from gnnp_bench.commands.catalogue import explain, list_checks
 from gnnp_bench.commands.certify import certify
 from gnnp_bench.commands.compare import compare
 from gnnp_bench.commands.doctor import doctor
+from gnnp_bench.commands.env import env
 from gnnp_bench.commands.exits import BAD_REQUEST, PARTIAL, BadRequest
 from gnnp_bench.commands.gate import gate
 from gnnp_bench.commands.plugins import CommandGroup
@@ -47,6 +48,7 @@ app.command("reproduce")(reproduce)
 app.command("compare")(compare)
 app.command("bench")(bench)
 app.command("gate")(gate)
+app.add_typer(env)
 
 
 def _show_version(wanted: bool) -> None:

@@ -5,7 +5,8 @@ A spec is `name[:argument][?key=value&key=value]` with a name registered under t
 calculator or a `Potential`. A registered name wins over a module of the same name. The option `periodicity` is read
 here, for all of them: what the potential is to be asked for, such as `?periodicity=isolated` or `partial,isolated`. So
 are `info`, `arrays` and `totals`: what structures are to carry, such as `?info=charge:0,spin:1`; and `smearing`, the
-width in eV by which it smears electrons.
+width in eV by which it smears electrons. `env` names another Python, in which the potential is built and asked by the
+same adapters: docs/environments.md.
 
 An entry point names a `factory(argument: str | None, options: Mapping[str, str], species: tuple[str, ...] | None)`
 that returns a `Potential` and raises `PotentialError` for what the user can mend: docs/adapters.md.
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint
@@ -25,12 +26,9 @@ from ase.data import atomic_numbers, chemical_symbols
 
 from gnnp_bench.adapters import _carried, _factory
 from gnnp_bench.adapters._carried import Declared
+from gnnp_bench.adapters._problems import problems
 from gnnp_bench.adapters._restricted import restricted
 from gnnp_bench.potential import (
-    ALL_PROPERTIES,
-    Capabilities,
-    Claim,
-    Identity,
     Periodicity,
     Potential,
     PotentialError,
@@ -76,9 +74,31 @@ def load(spec: str, species: Sequence[str] | None = None) -> Loaded:
         a valid potential for these species. The message is one line and says how to mend it.
     """
     wanted = None if species is None else _symbols(species)
+    env, bare = _env_of(spec)
+    if env is not None:
+        return _load_there(spec, env, bare, wanted)
     factory, periodicity, carries, smearing = _factory_of(spec)
     build = partial(_build, spec, factory, wanted, periodicity, carries, smearing)
     return Loaded(spec, build(), build)
+
+
+def _env_of(spec: str) -> tuple[str | None, str]:
+    """Return where a spec says that its potential lives, and the spec as it reads there."""
+    body, mark, query = spec.partition("?")
+    options = _options(spec, query) if mark else {}
+    env = options.pop("env", None)
+    rest = "&".join(f"{key}={value}" for key, value in options.items())
+    return env, f"{body}?{rest}" if rest else body
+
+
+def _load_there(spec: str, env: str, bare: str, species: Species | None) -> Loaded:
+    from gnnp_bench.environments.elsewhere import There  # which does not travel to where this is read as well
+
+    there = There(env, bare, species)
+    potential: Any = there()
+    for problem in problems(potential):
+        raise PotentialError(f"{spec} is not a valid potential: {problem}")
+    return Loaded(spec, potential, there)
 
 
 def load_from(factory: Callable[[], object], label: str, species: Sequence[str] | None = None) -> Loaded:
@@ -230,7 +250,7 @@ def _build(
             f"{spec} made an object of type {type(made).__name__}: it must make an ASE calculator or a Potential"
             f" (this has no {', no '.join(lacks)})"
         )
-    for problem in _problems(made):
+    for problem in problems(made):
         raise PotentialError(f"{spec} is not a valid potential: {problem}")
     return restricted(spec, made, species, periodicity, carries, smearing)
 
@@ -244,47 +264,3 @@ def _symbols(species: Sequence[str]) -> Species:
             hint = _factory.suggestion(str(symbol).capitalize(), chemical_symbols[1:])
             raise PotentialError(f"{symbol!r} is no chemical symbol{hint}")
     return tuple(sorted(set(species), key=atomic_numbers.__getitem__))
-
-
-def _problems(potential: Any) -> Iterator[str]:
-    """Yield what is wrong with the attributes of a potential, each as one sentence. Their types are not trusted."""
-    if not (isinstance(potential.name, str) and potential.name.strip()):
-        yield f"its name must be a string that is not empty, not {potential.name!r}"
-    if not callable(potential.evaluate):
-        yield "its evaluate cannot be called"
-    if not isinstance(getattr(potential, "identity", None), Identity | None):
-        yield f"its identity must be a gnnp_bench.Identity or None, not {type(potential.identity).__name__}"
-    if isinstance(potential.capabilities, Capabilities):
-        yield from _capability_problems(potential.capabilities)
-    else:
-        yield f"its capabilities must be a gnnp_bench.Capabilities, not {type(potential.capabilities).__name__}"
-
-
-def _capability_problems(has: Any) -> Iterator[str]:
-    if isinstance(has.species, str) or not has.species:
-        yield f"capabilities.species must be a tuple of chemical symbols, not {has.species!r}"
-    elif unknown := [symbol for symbol in has.species if symbol not in chemical_symbols[1:]]:
-        yield f"capabilities.species holds {unknown[0]!r}, which is no chemical symbol"
-    elif has.combinations and frozenset().union(*has.combinations) != set(has.species):
-        yield "capabilities.combinations must be empty, or hold each of its species and no others"
-    if "energy" not in has.properties:
-        yield "capabilities.properties must hold 'energy'"
-    yield from _carried.problems(has.reads)
-    for name in ("fitted_alone", "undetermined"):
-        if strange := [symbol for symbol in getattr(has, name) if symbol not in has.species]:
-            yield f"capabilities.{name} holds {strange[0]!r}, which is not among its species"
-    for name, allowed in (
-        ("properties", ALL_PROPERTIES),
-        ("periodicity", frozenset(get_args(Periodicity))),
-        ("claims", frozenset(get_args(Claim))),
-    ):
-        if strange := sorted(map(repr, set(getattr(has, name)) - allowed)):
-            yield f"capabilities.{name} holds {strange[0]}: choose from {', '.join(sorted(allowed))}"
-    if not has.periodicity:
-        yield "capabilities.periodicity is empty: name what the potential handles"
-    for name in ("cutoff", "receptive_field"):
-        distance = getattr(has, name)
-        if distance is not None and not (isinstance(distance, int | float) and distance > 0):
-            yield f"capabilities.{name} must be a positive distance in Å or None, not {distance!r}"
-    if has.dtype not in ("float32", "float64", None):
-        yield f"capabilities.dtype must be 'float32', 'float64' or None, not {has.dtype!r}"

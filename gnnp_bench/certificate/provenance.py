@@ -6,7 +6,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -25,7 +25,7 @@ THREAD_VARIABLES = (
 _PATH = re.compile(r"(?:^|(?<=[=:,;?&]))(?:~|[A-Za-z]:[\\/]|/)[^=:,;?&]*")
 
 
-def environment(packages: Sequence[str] = ()) -> dict[str, Any]:
+def environment(packages: Sequence[str] = (), potential: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return what may change a number: interpreter, machine, versions, threads; and the date and the command.
 
     Nothing is imported for it. User names, host names and absolute paths are left out.
@@ -34,8 +34,10 @@ def environment(packages: Sequence[str] = ()) -> dict[str, Any]:
     ----------
     packages : sequence of str
         Distributions that the potential needs, besides the usual ones.
+    potential : mapping, optional
+        What is told of the environment in which the potential lives, where that is another one.
     """
-    return {
+    found = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command_line(sys.argv),
         "python": platform.python_version(),
@@ -45,6 +47,9 @@ def environment(packages: Sequence[str] = ()) -> dict[str, Any]:
         "versions": versions((*PACKAGES, *packages)),
         "threads": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
     }
+    if potential is not None:
+        found["potential"] = {**potential, "env": anonymous(str(potential.get("env", "")))}
+    return found
 
 
 def command_line(arguments: Sequence[str]) -> str:

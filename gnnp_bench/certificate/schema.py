@@ -26,7 +26,8 @@ FIELDS: dict[str, dict[str, str]] = {
         "grade": "exact: every law holds to rounding; physical: to what matters. null unless certified.",
         "complete": "false while checks are still to come, and for ever if the run was interrupted.",
         "potential": "Which potential was judged.",
-        "environment": "Where and with what it was judged; has no influence on equality.",
+        "environment": "Where and with what it was judged; has no influence on equality. Of another Python in "
+        "which the potential lives: under potential (python, platform, packages with versions, sha256 of these).",
         "budget": "How many structures were drawn and how many evaluations each check had.",
         "profile": "What matters: the significances are scaled by 0.1 (strict), 1 (default) or 10 (loose).",
         "seed": "Seed from which structures and cases were drawn.",

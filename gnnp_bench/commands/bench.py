@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gnnp_bench.commands.exits import BadRequest
-from gnnp_bench.commands.loading import parse_species
+from gnnp_bench.commands.loading import Env, parse_species, with_env
 from gnnp_bench.commands.output import own_stdout, write_bytes
 from gnnp_bench.commands.signals import terminable
 from gnnp_bench.potential import PotentialError
@@ -24,6 +24,7 @@ def bench(
     specs: Annotated[
         list[str], typer.Argument(metavar="SPEC...", help="Potentials, such as chgnet reference:untrained.")
     ],
+    env: Env = None,
     sizes: Annotated[
         str | None, typer.Option(metavar="LIST", help="Numbers of atoms, such as 2,64,1000; by default 2 to 100000.")
     ] = None,
@@ -68,7 +69,8 @@ def bench(
     if len(set(specs)) < len(specs):
         raise BadRequest("the same SPEC is given twice")
     _check_files(json, plot)
-    errors = parse_errors(error or [], specs)
+    errors = {with_env(spec, env): x for spec, x in parse_errors(error or [], specs).items()}
+    specs = [with_env(spec, env) for spec in specs]
     plan = Plan(
         sizes=parse_sizes(sizes),
         species=parse_species(species),

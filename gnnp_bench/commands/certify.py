@@ -16,7 +16,15 @@ import typer
 from gnnp_bench.certificate import io
 from gnnp_bench.certificate.keeping import kept_for_replay
 from gnnp_bench.commands.exits import PARTIAL, STATUS, BadRequest, nearest
-from gnnp_bench.commands.loading import checks_by_id, load_on_one_thread, load_potential, parse_species, read_waivers
+from gnnp_bench.commands.loading import (
+    Env,
+    checks_by_id,
+    load_on_one_thread,
+    load_potential,
+    parse_species,
+    read_waivers,
+    with_env,
+)
 from gnnp_bench.commands.output import own_stdout, write_bytes
 from gnnp_bench.commands.signals import terminable, undisturbed
 from gnnp_bench.engine.settings import Budget, Profile, Settings, Step
@@ -34,6 +42,7 @@ def certify(
     spec: Annotated[
         str, typer.Argument(metavar="SPEC", help="The potential, such as chgnet:0.3.0 or mypackage.module:factory.")
     ],
+    env: Env = None,
     budget: Annotated[Budget, typer.Option(help="How many structures and evaluations to spend.")] = "standard",
     profile: Annotated[
         Profile, typer.Option(help="How much matters: a tenth of the usual, the usual, ten times it.")
@@ -84,7 +93,7 @@ def certify(
     checks = checks_by_id()
     restricted_to = parse_species(species)
     settings = Settings(
-        spec=spec,
+        spec=with_env(spec, env),
         species=restricted_to or (),
         budget=budget,
         profile=profile,
@@ -209,9 +218,12 @@ def _steps(request: _Request) -> Iterator[Step]:
         return run(loaded.potential, checks, settings, reload=loaded.reload, waivers=waivers)
     from gnnp_bench.engine.crew import TIMEOUT
     from gnnp_bench.engine.parallel import run_in_processes
+    from gnnp_bench.environments.home import TIMEOUT as CALL_TIMEOUT
 
     load = partial(load_on_one_thread, settings.spec, request.species)
     timeout = TIMEOUT if request.timeout is None else request.timeout
+    if request.timeout is not None:  # in another environment, a call that hangs costs its case and not its check
+        os.environ[CALL_TIMEOUT] = f"{request.timeout:g}"
     return run_in_processes(load, checks, settings, jobs=request.jobs, timeout=timeout, waivers=waivers)
 
 

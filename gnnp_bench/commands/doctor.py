@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gnnp_bench.commands.loading import load_potential, parse_species
+from gnnp_bench.commands.loading import Env, load_potential, parse_species, with_env
 from gnnp_bench.commands.output import own_stdout
 from gnnp_bench.report.text import plain
 
@@ -22,6 +22,7 @@ def doctor(
     spec: Annotated[
         str, typer.Argument(metavar="SPEC", help="The potential, such as chgnet:0.3.0 or mypackage.module:factory.")
     ],
+    env: Env = None,
     species: Annotated[
         str | None, typer.Option(metavar="LIST", help="Elements to look at the potential with, such as Cu,Au.")
     ] = None,
@@ -34,6 +35,7 @@ def doctor(
     from gnnp_bench.report.stream import console
 
     symbols = parse_species(species)
+    spec = with_env(spec, env)
     with own_stdout() as stdout:
         loaded = load_potential(spec, symbols)
         examined = examine(loaded.potential, loaded.reload, spec=spec)

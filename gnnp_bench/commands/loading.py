@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
 
 from gnnp_bench.commands.exits import BadRequest, nearest
 from gnnp_bench.potential import PotentialError
@@ -13,6 +15,16 @@ if TYPE_CHECKING:
     from gnnp_bench.adapters.registry import Loaded
     from gnnp_bench.certificate.result import Waiver
     from gnnp_bench.check import Check
+
+Env: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ENV",
+        help="Where the potential lives: the path of another Python, the name of an environment that was built, auto"
+        " (the one that its adapter declares, built if missing), or ssh:HOST//PYTHON.",
+    ),
+]
+"""The option `--env` of every command that takes a SPEC."""
 
 
 def checks_by_id() -> dict[str, Check]:
@@ -78,6 +90,39 @@ def read_waivers(path: str | None, checks: Iterable[str]) -> tuple[Waiver, ...]:
     except ValueError as error:
         raise BadRequest(str(error)) from error
     return found
+
+
+def with_env(spec: str, env: str | None) -> str:
+    """Return a spec with the environment of `--env` as its option `env`, by which it is loaded there everywhere.
+
+    Raises
+    ------
+    BadRequest
+        If it names one already, or the environment's name cannot be an option.
+    """
+    if env is None:
+        return spec
+    _, mark, query = spec.partition("?")
+    if any(option.startswith("env=") for option in query.split("&")):
+        raise BadRequest(f"{spec} names an environment, and so does --env {env}: leave one of them out")
+    if not env or "&" in env:
+        raise BadRequest(f"--env takes a path, a name, auto or ssh:HOST//PYTHON, not {env!r}")
+    return f"{spec}{'&' if mark else '?'}env={env}"
+
+
+def moved_to(spec: str, env: str | None) -> str:
+    """Return a spec with the environment of `--env` in the place of its own, if another one is wanted.
+
+    Raises
+    ------
+    BadRequest
+        If the environment's name cannot be an option.
+    """
+    if env is None:
+        return spec
+    body, _, query = spec.partition("?")
+    options = "&".join(option for option in query.split("&") if option and not option.startswith("env="))
+    return with_env(f"{body}?{options}" if options else body, env)
 
 
 def load_potential(spec: str, species: Sequence[str] | None) -> Loaded:

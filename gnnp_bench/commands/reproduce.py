@@ -12,7 +12,7 @@ from gnnp_bench.certificate import io
 from gnnp_bench.certificate.result import CheckResult, Counterexample, Status
 from gnnp_bench.commands.counterexample_files import as_extxyz, as_pytest, check_targets
 from gnnp_bench.commands.exits import BadRequest, nearest
-from gnnp_bench.commands.loading import checks_by_id, find_check, load_potential
+from gnnp_bench.commands.loading import Env, checks_by_id, find_check, load_potential, moved_to
 from gnnp_bench.commands.output import own_stdout
 from gnnp_bench.potential import Identity, Potential, PotentialError
 from gnnp_bench.report.text import STATUS_WORD, number, plain, plural
@@ -22,6 +22,7 @@ from gnnp_bench.report.words import subject
 def reproduce(
     certificate: Annotated[str, typer.Argument(metavar="CERTIFICATE", help="The certificate's JSON file.")],
     check: Annotated[str, typer.Argument(metavar="CHECK", help="The id of a check that did not hold in it.")],
+    env: Env = None,
     pytest: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write a test here that fails while the law is violated.")
     ] = None,
@@ -64,7 +65,7 @@ def reproduce(
         _write(pytest, as_pytest(record, result, result.counterexample, pytest))
 
     with own_stdout() as stdout:
-        loaded = load_potential(record.potential.spec, record.potential.species)
+        loaded = load_potential(moved_to(record.potential.spec, env), record.potential.species)
         try:
             again = replay(loaded.potential, tuple(checks.values()), record, check, reload=loaded.reload)
         except PotentialError as error:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import get_args
+from typing import Any, get_args
 
 from gnnp_bench.certificate.provenance import environment
 from gnnp_bench.certificate.result import Cause, Certificate, CheckResult, NoiseRecord, PotentialRecord
@@ -29,11 +29,14 @@ class Subject:
     capabilities : Capabilities
     packages : tuple of str
         Distributions whose versions the certificate records.
+    elsewhere : mapping or None
+        What is told of the environment in which the potential lives, where that is another one.
     """
 
     record: PotentialRecord
     capabilities: Capabilities
     packages: tuple[str, ...]
+    elsewhere: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +78,10 @@ def subject_of(potential: Potential, spec: str) -> Subject:
         undetermined=capabilities.undetermined,
         periodicity=tuple(kind for kind in get_args(Periodicity) if kind in capabilities.periodicity),
     )
-    return Subject(record=record, capabilities=capabilities, packages=identity.packages)
+    there = getattr(potential, "environment", None)  # not part of the protocol: who lives elsewhere has it
+    if there is None:
+        return Subject(record=record, capabilities=capabilities, packages=identity.packages)
+    return Subject(record=record, capabilities=capabilities, packages=(), elsewhere=there())
 
 
 def begin(
@@ -100,7 +106,7 @@ def begin(
         grade=None,
         complete=False,
         potential=subject.record,
-        environment=environment(subject.packages),
+        environment=environment(subject.packages, subject.elsewhere),
         budget=settings.budget,
         profile=settings.profile,
         seed=settings.seed,

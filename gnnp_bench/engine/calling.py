@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from ase import Atoms
@@ -12,12 +13,28 @@ from ase import Atoms
 from gnnp_bench.check import EndedProgram, InvalidPrediction
 from gnnp_bench.engine.contract import validated
 from gnnp_bench.engine.ended import last_word
+from gnnp_bench.engine.threads import at_once
 from gnnp_bench.potential import Potential, Prediction, Property
 
 
 def evaluated(potential: Potential, structures: list[Atoms], properties: frozenset[Property]) -> list[Prediction]:
     """Return the predictions of a potential, as the contract wants them; raises as `called` does."""
     return called(potential.evaluate, structures, properties)[1]
+
+
+def evaluated_at_once(
+    potential: Potential, calls: Sequence[tuple[list[Atoms], frozenset[Property]]]
+) -> list[Prediction]:
+    """Return the prediction of each call, about one structure, all of them made at the same time, each in a thread.
+
+    The threads meet where the potential lives: if that is another process, it has a method `at_once`.
+    """
+    there = getattr(potential, "at_once", None)
+    if there is None:
+        made = at_once([partial(evaluated, potential, structures, properties) for structures, properties in calls])
+        return [predictions[0] for predictions in made]
+    answers = zip(there(calls), calls, strict=True)
+    return [validated(found[0], len(structures[0]), properties) for found, (structures, properties) in answers]
 
 
 def called(

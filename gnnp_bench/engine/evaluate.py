@@ -13,13 +13,13 @@ from ase import Atoms
 
 from gnnp_bench.check import EndedProcess, Request, Watch
 from gnnp_bench.engine.batches import Wanted, batches, copied
-from gnnp_bench.engine.calling import called, evaluated, quietly
+from gnnp_bench.engine.calling import called, evaluated_at_once, quietly
 from gnnp_bench.engine.contract import refuse_overwritten, validated
 from gnnp_bench.engine.ended import Done, Failed
 from gnnp_bench.engine.memory import Memory
 from gnnp_bench.engine.processes import Asked, Elsewhere
-from gnnp_bench.engine.threads import at_once
 from gnnp_bench.engine.watched import watched
+from gnnp_bench.environments.held import held_by
 from gnnp_bench.potential import Potential, Prediction, Property, Unsupported, periodicity_of
 from gnnp_bench.structures.needs import explained
 
@@ -172,6 +172,9 @@ class Evaluator:
     def _answer_apart(self, request: Request, index: int) -> list[Prediction] | Exception:
         asked = [(structure, self._available(request, structure)) for structure in request.structures]
         try:
+            if request.held:
+                request.held(held_by(self.potential))
+                return []
             if request.watch:
                 self._watch(request.watch, asked)
                 return []
@@ -216,13 +219,13 @@ class Evaluator:
         return attached
 
     def _in_threads(self, asked: Asked) -> list[Prediction]:
-        calls = [partial(evaluated, self.potential, [copied(s)], properties) for s, properties in asked]
+        calls = [([copied(structure)], properties) for structure, properties in asked]
         # Counted here, for threads that count together lose counts.
         self.meter.evaluations += len(calls)
         start = time.perf_counter()
         try:
             with quietly():  # here too, for it changes what all threads share
-                return [predictions[0] for predictions in at_once(calls)]
+                return evaluated_at_once(self.potential, calls)
         finally:
             self.meter.potential_s += time.perf_counter() - start
 
@@ -289,5 +292,6 @@ def _is_apart(request: Request) -> bool:
         request.device,
         request.driven,
         request.watch,
+        request.held,
     )
     return any(ways)

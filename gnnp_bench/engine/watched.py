@@ -71,6 +71,8 @@ def watched(
     InvalidPrediction
         If the potential cannot be loaded there, or the first call broke.
     """
+    if there := getattr(reload, "watch", None):
+        return _watched_there(there, calls, alive)
     how = sent(reload)
     process = Process(1, START, ENVIRONMENT, options=())
     try:
@@ -95,6 +97,27 @@ def watched(
     finally:
         process.close()
     return seen
+
+
+def _watched_there(watch: Callable[..., None], calls: Sequence[Call], alive: Callable[[], None]) -> Seen:
+    """Return the same for a potential that lives in another Python: a new process there is watched."""
+    seen: list[Seen] = []
+
+    def heard(error: Exception | None, seconds: float, moments: list[Surroundings]) -> None:
+        answer = Answer([], seconds, *_said(error), tuple(moments))
+        alive()
+        if seen:
+            seen[0].answers.append(answer)
+            seen[0].moments.extend(moments)
+        else:
+            answered([answer])
+            seen.append(Seen(list(moments), [], seconds))
+
+    watch(calls, heard, {**ENVIRONMENT, "PYTHONHASHSEED": "1"})
+    if not seen[0].answers:
+        raise EndedProcess("a new process in the potential's environment ended, or did not answer, at the first call")
+    answered(seen[0].answers[:1])
+    return seen[0]
 
 
 def serve() -> None:
@@ -130,13 +153,20 @@ def serve() -> None:
 
 def _tell(answers: IO[bytes], work: Callable[[], object], look: Callable[[], tuple[Surroundings, ...]]) -> None:
     start = time.perf_counter()
-    refused = broken = None
+    failure = None
     try:
         work()
-    except (Unsupported, NotImplementedError) as error:
-        refused = str(error)
     except Exception as error:
-        broken = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        failure = error
     seconds = time.perf_counter() - start
-    pickle.dump(Answer([], seconds, refused, broken, look()), answers)
+    pickle.dump(Answer([], seconds, *_said(failure), look()), answers)
     answers.flush()
+
+
+def _said(error: Exception | None) -> tuple[str | None, str | None]:
+    """Return the words of a refusal, and those of an exception that is none."""
+    if error is None:
+        return None, None
+    if isinstance(error, Unsupported | NotImplementedError):
+        return str(error), None
+    return None, f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -30,6 +30,9 @@ from gnnp_bench.potential import Capabilities, Identity, Potential, PotentialErr
 BEATS = 20
 """Signs of life within the time that an evaluation may take: it is kept to a twentieth."""
 
+ELSEWHERE = ("at_once", "environment", "held")
+"""What a potential has that lives in another process, and no other."""
+
 
 class Source(Protocol):
     """A potential, and the way to load it anew."""
@@ -168,6 +171,11 @@ class _Audible:
     @property
     def identity(self) -> Identity | None:
         return getattr(self.potential, "identity", None)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ELSEWHERE:
+            raise AttributeError(name)
+        return getattr(self.potential, name)
 
     def on(self, device: str) -> _Audible:
         there: Potential = self.potential.on(device)  # type: ignore[attr-defined]  # who declares others has it

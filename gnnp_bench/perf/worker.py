@@ -67,6 +67,9 @@ class _Bench:
             torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
         has = self.potential.capabilities
         identity = getattr(self.potential, "identity", None) or Identity()
+        packages = ("numpy", "ase", "torch", "vesin", *identity.packages)
+        there = getattr(self.potential, "environment", None)  # of a potential that lives in another Python
+        found = versions(packages) if there is None else there()["packages"]
         return Told(
             Subject(
                 name=self.potential.name,
@@ -79,7 +82,7 @@ class _Bench:
                 parameters=identity.parameters,
                 loading_s=seconds,
                 loaded_bytes=memory.resident(),
-                versions=versions(("numpy", "ase", "torch", "vesin", *identity.packages)),
+                versions={name: found[name] for name in packages if name in found},
             )
         )
 

@@ -65,6 +65,7 @@ def add_options(parser: pytest.Parser) -> None:
     add("--gnnp-profile", choices=PROFILES, default="default", help="How much matters: a tenth, the usual, ten times.")
     add("--gnnp-seed", type=int, default=0, metavar="N", help="Seed of structures and cases.")
     add("--gnnp-species", metavar="LIST", help="Elements to draw structures from, such as Cu,Au.")
+    add("--gnnp-env", metavar="ENV", help="Where potentials live: another Python, as for gnnp-bench certify --env.")
     add("--gnnp-waivers", metavar="FILE", help="TOML file of the checks that may fail.")
     add(
         "--gnnp-certificate",
@@ -95,6 +96,8 @@ def asked_for(config: pytest.Config) -> Asked:
         )
     if len(set(map(_resolved, files))) < len(files):
         raise pytest.UsageError("--gnnp-certificate names one file twice: each potential needs one of its own")
+    if config.getoption("gnnp_env") is not None:
+        specs = _living_in(config.getoption("gnnp_env"), specs)
     if seed < 0:
         raise pytest.UsageError(f"--gnnp-seed must be a whole number from 0, not {seed}")
     return Asked(
@@ -106,6 +109,16 @@ def asked_for(config: pytest.Config) -> Asked:
         species=config.getoption("gnnp_species"),
         waivers=config.getoption("gnnp_waivers"),
     )
+
+
+def _living_in(env: str, specs: tuple[str, ...]) -> tuple[str, ...]:
+    from gnnp_bench.commands.exits import BadRequest
+    from gnnp_bench.commands.loading import with_env
+
+    try:
+        return tuple(with_env(spec, env) for spec in specs)
+    except BadRequest as error:
+        raise pytest.UsageError(worded_for_pytest(str(error))) from error
 
 
 def verify(asked: Asked) -> None:
@@ -137,7 +150,7 @@ def worded_for_pytest(message: str) -> str:
     >>> worded_for_pytest("name them, --species Cu,Au")
     'name them, --gnnp-species Cu,Au'
     """
-    return re.sub(r"(?<![\w-])--(budget|profile|seed|species|waivers)\b", r"--gnnp-\1", message)
+    return re.sub(r"(?<![\w-])--(budget|env|profile|seed|species|waivers)\b", r"--gnnp-\1", message)
 
 
 def waivers_of(asked: Asked) -> tuple[Waiver, ...]:

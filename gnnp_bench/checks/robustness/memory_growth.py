@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
@@ -30,8 +29,6 @@ BLOCK = len(WAYS) * MOST_STRUCTURES
 """Calls per block: in each, each way on each structure."""
 GROWTH_S = 8.0
 """KiB per call: 8 GiB in a million steps, a nanosecond of dynamics."""
-SMALL_OBJECT = 64
-"""Bytes. Python's own allocator counts objects of up to 512 bytes, and tells their number only."""
 MOST_ATOMS = 64
 NUDGE = 0.02
 """Å. No two structures are the same, so that what remembers answers remembers all of them."""
@@ -68,22 +65,21 @@ def _growth(
     structures: Sequence[Atoms], rng: np.random.Generator, warm_up: int
 ) -> Generator[Request, list[Prediction], tuple[float, float]]:
     """Return the growth per call after so many calls: of memory in KiB, and of the number of open files."""
-    held, open_files = [], []
+    told: list[tuple[int, int, int]] = []
     gc.collect()
     gc.freeze()  # what is there already need not be looked through after each block
     try:
         for block in range(BLOCKS + 1):
             for call in range(warm_up if block == 0 else BLOCK):
                 yield _asked(structures[call % len(structures)], WAYS[call // len(structures) % len(WAYS)], rng)
-            gc.collect()
-            held.append(_held())
-            open_files.append(_open_files())
+            yield Request([], ENERGY, held=told.append)
     finally:
         gc.unfreeze()
     # The median, for memory is taken in large pieces now and then; and whole multiples of what matters, for the few
     # pages that come and go are no property of the potential.
-    per_call = float(np.median(np.diff(held, axis=0), axis=0).max()) / BLOCK / 1024.0
-    files = max(0.0, float(np.median(np.diff(open_files)))) / BLOCK
+    *memory, open_files = np.median(np.diff(told, axis=0), axis=0)
+    per_call = float(max(memory)) / BLOCK / 1024.0
+    files = max(0.0, float(open_files)) / BLOCK
     return GROWTH_S * max(0.0, float(np.floor(per_call / GROWTH_S))), files
 
 
@@ -98,33 +94,6 @@ def _asked(structure: Atoms, way: str, rng: np.random.Generator) -> Request:
     if way == "other cell":
         return Request([strain(moved(), STRETCH * rng.normal() * np.eye(3))], ALL_PROPERTIES, together=True)
     return Request([moved()], ALL_PROPERTIES, together=True)
-
-
-def _open_files() -> int:
-    import psutil
-
-    try:
-        return int(psutil.Process().num_fds())
-    except AttributeError:  # an operating system that does not tell
-        return 0
-
-
-def _held() -> tuple[int, int]:
-    """Return the bytes of memory in use, as the allocators count them and as the operating system does.
-
-    What a leak takes may lie in memory that was given back to the allocator before and never left the process, which
-    the operating system cannot see; and what was not taken from the allocators, these cannot see.
-    """
-    import psutil
-
-    allocated = SMALL_OBJECT * sys.getallocatedblocks()
-    try:
-        heap = psutil.heap_info()
-        psutil.heap_trim()
-        allocated += heap.heap_used + heap.mmap_used
-    except AttributeError:  # an operating system or C library that does not tell
-        pass
-    return allocated, int(psutil.Process().memory_info().rss)
 
 
 MEMORY_GROWTH = Check(

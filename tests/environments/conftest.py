@@ -1,0 +1,52 @@
+"""Another Python, with numpy and ASE alone, built as the command builds it; and structures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from ase import Atoms
+from ase.build import bulk
+
+from gnnp_bench.environments.asked import ask
+from gnnp_bench.environments.building import Built, create
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Return an environment with numpy and ASE, one for all workers of pytest-xdist."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("XDG_CACHE_HOME", str(shared / "environments"))
+        made = create(ask("ase"))
+    return made
+
+
+@pytest.fixture(scope="session")
+def python(built: Built) -> str:
+    return str(built.folder / "bin" / "python")
+
+
+@pytest.fixture
+def hazards(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work where the potentials of `hazards.py` can be imported."""
+    monkeypatch.chdir(HERE)
+    return HERE
+
+
+@pytest.fixture
+def copper() -> Atoms:
+    atoms = bulk("Cu", cubic=True)
+    atoms.rattle(0.1, seed=1)
+    return atoms
+
+
+@pytest.fixture
+def alloy(copper: Atoms) -> Atoms:
+    mixed: Atoms = copper.copy()
+    mixed.numbers[1] = 79
+    return mixed

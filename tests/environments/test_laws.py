@@ -1,0 +1,78 @@
+"""Laws about the process around a potential look at the process where it lives; a certificate says where that was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gnnp_bench.adapters import registry
+from gnnp_bench.certificate.io import comparable
+from gnnp_bench.certificate.result import Certificate
+from gnnp_bench.checks.registry import all_checks
+from gnnp_bench.engine.run import run
+from gnnp_bench.engine.settings import Settings
+
+EMT = "ase:ase.calculators.emt:EMT"
+
+
+def certificate(
+    spec: str, *only: str, species: tuple[str, ...] | None = None, python: str | None = None
+) -> Certificate:
+    loaded = registry.load(spec if python is None else f"{spec}{'&' if '?' in spec else '?'}env={python}", species)
+    settings = Settings(spec=spec, species=species or (), budget="quick", only=only)
+    *_, last = run(loaded.potential, tuple(all_checks()), settings, reload=loaded.reload)
+    return last.certificate
+
+
+def statuses(found: Certificate) -> dict[str, str]:
+    return {check.id: check.status for check in found.checks}
+
+
+def test_emt_has_the_same_certificate_as_in_this_process(python: str):
+    here = certificate(EMT, species=("Cu", "Au"))
+    there = certificate(EMT, species=("Cu", "Au"), python=python)
+    assert here.complete
+    assert {c.id: c for c in comparable(there).checks} == {c.id: c for c in comparable(here).checks}
+    assert comparable(there) == comparable(here)
+    told = there.environment["potential"]
+    assert told["env"] == "python"  # no path of whoever ran it
+    assert told["packages"]["numpy"] == "2.2.6"
+    assert len(told["sha256"]) == 64
+    assert "potential" not in here.environment
+
+
+@pytest.mark.parametrize(
+    ("spec", "check"),
+    [
+        ("hoards", "robustness/memory-growth"),
+        ("opens", "robustness/memory-growth"),
+        ("seeds", "robustness/process-state"),
+        ("shares", "robustness/threads"),
+        ("meddles", "robustness/input-intact"),
+        ("charged", "robustness/processes"),
+        ("reuses", "robustness/batch"),
+    ],
+)
+def test_a_defect_of_the_process_is_found_where_it_is(python: str, hazards: Path, spec: str, check: str):
+    assert statuses(certificate("hazards:sound", check, python=python)) == {check: "pass"}
+    assert statuses(certificate(f"hazards:{spec}", check)) == {check: "fail"}
+    assert statuses(certificate(f"hazards:{spec}", check, python=python)) == {check: "fail"}
+
+
+def test_a_calculator_that_knows_its_structure_by_name_is_found(python: str, hazards: Path):
+    check = "robustness/as-ase-drives-it"
+    species = ("Cu", "Au")
+    assert statuses(certificate("ase:hazards:Stale", check, species=species, python=python)) == {check: "fail"}
+    honest = "ase:hazards:Stale?honest=true"
+    assert statuses(certificate(honest, check, species=species, python=python)) == {check: "pass"}
+
+
+def test_a_potential_that_dies_on_some_cases_is_judged_on_the_others(python: str, hazards: Path):
+    """Gold ends its process: drawn structures without gold are there, and their laws hold."""
+    found = certificate(
+        "hazards:dies", "symmetry/translation", "symmetry/rotation", "robustness/process-state", python=python
+    )
+    assert found.complete
+    assert set(statuses(found).values()) <= {"pass", "error", "fail"}
+    assert found.structures > 0
