@@ -20,6 +20,7 @@ from gnnp_bench.commands.bench import bench
 from gnnp_bench.commands.catalogue import explain, list_checks
 from gnnp_bench.commands.certify import certify
 from gnnp_bench.commands.compare import compare
+from gnnp_bench.commands.compare_deployments import compare_deployments
 from gnnp_bench.commands.doctor import doctor
 from gnnp_bench.commands.env import env
 from gnnp_bench.commands.exits import BAD_REQUEST, PARTIAL, BadRequest
@@ -46,6 +47,7 @@ app.command("list")(list_checks)
 app.command("explain")(explain)
 app.command("reproduce")(reproduce)
 app.command("compare")(compare)
+app.command("compare-deployments")(compare_deployments)
 app.command("bench")(bench)
 app.command("gate")(gate)
 app.add_typer(env)
