@@ -6,7 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gnnp_bench.api import certify, load
     from gnnp_bench.check import Case, Check, Component, Noise, PoolView, Request, Residual
+    from gnnp_bench.issued import Certificate
     from gnnp_bench.potential import (
         Capabilities,
         Carried,
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "gnnp_bench.api": ("certify", "load"),
+    "gnnp_bench.issued": ("Certificate",),
     "gnnp_bench.check": ("Case", "Check", "Component", "Noise", "PoolView", "Request", "Residual"),
     "gnnp_bench.potential": (
         "Capabilities",
@@ -36,6 +40,7 @@ __all__ = [
     "Capabilities",
     "Carried",
     "Case",
+    "Certificate",
     "Check",
     "Component",
     "Identity",
@@ -47,6 +52,8 @@ __all__ = [
     "Request",
     "Residual",
     "Unsupported",
+    "certify",
+    "load",
 ]
 
 

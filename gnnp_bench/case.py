@@ -10,6 +10,7 @@ import numpy as np
 from ase import Atoms
 
 from gnnp_bench.potential import Capabilities, Periodicity, Prediction, Property
+from gnnp_bench.wellformed import case_problems, refuse
 
 Json: TypeAlias = Any
 """None, bool, int, float, str, list of Json, dict of str to Json: whatever a JSON file keeps without loss."""
@@ -55,6 +56,9 @@ class Case:
     noise: Noise | None
     parameters: Mapping[str, Json]
     base: Prediction | None = None
+
+    def __post_init__(self) -> None:
+        refuse(case_problems(self), "a Case")
 
     @property
     def nu(self) -> Noise:

@@ -35,8 +35,11 @@ from gnnp_bench.case import (
     with_parameters,
 )
 from gnnp_bench.potential import ALL_PROPERTIES, Capabilities, Prediction, Property
+from gnnp_bench.residual import Component, Residual, vacuous
+from gnnp_bench.wellformed import LawError, check_problems, refuse, request_problems
 
 __all__ = [
+    "DEFAULT_FACTOR",
     "Binding",
     "CannotBeSent",
     "Case",
@@ -47,6 +50,7 @@ __all__ = [
     "EndedProgram",
     "InvalidPrediction",
     "Json",
+    "LawError",
     "Measurement",
     "MissingPrediction",
     "NoSuitableStructure",
@@ -134,66 +138,15 @@ class Request:
     held: Callable[[tuple[int, int, int]], object] | None = None
     driven: bool = False
 
-
-@dataclass(frozen=True, slots=True)
-class Component:
-    """By how much a law was missed in one quantity, and what excuses it.
-
-    The bound is b = c·noise + 10·error with the check's calibrated factor c, unless it is given as `bound`.
-
-    Attributes
-    ----------
-    quantity : str
-        "energy", "forces", "stress", or what the law speaks of.
-    residual : float
-        r, by how much the law was missed, in `unit`. A NaN or infinite residual is a violation.
-    significance : float
-        s, where it begins to matter, in `unit`, for the default profile.
-    unit : str
-    noise : float
-        ν propagated through the law, in `unit`.
-    error : float
-        Estimated error of quadrature, differences or extrapolation, in `unit`.
-    converged : bool
-        False if that error could not be made small enough within the check's own limit.
-    bound : float or None
-        b where it does not come from ν: 0 for boolean laws and for determinism.
-    """
-
-    quantity: str
-    residual: float
-    significance: float
-    unit: str
-    noise: float = 0.0
-    error: float = 0.0
-    converged: bool = True
-    bound: float | None = None
+    def __post_init__(self) -> None:
+        refuse(request_problems(self.structures, self.properties), "a Request")
 
 
-@dataclass(frozen=True, slots=True)
-class Residual:
-    """What measuring one case found.
+DEFAULT_FACTOR = 100.0
+"""c of a quantity whose law does not state one: more than any calibrated law needs, lest rounding be taken for a fault.
 
-    Attributes
-    ----------
-    components : tuple of Component
-    vacuous : str or None
-        Why the law held trivially on this case (the rotation changed nothing, all forces vanish, …). Such a
-        case proves nothing and does not count.
-    note : str or None
-        What a reader should know, such as where an integrand is rough.
-    """
-
-    components: tuple[Component, ...]
-    vacuous: str | None = None
-    note: str | None = None
-
-
-def vacuous(reason: str) -> Residual:
-    """Return the residual of a case that proves nothing."""
-    return Residual((), vacuous=reason)
-
-
+Where ν is so large that this matters, a law says *limited* or *inconclusive* rather than *violated*.
+"""
 Measurement: TypeAlias = Generator[Request, list[Prediction], Residual]
 
 
@@ -243,7 +196,7 @@ class Check:
     feature : str or None
         What the potential may refuse with a ValueError ("left-handed cells"): see `engine.run`.
     factors : mapping of str to float
-        c per quantity.
+        c per quantity. A quantity that is not among them has `DEFAULT_FACTOR`.
     weight : float
         Share of the tabulated budget: 1 for an ordinary check.
     cost : int
@@ -254,6 +207,11 @@ class Check:
         At which ν is measured of structures that it draws of its own: three where a kink at one may pass for noise.
     side_by_side : int
         Cases that may run side by side: enough to fill batches, few enough for the search to learn from the worst.
+
+    Raises
+    ------
+    LawError
+        If one of these is not as described: a ValueError of one sentence.
     """
 
     id: str
@@ -277,6 +235,9 @@ class Check:
     without_pool: bool = False
     base_points: int = 1
     side_by_side: int = 8
+
+    def __post_init__(self) -> None:
+        refuse(check_problems(self), f"the check {self.id!r}")
 
 
 def for_potential(check: Check, capabilities: Capabilities) -> Check:

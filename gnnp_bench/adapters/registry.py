@@ -36,6 +36,8 @@ from gnnp_bench.potential import (
 from gnnp_bench.silence import silenced
 
 GROUP = "gnnp_bench.potentials"
+OWN = "gnnp-bench"
+"""The distribution whose adapters need not be told apart."""
 NOTHING_MORE = Declared()
 Species: TypeAlias = tuple[str, ...]
 
@@ -124,21 +126,18 @@ def load_from(factory: Callable[[], object], label: str, species: Sequence[str] 
 
 
 def known() -> dict[str, EntryPoint]:
-    """Return the registered potentials by name.
-
-    Raises
-    ------
-    PotentialError
-        Two installed packages register the same name for different factories.
-    """
+    """Return the registered potentials by name; of two with one name, the first."""
     found: dict[str, EntryPoint] = {}
     for entry in importlib.metadata.entry_points(group=GROUP):
-        other = found.setdefault(entry.name, entry)
-        if other.value != entry.value:
-            raise PotentialError(
-                f"the name {entry.name!r} is registered twice, as {other.value} and {entry.value}: uninstall one"
-            )
+        found.setdefault(entry.name, entry)
     return dict(sorted(found.items()))
+
+
+def _refuse_ambiguous(name: str) -> None:
+    """Refuse a name that two packages register for different factories: which is meant, nobody knows."""
+    values = sorted({entry.value for entry in importlib.metadata.entry_points(group=GROUP) if entry.name == name})
+    if len(values) > 1:
+        raise PotentialError(f"the name {name!r} is registered twice, as {' and '.join(values)}: uninstall one")
 
 
 def _factory_of(
@@ -178,6 +177,7 @@ def _factory_with(spec: str, body: str, options: Mapping[str, str]) -> Callable[
     name, colon, argument = body.partition(":")
     entries = known()
     if name in entries:
+        _refuse_ambiguous(name)
         if colon and not argument:
             raise PotentialError(f"nothing follows the colon in {spec!r}: write {name} or {name}:ARGUMENT")
         return partial(_create, entries[name], argument or None, options)
@@ -207,14 +207,25 @@ def _options(spec: str, query: str) -> dict[str, str]:
 
 
 def _create(entry: EntryPoint, argument: str | None, options: Mapping[str, str], species: Species | None) -> object:
+    whose = "" if entry.dist is None or entry.dist.name == OWN else f" of the package {entry.dist.name}"
     try:
-        return entry.load()(argument, options, species)
+        factory = entry.load()
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{entry.module}.".startswith(
+            f"{error.name}."
+        ):  # its own module, not one it needs
+            raise PotentialError(f"{entry.name}{whose} cannot be imported: {_factory.one_line(error)}") from error
+        raise PotentialError(_missing(entry, (error.name or "").partition(".")[0])) from error
+    except (Exception, SystemExit) as error:
+        raise PotentialError(f"{entry.name}{whose} cannot be imported: {_factory.one_line(error)}") from error
+    try:
+        return factory(argument, options, species)
     except PotentialError:
         raise
     except ModuleNotFoundError as error:
         raise PotentialError(_missing(entry, (error.name or "").partition(".")[0])) from error
     except (Exception, SystemExit) as error:
-        raise PotentialError(f"{entry.name} failed: {_factory.one_line(error)}") from error
+        raise PotentialError(f"{entry.name}{whose} failed: {_factory.one_line(error)}") from error
 
 
 def _missing(entry: EntryPoint, module: str) -> str:

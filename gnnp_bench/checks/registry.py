@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
-from importlib.metadata import entry_points
 from importlib.resources import files
 
 from gnnp_bench.check import Check
@@ -16,6 +15,7 @@ from gnnp_bench.checks.conservation.force_gradient import FORCE_GRADIENT
 from gnnp_bench.checks.conservation.jacobian import JACOBIAN
 from gnnp_bench.checks.conservation.path_work import PATH_WORK
 from gnnp_bench.checks.conservation.stress_strain import STRESS_STRAIN
+from gnnp_bench.checks.foreign import NotLoaded, foreign, stand_in
 from gnnp_bench.checks.locality.detached_atom import DETACHED_ATOM
 from gnnp_bench.checks.locality.fragments_add_up import FRAGMENTS_ADD_UP
 from gnnp_bench.checks.locality.lonely_atom import LONELY_ATOM
@@ -55,7 +55,6 @@ from gnnp_bench.checks.symmetry.rotation import ROTATION
 from gnnp_bench.checks.symmetry.space_group import SPACE_GROUP
 from gnnp_bench.checks.symmetry.translation import FAR_TRANSLATION, TRANSLATION
 
-GROUP = "gnnp_bench.checks"
 BUILT_IN: tuple[Check, ...] = (
     TRANSLATION,
     FAR_TRANSLATION,
@@ -109,26 +108,23 @@ BUILT_IN: tuple[Check, ...] = (
 def all_checks() -> tuple[Check, ...]:
     """Return the built-in checks with their calibrated factors, then those of the group `gnnp_bench.checks`.
 
-    An entry point names a `Check` or a sequence of them.
-
-    Raises
-    ------
-    ValueError
-        If two checks have one id, or an entry point names something else.
+    An entry point names a `Check` or a sequence of them. For what cannot be loaded there is a check that ends in an
+    error and says why: `not_loaded`.
     """
     factors = calibration()
-    checks = [replace(check, factors=factors.get(check.id, {})) for check in BUILT_IN]
-    for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
-        loaded = point.load()
-        for check in [loaded] if isinstance(loaded, Check) else list(loaded):
-            if not isinstance(check, Check):
-                raise ValueError(f"entry point {point.name!r} of group {GROUP} holds {check!r}, which is no Check")
-            checks.append(check)
-    ids = [check.id for check in checks]
-    twice = sorted({i for i in ids if ids.count(i) > 1})
-    if twice:
-        raise ValueError(f"two checks are registered under one id: {', '.join(twice)}")
-    return tuple(checks)
+    own = [replace(check, factors=factors.get(check.id, {})) for check in BUILT_IN]
+    checks, _ = _foreign()
+    return (*own, *checks, *map(stand_in, not_loaded()))
+
+
+def not_loaded() -> tuple[NotLoaded, ...]:
+    """Return what other packages announce as checks, and is none."""
+    return tuple(_foreign()[1])
+
+
+@cache
+def _foreign() -> tuple[list[Check], list[NotLoaded]]:
+    return foreign(check.id for check in BUILT_IN)
 
 
 def calibration() -> Mapping[str, Mapping[str, float]]:

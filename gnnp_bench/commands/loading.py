@@ -28,19 +28,12 @@ Env: TypeAlias = Annotated[
 
 
 def checks_by_id() -> dict[str, Check]:
-    """Return all registered checks.
+    """Return all registered checks. What cannot be loaded of other packages is told on standard error."""
+    from gnnp_bench.checks.registry import all_checks, not_loaded
 
-    Raises
-    ------
-    BadRequest
-        If they cannot be loaded: one of another package may fail in any way.
-    """
-    from gnnp_bench.checks.registry import all_checks
-
-    try:
-        return {check.id: check for check in all_checks()}
-    except Exception as error:
-        raise BadRequest(f"the checks could not be loaded: {type(error).__name__}: {error}") from error
+    for missing in not_loaded():
+        print(f"gnnp-bench: warning: {missing.sentence}", file=sys.stderr)
+    return {check.id: check for check in all_checks()}
 
 
 def find_check(check_id: str, checks: dict[str, Check]) -> Check:

@@ -40,7 +40,7 @@ def load(entry_point: EntryPoint) -> Any:
             function, target = target, typer.Typer(add_completion=False, rich_markup_mode=None)
             target.command(entry_point.name)(function)
         command = typer.main.get_command(target)
-    except Exception as error:  # a foreign package may fail in any way
+    except (Exception, SystemExit) as error:  # a foreign package may fail in any way
         reason = f"{type(error).__name__}: {error}"
         raise BadRequest(f"command {entry_point.name!r} of {provider(entry_point)} is broken: {reason}") from error
     command.name = entry_point.name

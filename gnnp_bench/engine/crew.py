@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from multiprocessing import connection as channels
 from multiprocessing.context import SpawnProcess
 from pickle import UnpicklingError
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Self
 
 from gnnp_bench.certificate.provenance import THREAD_VARIABLES
@@ -148,7 +149,7 @@ class Crew:
         process = context.Process(
             target=work, args=(there, self.load, self.settings, self.timeout), name="gnnp-bench worker", daemon=False
         )
-        with _one_thread(), _signals_held_back():
+        with _one_thread(), _signals_held_back(), _main_left_out():
             process.start()
             self._workers.append(_Worker(process, here, heard=time.monotonic()))
         there.close()  # or the end of the process would not be heard
@@ -256,6 +257,20 @@ def _one_thread() -> Iterator[None]:
     finally:
         for name in unset:
             del os.environ[name]
+
+
+@contextlib.contextmanager
+def _main_left_out() -> Iterator[None]:
+    """Keep a process that starts here from running the user's program once more, which would start processes again.
+
+    A program without the guard of ``__name__`` would. What is sent there is of modules, or told in full.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from gnnp_bench.check import InvalidPrediction
+from gnnp_bench.check import InvalidPrediction, LawError
 from gnnp_bench.potential import Unsupported
 
 T = TypeVar("T")
@@ -39,9 +39,9 @@ def is_refusal(failed: Failed) -> bool:
 
 
 def describe(error: Exception) -> str:
-    """Return an exception in one line; what was wrong with a prediction is said by its message alone."""
+    """Return an exception in one line; what was wrong with a prediction, or a law, is said by its message alone."""
     text = " ".join(str(error).split())
-    if isinstance(error, InvalidPrediction) and text:
+    if isinstance(error, InvalidPrediction | LawError) and text:
         return text
     name = type(error).__name__
     return f"{name}: {text}" if text else name

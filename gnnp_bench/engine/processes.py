@@ -98,7 +98,7 @@ class Elsewhere:
         return answered(answers)
 
 
-def sent(reload: Callable[[], Potential]) -> bytes:
+def sent(reload: Callable[[], object]) -> bytes:
     """Return the way to load a potential as another process reads it.
 
     Raises

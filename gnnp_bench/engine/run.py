@@ -17,7 +17,8 @@ import numpy as np
 
 from gnnp_bench.certificate.io import decode_value, encode_value
 from gnnp_bench.certificate.result import Cause, Certificate, CheckResult, Counterexample, Waiver
-from gnnp_bench.check import Check, for_potential
+from gnnp_bench.check import Check, LawError, for_potential
+from gnnp_bench.engine import lawful
 from gnnp_bench.engine.assemble import Growth, Judgement, begin, subject_of
 from gnnp_bench.engine.causes import causes_of
 from gnnp_bench.engine.ended import describe, last_word
@@ -116,6 +117,8 @@ def judge(check: Check, pool: Pool, evaluator: Evaluator, settings: Settings) ->
         result = decode_value(encode_value(judge_check(check, pool, evaluator, settings)), CheckResult)
     except SystemExit as error:
         result = broken(last_word(error))  # on its way to another device, say; `evaluate` is caught where it is called
+    except LawError as error:
+        result = broken(str(error))
     except Exception as error:
         traceback.print_exc()  # a defect of the check or of gnnp-bench, for what the potential raises goes elsewhere
         result = broken(f"the check itself broke: {describe(error)}")
@@ -175,8 +178,13 @@ def _kept(
         return None, None
     worst = max(failing, key=lambda outcome: outcome.worst.excess)
     rules = rules_for(check, evaluator.potential.capabilities, settings)
-    simplest = simplify(check, worst, evaluator, rules, budget_of(check, settings), single=pool.single)
-    return with_history(check, [simplest, worst], pool, evaluator, settings)
+    simplest, said = worst, None
+    try:
+        simplest = simplify(check, worst, evaluator, rules, budget_of(check, settings), single=pool.single)
+    except LawError as error:  # the violation stands
+        said = f"not simplified: {error}"
+    found, remark = with_history(check, [simplest, worst], pool, evaluator, settings)
+    return found, "; ".join(filter(None, (said, remark))) or None
 
 
 def explore(check: Check, pool: Pool, evaluator: Evaluator, settings: Settings) -> Findings:
@@ -200,7 +208,7 @@ def not_applicable(check: Check, capabilities: Capabilities) -> str | None:
         return f"the potential has no {' and no '.join(sorted(missing))}"
     if check.category == "claimed" and check.claim not in capabilities.claims:
         return f"not claimed: {check.claim}"
-    return check.applies(capabilities)
+    return lawful.inapplicable(check, capabilities)
 
 
 def select(checks: Sequence[Check], only: Sequence[str], skip: Sequence[str]) -> list[Check]:

@@ -11,17 +11,19 @@ import numpy as np
 from gnnp_bench.certificate.result import Grade, Status
 from gnnp_bench.certificate.verdict import excess, judge, rank, ratio
 from gnnp_bench.check import (
+    DEFAULT_FACTOR,
     Case,
     Check,
     Component,
     InvalidPrediction,
-    Measurement,
+    LawError,
     NoSuitableStructure,
     PoolView,
     Request,
     Residual,
     no_neighbour,
 )
+from gnnp_bench.engine import lawful
 from gnnp_bench.engine.ended import Failed, describe, is_refusal
 from gnnp_bench.engine.evaluate import Evaluator
 from gnnp_bench.engine.noise import measure_noise
@@ -42,7 +44,7 @@ class Rules:
     Attributes
     ----------
     factors : mapping of str to float
-        c per quantity.
+        c per quantity; `DEFAULT_FACTOR` of others.
     claimed : bool
     scale : float
         The profile's factor on significance.
@@ -157,7 +159,9 @@ def search(
         size = min(check.side_by_side, most_cases - tried, max(1, affordable))
         try:
             cases = (
-                [check.draw(rng, view) for _ in range(size)] if exploring else _neighbours(check, findings, rng, size)
+                [lawful.drawn(check, rng, view) for _ in range(size)]
+                if exploring
+                else _neighbours(check, findings, rng, size)
             )
         except NoSuitableStructure as none:
             if view.failures and not findings.outcomes:
@@ -166,7 +170,7 @@ def search(
             else:
                 findings.unsuitable = str(none)
             break
-        except InvalidPrediction as error:  # a check that speaks for the whole pool
+        except (InvalidPrediction, LawError) as error:  # a check that speaks for the whole pool, or breaks
             findings.errors.append(describe(error))
             break
         measure_all(check, cases, evaluator, rules, findings, single=single)
@@ -196,15 +200,15 @@ def measure_all(
     for drawn, result in zip(laden, evaluator.drive(generators), strict=True):
         outcome = None
         if isinstance(result, Failed):
-            message = describe(result.error)
+            message = _message(check, result)
             refused = is_refusal(result) or (result.by_potential and _refuses_feature(check, result.error))
             (findings.refusals if refused else findings.errors).append(message)
             if not refused and findings.broken is None:
                 findings.broken = drawn
         else:
             case, residual = result.value
-            if residual.vacuous is not None or not residual.components:
-                findings.vacuous.append(residual.vacuous or "the check measured nothing")
+            if residual.vacuous is not None:
+                findings.vacuous.append(residual.vacuous)
             else:
                 outcome = Outcome(case, tuple(judged(c, rules) for c in residual.components), residual.note)
                 findings.outcomes.append(outcome)
@@ -216,10 +220,17 @@ def judged(component: Component, rules: Rules) -> Judged:
     """Return the component with its bound b = c·ν + 10·error, its scaled significance, its status and grade."""
     bound = component.bound
     if bound is None:
-        bound = rules.factors[component.quantity] * component.noise + ERROR_FACTOR * component.error
+        bound = rules.factors.get(component.quantity, DEFAULT_FACTOR) * component.noise + ERROR_FACTOR * component.error
     significance = component.significance * rules.scale
     status, grade = judge(component.residual, bound, significance, claimed=rules.claimed, converged=component.converged)
     return Judged(component, bound, significance, status, grade)
+
+
+def _message(check: Check, failed: Failed) -> str:
+    """Return what went wrong in one line: with the potential, or else with the check."""
+    if failed.by_potential or isinstance(failed.error, InvalidPrediction | LawError):
+        return describe(failed.error)
+    return f"the check itself broke: {lawful.broke(failed.error, check.measure)}"
 
 
 def _refuses_feature(check: Check, error: Exception) -> bool:
@@ -234,8 +245,7 @@ def _measured(
     if case.noise is None:
         noise = yield from measure_noise(case.structure, single=single, base_points=base_points)
         case = replace(case, noise=noise)
-    measurement: Measurement = check.measure(case)
-    residual = yield from measurement
+    residual = yield from lawful.measured(check, case)
     return case, residual
 
 
@@ -247,4 +257,4 @@ def _neighbours(check: Check, findings: Findings, rng: np.random.Generator, size
     if len(findings.outcomes) % 2:  # where only one neighbour is affordable at a time, each ranking has its turn
         rankings.reverse()
     parents = [o for pair in zip(*rankings, strict=True) for o in pair]
-    return [check.near(rng, parent.case) for parent in itertools.islice(itertools.cycle(parents), size)]
+    return [lawful.neighbour(check, rng, parent.case) for parent in itertools.islice(itertools.cycle(parents), size)]

@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 
 from gnnp_bench.check import Case, Check
 from gnnp_bench.engine.evaluate import Evaluator
+from gnnp_bench.engine.lawful import simpler
 from gnnp_bench.engine.noise import BASE_POINTS
 from gnnp_bench.engine.search import Findings, Outcome, Rules, measure_all
 from gnnp_bench.structures.serialise import to_json
@@ -34,8 +35,8 @@ def simplify(
     budget = max(budget, LEAST, LEAST_CASES * check.cost)
     walk = _Walk(check, evaluator, rules, single, last_evaluation=evaluator.meter.evaluations + budget)
     path = [failing]
-    while (simpler := walk.step(path[-1])) is not None:
-        path.append(simpler)
+    while (found := walk.step(path[-1])) is not None:
+        path.append(found)
     for outcome in reversed(path[1:]):
         remeasured = walk.in_full(outcome)
         if _fails(remeasured):
@@ -85,7 +86,7 @@ class _Walk:
         )
 
     def _untried(self, case: Case) -> Iterator[Case]:
-        for candidate in itertools.islice(self.check.simpler(case), MAX_CANDIDATES):
+        for candidate in itertools.islice(simpler(self.check, case), MAX_CANDIDATES):
             key = _key(candidate)
             if key not in self.tried:
                 self.tried.add(key)

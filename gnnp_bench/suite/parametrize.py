@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -126,6 +125,7 @@ def parametrize_with_checks(
         from gnnp_bench.commands.loading import read_waivers
         from gnnp_bench.engine.run import select
         from gnnp_bench.engine.settings import Settings
+        from gnnp_bench.report.arguments import as_arguments
 
         try:
             granted = read_waivers(None if waivers is None else os.fspath(waivers), registered())
@@ -138,30 +138,13 @@ def parametrize_with_checks(
             if label in shared.by_spec:
                 raise ValueError(f"two potentials are called {label!r}: certificates and waivers go by name")
             settings = Settings(spec=label, species=tuple(species or ()), budget=budget, profile=profile, seed=seed)
-            shared.by_spec[label] = Running(label, load, settings, granted, worded=_worded)
+            shared.by_spec[label] = Running(label, load, settings, granted, worded=as_arguments)
     cases = [
         pytest.param(Judge(label, shared, label in specs), Law(check_id), id=f"{label}-{check_id}")
         for label in shared.by_spec
         for check_id in chosen
     ]
     return pytest.mark.parametrize(("potential", "check"), cases)
-
-
-def _worded(message: str) -> str:
-    """Return a message of the command line with the arguments of `parametrize_with_checks` in place of its options.
-
-    Examples
-    --------
-    >>> _worded("name them, --species Cu,Au")
-    'name them, species=["Cu", "Au"]'
-    """
-
-    def argument(found: re.Match[str]) -> str:
-        symbols = ", ".join(f'"{symbol}"' for symbol in found[1].split(","))
-        return f"species=[{symbols}]"
-
-    named = re.sub(r"--species ([A-Z][a-z]?(?:,[A-Z][a-z]?)*)\b", argument, message)
-    return re.sub(r"(?<![\w-])--(budget|profile|seed|species|waivers|only|skip)\b", r"\1", named)
 
 
 def _named(judged: Judged, species: Sequence[str] | None) -> tuple[str, Callable[[], Loaded]]:

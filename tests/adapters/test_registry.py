@@ -397,8 +397,8 @@ def test_potential_of_a_third_party(distribution: Path) -> None:
     assert load("springs:4").potential.k == 4.0  # type: ignore[attr-defined]
     assert load("springs?k=3").potential.k == 3.0  # type: ignore[attr-defined]
     assert message("wood") == "wood needs no_such_dependency, which is not installed: pip install 'springs[wood]'"
-    assert message("bad") == "bad failed: KeyError: 'k'"
-    assert "gone failed: AttributeError" in message("gone")
+    assert message("bad") == "bad of the package springs failed: KeyError: 'k'"
+    assert "gone of the package springs cannot be imported: AttributeError" in message("gone")
     named = message("sprigns").partition("known: ")[2].partition(";")[0].split(", ")
     assert named == sorted(named)
     assert {"ase", "bad", "chgnet", "gone", "springs", "wood"} <= set(named)
