@@ -49,6 +49,7 @@ from gnnp_bench.checks.locality.adding_up import (
 )
 from gnnp_bench.checks.locality.falls_off import far_limit, told
 from gnnp_bench.checks.locality.felt import what_is_felt
+from gnnp_bench.checks.locality.rates import falls_off, judged_rate, too_slow
 from gnnp_bench.checks.virial import virial_noise
 from gnnp_bench.numerics.convergence import ALLOWANCE
 from gnnp_bench.numerics.rounding import beyond_digits, ulp
@@ -61,6 +62,8 @@ DISTANCES, IN_A_BOX = 8, 4
 """Distances at most, where something is left at the first; fewer in a periodic box, which has to hold them."""
 FEWEST = 3
 """Distances before an extrapolation is believed."""
+FEWEST_FREE = 4
+"""The same between free fragments: a power of the distance has to settle as well."""
 IN_A_LARGER_BOX = "energy in a larger box"
 
 
@@ -132,6 +135,8 @@ def _simpler(case: Case) -> Iterator[Case]:
 def _measure(case: Case) -> Measurement:
     host = host_of(case)
     in_a_box = bool(host.pbc.all())
+    fewest = FEWEST if host.pbc.any() else FEWEST_FREE
+    settings: list[Apart] = []
     found: list[Left] = []
     changes: list[float] = []
     components: list[Component] = []
@@ -145,27 +150,37 @@ def _measure(case: Case) -> Measurement:
         larger = [wider(apart.together)] if in_a_box else []
         together, *others = yield Request([apart.together, *larger, *apart.alone], ALL_PROPERTIES)
         alone = others[len(larger) :]
-        if not any(part.energy for part in alone):
+        if not level and not any(part.energy for part in (together, *alone)):
             return vacuous("there is no energy to lose")
         scale = max(scale, *map(pressed, alone))
+        settings.append(apart)
         found.append(left(together, alone, apart))
         pairs = [(other.energy, together.energy) for other in others[: len(larger)]]
         changes += [beyond_digits(one - other, (one, other)) for one, other in pairs]
         noise = _noise(case, apart, [part.energy for part in (together, *alone)])
-        components = _components(noise, found, changes, scale)
-        if _gone(noise, found[-1], changes[-1:]):
+        gone = _gone(noise, found[-1], changes[-1:])
+        # Of what has a finite range, nothing is left to be extrapolated.
+        components = _components(noise, found[-1:] if gone else found, changes[-1:] if gone else changes, scale)
+        if gone:
             break
-        if level + 1 >= FEWEST and all(converged(c.error, c.noise, c.significance) for c in components):
+        if level + 1 >= fewest and all(converged(c.error, c.noise, c.significance) for c in components):
             break
     note = None
     missed = {c.quantity for c in components if c.residual > max(c.significance, ALLOWANCE * (c.noise + c.error))}
-    if missed & {"energy", IN_A_LARGER_BOX}:
+    energies = [one.energy for one in found]
+    blur = np.array([max(ALLOWANCE * noise.energy, one.digits) for one in found])
+    power = falls_off(case, settings, energies, blur)
+    if power is not None and (not missed or too_slow(power)):
+        doubt = max(noise.energy, float(blur.max()) / ALLOWANCE)
+        rate = yield from judged_rate(case, settings, energies, power, doubt, scale, alone)
+        components, note = [*components, *filter(None, [rate.component])], rate.note
+    elif missed & {"energy", IN_A_LARGER_BOX}:
         note = yield from what_is_felt(case, apart, found[-1])
     elif missed:
         formula = apart.together.get_chemical_formula()
         note = f"far away, the {' and '.join(sorted(missed))} of the parts of {formula} are not what they are alone"
     elif not _gone(noise, found[0], []):
-        note = told([one.energy for one in found], case.parameters["distance"])
+        note = told(energies, case.parameters["distance"])
     return Residual(tuple(components), note=note)
 
 
