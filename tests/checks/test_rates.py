@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from gnnp_bench.numerics.far import settled_power
 from gnnp_bench.potential import Capabilities, Carried, Periodicity, Potential, Prediction, Property
 from tests.analytic import embedded_atom
 from tests.analytic.pair import COULOMB

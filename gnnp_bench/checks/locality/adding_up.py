@@ -20,8 +20,8 @@ from gnnp_bench.structures.palette import palette
 from gnnp_bench.structures.serialise import from_json
 from gnnp_bench.structures.transform import supercell
 
-KINDS = ("molecules", "slabs", "box", "twins", "above", "atoms")
-"""Two molecules; two slabs; two molecules in a periodic box; a molecule and its copy; one above a slab; two atoms."""
+KINDS = ("molecules", "slabs", "box", "atoms", "above", "twins")
+"""Two molecules; two slabs; two molecules in a periodic box; two atoms; one above a slab; a molecule and its copy."""
 UNKNOWN_REACH = 10.0
 """Å, from where on distances double if no receptive field is declared."""
 MOST_ATOMS = 24
@@ -170,13 +170,16 @@ class Left:
     forces : (3 n_atoms,) array, eV/Å, or None
     stress : (9,) array, eV/Å³, or None
         V·σ by the volume of the matter.
+    told : float, eV
+        The energy with what the last digits hold.
     digits : float, eV
-        What the last digits of the energies hold.
+        What these hold at most.
     """
 
     energy: float
     forces: FloatArray | None
     stress: FloatArray | None
+    told: float
     digits: float
 
 
@@ -193,7 +196,8 @@ def placed(case: Case, host: Atoms, gap: float, **changed: Json) -> Apart:
 def left(together: Prediction, alone: Sequence[Prediction], apart: Apart) -> Left:
     """Return what is left when the fragments' own energies, forces and stresses are taken away."""
     energies = [part.energy for part in (together, *alone)]
-    energy = beyond_digits(together.energy - sum(energies[1:]), energies)
+    told = together.energy - sum(energies[1:])
+    energy = beyond_digits(told, energies)
     forces = stress = None
     if together.forces is not None and all(part.forces is not None for part in alone):
         beyond = together.forces.copy()
@@ -204,7 +208,7 @@ def left(together: Prediction, alone: Sequence[Prediction], apart: Apart) -> Lef
     if together.stress is not None and all(part.stress is not None for part in alone):
         missed = together.stress - sum(np.asarray(part.stress) for part in alone)
         stress = (missed * (apart.together.cell.volume / matter_of(apart))).ravel()
-    return Left(energy, forces, stress, DIGITS * last_digits(energies))
+    return Left(energy, forces, stress, told, DIGITS * last_digits(energies))
 
 
 def matter_of(apart: Apart) -> float:

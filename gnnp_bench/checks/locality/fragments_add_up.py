@@ -52,7 +52,7 @@ from gnnp_bench.checks.locality.felt import what_is_felt
 from gnnp_bench.checks.locality.rates import falls_off, judged_rate, too_slow
 from gnnp_bench.checks.virial import virial_noise
 from gnnp_bench.numerics.convergence import ALLOWANCE
-from gnnp_bench.numerics.rounding import beyond_digits, ulp
+from gnnp_bench.numerics.rounding import DIGITS, beyond_digits, ulp
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, FloatArray
 from gnnp_bench.structures.apart import Apart, out_of
 from gnnp_bench.structures.carried import is_neutral, made_legal
@@ -167,11 +167,11 @@ def _measure(case: Case) -> Measurement:
             break
     note = None
     missed = {c.quantity for c in components if c.residual > max(c.significance, ALLOWANCE * (c.noise + c.error))}
-    energies = [one.energy for one in found]
+    energies = [one.told for one in found]
     blur = np.array([max(ALLOWANCE * noise.energy, one.digits) for one in found])
     power = falls_off(case, settings, energies, blur)
     if power is not None and (not missed or too_slow(power)):
-        doubt = max(noise.energy, float(blur.max()) / ALLOWANCE)
+        doubt = max(noise.energy, max(one.digits for one in found) / DIGITS)
         rate = yield from judged_rate(case, settings, energies, power, doubt, scale, alone)
         components, note = [*components, *filter(None, [rate.component])], rate.note
     elif missed & {"energy", IN_A_LARGER_BOX}:
@@ -180,7 +180,7 @@ def _measure(case: Case) -> Measurement:
         formula = apart.together.get_chemical_formula()
         note = f"far away, the {' and '.join(sorted(missed))} of the parts of {formula} are not what they are alone"
     elif not _gone(noise, found[0], []):
-        note = told(energies, case.parameters["distance"])
+        note = told([one.energy for one in found], case.parameters["distance"])
     return Residual(tuple(components), note=note)
 
 

@@ -15,6 +15,7 @@ from gnnp_bench.checks.locality.adding_up import bare, left, placed
 from gnnp_bench.checks.locality.falls_off import told
 from gnnp_bench.numerics.convergence import ALLOWANCE
 from gnnp_bench.numerics.far import Power, limit_far_away, settled_power
+from gnnp_bench.numerics.rounding import DIGITS
 from gnnp_bench.potential import ENERGY, FloatArray, Prediction
 from gnnp_bench.structures.apart import Apart
 from gnnp_bench.structures.carried import OF_CHARGE, charge_and_unpaired, is_neutral, totals
@@ -159,9 +160,13 @@ def _distances(settings: Sequence[Apart]) -> FloatArray:
 
 
 def _strength(energies: Sequence[float], noise: float) -> _Strength:
-    """Return the limit of E R, by the first distance; what is left at distances that double is a series in 1/R."""
+    """Return the limit of E R, by the first distance; what is left at distances that double is a series in 1/R.
+
+    Noise grows with the distance. It is not taken out of the error: an entry made of the nearest distances, which have
+    not settled, would pass for one that agrees with the farthest as far as their noise tells.
+    """
     grows: FloatArray = np.exp2(np.arange(len(energies), dtype=float))
-    limit = limit_far_away((np.array(energies) * grows)[:, None], noise, grows)
+    limit = limit_far_away((np.array(energies) * grows)[:, None], 0.0, grows)
     return _Strength(float(limit.values[0]), noise * limit.noise, limit.error)
 
 
@@ -185,7 +190,7 @@ def _like(
         for number, (answer, setting) in enumerate(zip(answers, asked, strict=True))
     ]
     return [
-        _strength([one.energy for one in row], max(2.0 * noise, row[0].digits / ALLOWANCE))
+        _strength([one.told for one in row], max(2.0 * noise, row[0].digits / DIGITS))
         for row in (lefts[:count], lefts[count:])
     ]
 
