@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from gnnp_bench.potential import Capabilities, Carried, Periodicity, Potential, Prediction, Property
+from gnnp_bench.numerics.far import settled_power
+from gnnp_bench.potential import Capabilities, Carried, FloatArray, Kind, Periodicity, Potential, Prediction, Property
 from tests.analytic import embedded_atom
 from tests.analytic.pair import COULOMB
 from tests.engine.judging import judged
@@ -160,6 +161,7 @@ BROKEN: dict[str, tuple[Callable[[bool], Free], str]] = {
     "the square of the distance": (lambda single: Free(_tail(2.0, 5.0), single=single), "as nothing does between"),
     "dipoles of atoms": (lambda single: Free(_tail(3.0, 100.0), single=single), "as nothing does between"),
     "half a power": (lambda single: Free(_tail(1.5, 3.0), single=single), "as nothing does between"),
+    "shared out evenly": (lambda single: Free(whole=shared_evenly, single=single), "equalised"),
     "charge without charges": (
         lambda single: Free(_tail(4.0, 2000.0), single=single),
         "as nothing does between single atoms",
@@ -171,8 +173,9 @@ BROKEN: dict[str, tuple[Callable[[bool], Free], str]] = {
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("name", SOUND)
 def test_what_nature_has_is_sound(name: str, seed: int, *, single: bool) -> None:
+    """In float32 rounding may leave open what is left; it does not make it a violation."""
     found = judged(lambda: SOUND[name](single), LAW, seed=seed)
-    assert found.status == "pass", found
+    assert found.status in ("pass", "inconclusive" if single else "pass"), found
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -182,3 +185,64 @@ def test_what_nature_does_not_have_fails(name: str, seed: int) -> None:
     found = judged(lambda: make(False), LAW, seed=seed)
     assert found.status == "fail", found
     assert words in (found.reason or "")
+
+
+@pytest.mark.parametrize("name", ["slower than charges", "a sum of charges", "the square of the distance"])
+def test_numbers_of_seven_digits_tell_as_well(name: str) -> None:
+    make, words = BROKEN[name]
+    found = judged(lambda: make(True), LAW)
+    assert found.status == "fail", found
+    assert words in (found.reason or "")
+
+
+def test_charges_are_told() -> None:
+    found = judged(lambda: Free(coulomb), LAW)
+    assert "as charges of" in (found.reason or "")
+    assert "energy at a distance" in {component.quantity for component in found.components}
+
+
+@pytest.mark.parametrize("kind", ["charge", "constant"])
+def test_charges_that_are_given_are_the_only_ones(kind: Kind) -> None:
+    """Fragments that are told to be neutral have no R⁻¹; what else a potential reads says nothing of charges."""
+    found = judged(lambda: Free(coulomb, reads=(Carried("key", kind, 0),)), LAW)
+    assert found.status == ("fail" if kind == "charge" else "pass"), found
+    assert ("charges that are given" in (found.reason or "")) == (kind == "charge")
+
+
+def test_potentials_of_finite_range_are_asked_nothing_more() -> None:
+    asked: list[Atoms] = []
+
+    class Counted(Free):
+        def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+            asked.extend(structures)
+            return Free.evaluate(self, structures, properties)
+
+    assert judged(Counted, LAW).grade == "exact"
+    few = len(asked)
+    asked.clear()
+    judged(lambda: Counted(coulomb), LAW)
+    assert len(asked) > few
+
+
+DISTANCES: FloatArray = np.array([10.0, 20.0, 40.0, 80.0, 160.0, 320.0])
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0, 2.5, 3.0])
+def test_a_power_settles(power: float) -> None:
+    found = settled_power(DISTANCES, 3.0 * DISTANCES**-power + 20.0 * DISTANCES ** -(power + 2.0), np.full(6, 1e-12))
+    assert found is not None
+    assert abs(found.value - power) <= found.doubt + 1e-3
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        np.exp(-DISTANCES / 40.0),
+        1.0 / DISTANCES + 64000.0 / DISTANCES**4,
+        1.0 / DISTANCES - 2.0 * DISTANCES[2] / DISTANCES**2,
+        1e-12 / DISTANCES,
+    ],
+    ids=["exponential", "one power after another", "opposite signs", "noise"],
+)
+def test_what_is_no_power_does_not_settle(found: np.ndarray) -> None:
+    assert settled_power(DISTANCES[:5], found[:5], np.full(5, 1e-12)) is None

@@ -79,6 +79,8 @@ def companion(rng: np.random.Generator, view: PoolView, host: Atoms, kind: str) 
     mine = frozenset(host.symbols)
     if kind == "atoms":
         symbols = [symbol for symbol in view.capabilities.species if allowed(mine | {symbol})]
+        # Unlike ones tell more: what is left between them is compared with what is left between like ones.
+        symbols = [symbol for symbol in symbols if symbol not in mine] or symbols
         return Atoms(symbols[int(rng.integers(len(symbols)))]), None
     unlike = [
         sample

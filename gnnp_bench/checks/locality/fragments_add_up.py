@@ -140,7 +140,7 @@ def _measure(case: Case) -> Measurement:
     found: list[Left] = []
     changes: list[float] = []
     components: list[Component] = []
-    scale = 1.0
+    scale, gone = 1.0, False
     # What is declared to feel nothing beyond a distance has nothing to be extrapolated away there.
     levels = 1 if case.parameters["local"] else IN_A_BOX if in_a_box else DISTANCES
     for level in range(levels):
@@ -158,10 +158,11 @@ def _measure(case: Case) -> Measurement:
         pairs = [(other.energy, together.energy) for other in others[: len(larger)]]
         changes += [beyond_digits(one - other, (one, other)) for one, other in pairs]
         noise = _noise(case, apart, [part.energy for part in (together, *alone)])
-        gone = _gone(noise, found[-1], changes[-1:])
+        before, gone = gone, _gone(noise, found[-1], changes[-1:])
         # Of what has a finite range, nothing is left to be extrapolated.
         components = _components(noise, found[-1:] if gone else found, changes[-1:] if gone else changes, scale)
-        if gone:
+        # What is within the noise and yet matters is asked for once more, farther away.
+        if gone and (before or all(c.residual <= c.significance for c in components)):
             break
         if level + 1 >= fewest and all(converged(c.error, c.noise, c.significance) for c in components):
             break
@@ -229,14 +230,14 @@ FRAGMENTS_ADD_UP = Check(
     id="locality/fragments-add-up",
     law=(
         "E(A and B) → E(A) + E(B), forces and V·σ → those of A and of B alone, as the gap between them grows, and the "
-        "box around them"
+        "box around them; not more slowly than k_e Q_A Q_B/R"
     ),
     category="mandatory",
     needs=ENERGY,
     source=(
         "size consistency: Pople, Binkley and Seeger, doi:10.1002/qua.560100802; powers of the distance: Stone, The "
-        "Theory of Intermolecular Forces, 2nd ed., chapter 3; extrapolation: Press et al., Numerical Recipes, 3rd ed., "
-        "section 5.7"
+        "Theory of Intermolecular Forces, 2nd ed., chapters 3 and 4; extrapolation: Press et al., Numerical Recipes, "
+        "3rd ed., section 5.7"
     ),
     tolerance=f"s = 0.1 meV in all, 1 meV/Å, 1e-4 eV/Å³ of the matter; {EXTREME}",
     physics=(
@@ -246,7 +247,10 @@ FRAGMENTS_ADD_UP = Check(
         "molecule feel what stands at the other end of the box. Energies of reaction, of adsorption and of mixing, "
         "which are differences between structures of different composition, are then wrong, and so are all energies "
         "in boxes of different size. What falls off with the distance as charges, multipoles and dispersion do is "
-        "extrapolated away and told."
+        "extrapolated away and told. What nature does not have fails, where its power has settled over three "
+        "doublings: anything slower than charges; R⁻¹ whose strengths are no products of charges, as told from copies "
+        "of each fragment, or with which like fragments attract each other; R⁻² to R⁻⁴ where no charge, dipole or "
+        "quadrupole can be, as between single neutral atoms."
     ),
     draw=_draw,
     near=_near,
