@@ -164,16 +164,18 @@ def _measure(case: Case) -> Measurement:
         # What is within the noise and yet matters is asked for once more, farther away.
         if gone and (before or all(c.residual <= c.significance for c in components)):
             break
-        if level + 1 >= fewest and all(converged(c.error, c.noise, c.significance) for c in components):
+        # What stands out is followed to the end: shifted charges leave a constant until they are cut off.
+        settled = all(converged(c.error, c.noise, c.significance) for c in components)
+        if level + 1 >= fewest and settled and not _missed(components):
             break
     note = None
-    missed = {c.quantity for c in components if c.residual > max(c.significance, ALLOWANCE * (c.noise + c.error))}
+    missed = _missed(components)
     energies = [one.told for one in found]
     blur = np.array([max(ALLOWANCE * noise.energy, one.digits) for one in found])
     power = falls_off(case, settings, energies, blur)
     if power is not None and (not missed or too_slow(power)):
         doubt = max(noise.energy, max(one.digits for one in found) / DIGITS)
-        rate = yield from judged_rate(case, settings, energies, power, doubt, scale, alone)
+        rate = yield from judged_rate(case, settings, energies, blur, power, doubt, scale, alone)
         components, note = [*components, *filter(None, [rate.component])], rate.note
     elif missed & {"energy", IN_A_LARGER_BOX}:
         note = yield from what_is_felt(case, apart, found[-1])
@@ -214,6 +216,11 @@ def _components(noise: Noise, found: list[Left], changes: list[float], scale: fl
         grew: FloatArray = np.array(changes)[:, None]
         components.append(far_limit(IN_A_LARGER_BOX, grew, noise.energy, scale * ENERGY_S, "eV"))
     return components
+
+
+def _missed(components: list[Component]) -> set[str]:
+    """Return what is left by more than matters, and more than noise and error explain."""
+    return {c.quantity for c in components if c.residual > max(c.significance, ALLOWANCE * (c.noise + c.error))}
 
 
 def _gone(noise: Noise, last: Left, changes: list[float]) -> bool:

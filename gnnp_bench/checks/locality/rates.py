@@ -12,9 +12,8 @@ from ase.units import Bohr, Hartree
 from gnnp_bench.check import Case, Component, Request
 from gnnp_bench.checks.common import ENERGY_S
 from gnnp_bench.checks.locality.adding_up import bare, left, placed
-from gnnp_bench.checks.locality.falls_off import told
 from gnnp_bench.numerics.convergence import ALLOWANCE
-from gnnp_bench.numerics.far import Power, limit_far_away, settled_power
+from gnnp_bench.numerics.far import CLEAR, SETTLES_OVER, Power, limit_far_away, settled_power
 from gnnp_bench.numerics.rounding import DIGITS
 from gnnp_bench.potential import ENERGY, FloatArray, Prediction
 from gnnp_bench.structures.apart import Apart
@@ -28,6 +27,8 @@ NEAR = 0.1
 """By how much a power may differ from one that is told by it."""
 SLOWER = 0.25
 """Of a power, by which one that is slower than that of charges may still change: more where a constant is left."""
+FLAT = 0.05
+"""Powers below which nothing is said to fall off."""
 JUDGED_BELOW = 4.5
 """Powers from there on are legal for all, or pass too quickly to be told."""
 DIPOLE = 1.0
@@ -88,6 +89,7 @@ def judged_rate(
     case: Case,
     settings: Sequence[Apart],
     energies: Sequence[float],
+    blur: FloatArray,
     power: Power,
     noise: float,
     scale: float,
@@ -108,6 +110,8 @@ def judged_rate(
         Free fragments at distances that double.
     energies : sequence of float, eV
         What is left at each.
+    blur : (n,) array, eV
+        By how much noise may change each.
     power : Power
         By which they fall off.
     noise : float, eV
@@ -118,13 +122,13 @@ def judged_rate(
         For each of both fragments.
     """
     first, distance, s = energies[0], case.parameters["distance"], scale * ENERGY_S
-    words = told(energies, distance) or ""
-    all_of_it = Component(QUANTITY, abs(first), s, "eV", bound=ALLOWANCE * noise)
+    falls = f"falls off as R^-{power.value:.1f}" if power.value > FLAT else "does not fall off"
+    words = f"{abs(first):.1e} eV is left at {distance:g} Å and {falls}"
+    # With less than that, its power would not be told.
+    least = abs(first) * float((CLEAR * blur / np.abs(energies))[:SETTLES_OVER].max())
+    all_of_it = Component(QUANTITY, abs(first), s, "eV", bound=least)
     if too_slow(power):
-        falls = f"falls off as R^-{power.value:.1f}" if power.value > 0.0 else "does not fall off"
-        return Rate(
-            all_of_it, f"{abs(first):.1e} eV is left at {distance:g} Å and {falls}, more slowly than charges do"
-        )
+        return Rate(all_of_it, f"{words}, more slowly than charges do" if power.value > FLAT else words)
     if power.value > JUDGED_BELOW or abs(first) <= s:
         return Rate(None, words)
     parts = settings[0].alone
