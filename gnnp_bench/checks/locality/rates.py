@@ -28,7 +28,7 @@ NEAR = 0.1
 SLOWER = 0.25
 """Of a power, by which one that is slower than that of charges may still change: more where a constant is left."""
 FLAT = 0.05
-"""Powers below which nothing is said to fall off."""
+"""Powers within which what is left is a constant."""
 JUDGED_BELOW = 4.5
 """Powers from there on are legal for all, or pass too quickly to be told."""
 DIPOLE = 1.0
@@ -80,9 +80,9 @@ def falls_off(case: Case, settings: Sequence[Apart], energies: Sequence[float], 
 
 
 def too_slow(power: Power) -> bool:
-    """Return whether a settled power is less than that of charges, and stays so."""
+    """Return whether a settled power is less than that of charges, and stays so; a constant has none."""
     leaves = 1.0 - power.value > max(NEAR, power.doubt)
-    return leaves and abs(power.drift) <= SLOWER * abs(power.value)
+    return leaves and abs(power.value) > FLAT and abs(power.drift) <= SLOWER * abs(power.value)
 
 
 def judged_rate(
