@@ -161,7 +161,7 @@ BROKEN: dict[str, tuple[Callable[[bool], Free], str]] = {
     "the square of the distance": (lambda single: Free(_tail(2.0, 5.0), single=single), "as nothing does between"),
     "dipoles of atoms": (lambda single: Free(_tail(3.0, 100.0), single=single), "as nothing does between"),
     "half a power": (lambda single: Free(_tail(1.5, 3.0), single=single), "as nothing does between"),
-    "shared out evenly": (lambda single: Free(whole=shared_evenly, single=single), "equalised"),
+    "shared out evenly": (lambda single: Free(whole=shared_evenly, single=single), "far away, "),
     "charge without charges": (
         lambda single: Free(_tail(4.0, 2000.0), single=single),
         "as nothing does between single atoms",
