@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from tests.analytic.graph import Graph, Real, sum_by
+import numpy as np
+from ase import Atoms
+
+from gnnp_bench.potential import Potential, Prediction, Property
+from tests.analytic.graph import DType, Graph, Real, sum_by
 from tests.analytic.radial import along_edges, strengths
-from tests.mutants.base import Extra, Mutant, add_term, forces_only, from_edges
+from tests.mutants.base import (
+    Extra,
+    Mutant,
+    Plant,
+    Planted,
+    add_term,
+    forces_only,
+    from_edges,
+    plus,
+    precision_of,
+    summed,
+)
 from tests.mutants.energies import bond
 
 VOLUME = 20.0
@@ -73,6 +89,50 @@ def _lonely(graph: Graph) -> Extra:
     return _atoms(graph, alone.astype(graph.vectors.dtype))
 
 
+def _tail(name: str, power: float, weight: Callable[[Real, Real], Real]) -> Plant:
+    """Return a plant that adds ε w(Z_i, Z_j) (10 Å/r)ᵖ between any two atoms of a free structure, softened below 2 Å.
+
+    Nothing is declared any more of how far it reaches.
+    """
+
+    def term(structure: Atoms, dtype: DType) -> tuple[Real, Real]:
+        vectors = (structure.positions[:, None] - structure.positions[None]).astype(dtype)
+        soft = (vectors * vectors).sum(axis=2) + np.asarray(4.0, dtype)
+        numbers = structure.numbers.astype(dtype)
+        pairs = weight(numbers[:, None], numbers[None]) * (soft / np.asarray(100.0, dtype)) ** (-0.5 * power)
+        np.fill_diagonal(pairs, 0.0)
+        forces = (power * (pairs / soft)[..., None] * vectors).sum(axis=1)
+        return (0.5 * pairs.sum(axis=1)).astype(dtype), forces.astype(dtype)
+
+    def plant(potential: Potential, strength: float) -> Planted:
+        dtype = precision_of(potential)
+
+        def evaluation(structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+            predictions = potential.evaluate(structures, properties)
+            for index, (structure, prediction) in enumerate(zip(structures, predictions, strict=True)):
+                if structure.pbc.any() or len(structure) < 2:
+                    continue
+                energies, forces = term(structure, dtype)
+                predictions[index] = Prediction(
+                    energy=float(summed(prediction.energy, strength * energies.sum(), dtype)),
+                    forces=plus(prediction.forces, strength * forces, dtype),
+                    stress=prediction.stress,
+                    energies=plus(prediction.energies, strength * energies, dtype),
+                )
+            return predictions
+
+        known = potential.capabilities
+        local = {"strictly-local", "size-extensive"}
+        far = replace(known, cutoff=None, receptive_field=None, claims=known.claims - local)
+        return Planted(f"{potential.name}+{name}", far, evaluation)
+
+    return plant
+
+
+FELT_FAR = frozenset(
+    {"locality/detached-atom", "locality/lonely-atom", "locality/reach", "periodicity/partial", "robustness/size"}
+)
+
 APART_MUTANTS = (
     Mutant(
         "lonely-offset",
@@ -126,5 +186,38 @@ APART_MUTANTS = (
         add_term("mean-density", _mean_density),
         consistent=True,
         needs="a periodic box with vacuum",
+    ),
+    Mutant(
+        "slower-than-charges",
+        "Atoms feel each other as R^-1/2, ε eV at 10 Å.",
+        0.01,
+        "eV",
+        frozenset({"locality/fragments-add-up"}),
+        FELT_FAR,
+        _tail("slower-than-charges", 0.5, lambda i, j: np.ones_like(i + j)),
+        consistent=True,
+        needs="free structures, and a potential that does not declare how far it reaches",
+    ),
+    Mutant(
+        "no-product-of-charges",
+        "Atoms feel each other as R^-1 in proportion to the sum of their atomic numbers, ε (Z + Z')/60 eV at 10 Å.",
+        0.01,
+        "eV",
+        frozenset({"locality/fragments-add-up"}),
+        FELT_FAR,
+        _tail("no-product-of-charges", 1.0, lambda i, j: (i + j) / np.asarray(60.0, i.dtype)),
+        consistent=True,
+        needs="free structures, and a potential that does not declare how far it reaches",
+    ),
+    Mutant(
+        "inverse-square",
+        "Atoms feel each other as R^-2, ε eV at 10 Å, though none has a charge or a dipole.",
+        0.01,
+        "eV",
+        frozenset({"locality/fragments-add-up"}),
+        FELT_FAR,
+        _tail("inverse-square", 2.0, lambda i, j: np.ones_like(i + j)),
+        consistent=True,
+        needs="free structures, and a potential that does not declare how far it reaches",
     ),
 )

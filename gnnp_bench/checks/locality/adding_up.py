@@ -12,6 +12,7 @@ from ase import Atoms
 from gnnp_bench.check import Case, Json, Noise, PoolView
 from gnnp_bench.checks.periodicity.partial import boxed, reach_of
 from gnnp_bench.checks.virial import VOLUME_PER_ATOM
+from gnnp_bench.numerics.rounding import DIGITS, beyond_digits, last_digits
 from gnnp_bench.potential import Capabilities, FloatArray, Prediction
 from gnnp_bench.structures.apart import ROOM, Apart, open_directions, out_of, set_apart, unwrapped
 from gnnp_bench.structures.carried import is_neutral, without_totals
@@ -19,16 +20,14 @@ from gnnp_bench.structures.palette import palette
 from gnnp_bench.structures.serialise import from_json
 from gnnp_bench.structures.transform import supercell
 
-KINDS = ("molecules", "slabs", "box", "twins", "above", "atoms")
-"""Two molecules; two slabs; two molecules in a periodic box; a molecule and its copy; one above a slab; two atoms."""
+KINDS = ("molecules", "slabs", "box", "atoms", "above", "twins")
+"""Two molecules; two slabs; two molecules in a periodic box; two atoms; one above a slab; a molecule and its copy."""
 UNKNOWN_REACH = 10.0
 """Å, from where on distances double if no receptive field is declared."""
 MOST_ATOMS = 24
 """Of a fragment."""
 MOST_OF_A_SLAB = 48
 """Atoms of a slab or wire that is repeated."""
-DIGITS = 4.0
-"""Units in the last place by which a sum of numbers may be off without telling anything."""
 CLEAR = 2.5
 """Å, between the images of a fragment above a slab."""
 
@@ -80,6 +79,8 @@ def companion(rng: np.random.Generator, view: PoolView, host: Atoms, kind: str) 
     mine = frozenset(host.symbols)
     if kind == "atoms":
         symbols = [symbol for symbol in view.capabilities.species if allowed(mine | {symbol})]
+        # Unlike ones tell more: what is left between them is compared with what is left between like ones.
+        symbols = [symbol for symbol in symbols if symbol not in mine] or symbols
         return Atoms(symbols[int(rng.integers(len(symbols)))]), None
     unlike = [
         sample
@@ -171,11 +172,17 @@ class Left:
     forces : (3 n_atoms,) array, eV/Å, or None
     stress : (9,) array, eV/Å³, or None
         V·σ by the volume of the matter.
+    told : float, eV
+        The energy with what the last digits hold.
+    digits : float, eV
+        What these hold at most.
     """
 
     energy: float
     forces: FloatArray | None
     stress: FloatArray | None
+    told: float
+    digits: float
 
 
 def placed(case: Case, host: Atoms, gap: float, **changed: Json) -> Apart:
@@ -191,7 +198,8 @@ def placed(case: Case, host: Atoms, gap: float, **changed: Json) -> Apart:
 def left(together: Prediction, alone: Sequence[Prediction], apart: Apart) -> Left:
     """Return what is left when the fragments' own energies, forces and stresses are taken away."""
     energies = [part.energy for part in (together, *alone)]
-    energy = beyond_digits(together.energy - sum(energies[1:]), energies)
+    told = together.energy - sum(energies[1:])
+    energy = beyond_digits(told, energies)
     forces = stress = None
     if together.forces is not None and all(part.forces is not None for part in alone):
         beyond = together.forces.copy()
@@ -202,29 +210,12 @@ def left(together: Prediction, alone: Sequence[Prediction], apart: Apart) -> Lef
     if together.stress is not None and all(part.stress is not None for part in alone):
         missed = together.stress - sum(np.asarray(part.stress) for part in alone)
         stress = (missed * (apart.together.cell.volume / matter_of(apart))).ravel()
-    return Left(energy, forces, stress)
+    return Left(energy, forces, stress, told, DIGITS * last_digits(energies))
 
 
 def matter_of(apart: Apart) -> float:
     """Return the volume by which V·σ is judged, Å³: that of the atoms, not of the vacuum between them."""
     return VOLUME_PER_ATOM * len(apart.together)
-
-
-def ulps(energies: Sequence[float]) -> float:
-    """Return the sum of one unit in the last place of each energy, eV: of float32 where all are numbers of float32."""
-    values = np.abs(np.array(energies))
-    single = values.astype(np.float32)
-    spacing = np.spacing(single).astype(float) if np.array_equal(single, values) else np.spacing(values)
-    return float(spacing.sum())
-
-
-def beyond_digits(energy: float, energies: Sequence[float]) -> float:
-    """Return a difference of energies, eV, less what their last digits hold, or 0.
-
-    A sum of −50,000 eV in float32 is told in steps of 4 meV. That parts miss it by some of these says nothing, and
-    is not to be weighed against a significance of 0.1 meV; where digits are finer, nothing changes.
-    """
-    return float(np.sign(energy) * max(0.0, abs(energy) - DIGITS * ulps(energies)))
 
 
 def wider(atoms: Atoms) -> Atoms:

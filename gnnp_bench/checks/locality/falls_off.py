@@ -32,10 +32,12 @@ def far_limit(quantity: str, found: FloatArray, noise: float, significance: floa
         return Component(quantity, float(np.abs(found).max(initial=0.0)), significance, unit, noise=noise)
     limit = limit_far_away(found, noise)
     largest = float(np.abs(limit.values).max(initial=0.0))
-    settled = conclusive(limit.error, significance)
-    return Component(
-        quantity, largest, significance, unit, noise=noise * limit.noise, error=limit.error, converged=settled
-    )
+    error = limit.error
+    if largest > max(significance, 2.0 * float(np.abs(found[-1]).max(initial=0.0))):
+        # It would have to grow again. What is shifted to end at some distance looks so until it is there.
+        error = max(error, largest)
+    settled = conclusive(error, significance)
+    return Component(quantity, largest, significance, unit, noise=noise * limit.noise, error=error, converged=settled)
 
 
 def power(energies: Sequence[float]) -> float | None:

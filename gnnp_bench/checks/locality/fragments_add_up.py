@@ -49,9 +49,10 @@ from gnnp_bench.checks.locality.adding_up import (
 )
 from gnnp_bench.checks.locality.falls_off import far_limit, told
 from gnnp_bench.checks.locality.felt import what_is_felt
+from gnnp_bench.checks.locality.rates import falls_off, judged_rate, too_slow
 from gnnp_bench.checks.virial import virial_noise
 from gnnp_bench.numerics.convergence import ALLOWANCE
-from gnnp_bench.numerics.rounding import beyond_digits, ulp
+from gnnp_bench.numerics.rounding import DIGITS, beyond_digits, ulp
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, FloatArray
 from gnnp_bench.structures.apart import Apart, out_of
 from gnnp_bench.structures.carried import is_neutral, made_legal
@@ -61,6 +62,8 @@ DISTANCES, IN_A_BOX = 8, 4
 """Distances at most, where something is left at the first; fewer in a periodic box, which has to hold them."""
 FEWEST = 3
 """Distances before an extrapolation is believed."""
+FEWEST_FREE = 4
+"""The same between free fragments: a power of the distance has to settle as well."""
 IN_A_LARGER_BOX = "energy in a larger box"
 
 
@@ -132,10 +135,12 @@ def _simpler(case: Case) -> Iterator[Case]:
 def _measure(case: Case) -> Measurement:
     host = host_of(case)
     in_a_box = bool(host.pbc.all())
+    fewest = FEWEST if host.pbc.any() else FEWEST_FREE
+    settings: list[Apart] = []
     found: list[Left] = []
     changes: list[float] = []
     components: list[Component] = []
-    scale = 1.0
+    scale, gone = 1.0, False
     # What is declared to feel nothing beyond a distance has nothing to be extrapolated away there.
     levels = 1 if case.parameters["local"] else IN_A_BOX if in_a_box else DISTANCES
     for level in range(levels):
@@ -145,21 +150,34 @@ def _measure(case: Case) -> Measurement:
         larger = [wider(apart.together)] if in_a_box else []
         together, *others = yield Request([apart.together, *larger, *apart.alone], ALL_PROPERTIES)
         alone = others[len(larger) :]
-        if not any(part.energy for part in alone):
+        if not level and not any(part.energy for part in (together, *alone)):
             return vacuous("there is no energy to lose")
         scale = max(scale, *map(pressed, alone))
+        settings.append(apart)
         found.append(left(together, alone, apart))
         pairs = [(other.energy, together.energy) for other in others[: len(larger)]]
         changes += [beyond_digits(one - other, (one, other)) for one, other in pairs]
         noise = _noise(case, apart, [part.energy for part in (together, *alone)])
-        components = _components(noise, found, changes, scale)
-        if _gone(noise, found[-1], changes[-1:]):
+        before, gone = gone, _gone(noise, found[-1], changes[-1:])
+        # Of what has a finite range, nothing is left to be extrapolated.
+        components = _components(noise, found[-1:] if gone else found, changes[-1:] if gone else changes, scale)
+        # What is within the noise and yet matters is asked for once more, farther away.
+        if gone and (before or all(c.residual <= c.significance for c in components)):
             break
-        if level + 1 >= FEWEST and all(converged(c.error, c.noise, c.significance) for c in components):
+        # What stands out is followed to the end: shifted charges leave a constant until they are cut off.
+        settled = all(converged(c.error, c.noise, c.significance) for c in components)
+        if level + 1 >= fewest and settled and not _missed(components):
             break
     note = None
-    missed = {c.quantity for c in components if c.residual > max(c.significance, ALLOWANCE * (c.noise + c.error))}
-    if missed & {"energy", IN_A_LARGER_BOX}:
+    missed = _missed(components)
+    energies = [one.told for one in found]
+    blur = np.array([max(ALLOWANCE * noise.energy, one.digits) for one in found])
+    power = falls_off(case, settings, energies, blur)
+    if power is not None and (not missed or too_slow(power)):
+        doubt = max(noise.energy, max(one.digits for one in found) / DIGITS)
+        rate = yield from judged_rate(case, settings, energies, blur, power, doubt, scale, alone)
+        components, note = [*components, *filter(None, [rate.component])], rate.note
+    elif missed & {"energy", IN_A_LARGER_BOX}:
         note = yield from what_is_felt(case, apart, found[-1])
     elif missed:
         formula = apart.together.get_chemical_formula()
@@ -200,6 +218,11 @@ def _components(noise: Noise, found: list[Left], changes: list[float], scale: fl
     return components
 
 
+def _missed(components: list[Component]) -> set[str]:
+    """Return what is left by more than matters, and more than noise and error explain."""
+    return {c.quantity for c in components if c.residual > max(c.significance, ALLOWANCE * (c.noise + c.error))}
+
+
 def _gone(noise: Noise, last: Left, changes: list[float]) -> bool:
     """Return whether nothing is left above the noise at one distance."""
     parts = ((last.energy, noise.energy), (last.forces, noise.forces), (last.stress, noise.stress))
@@ -214,14 +237,14 @@ FRAGMENTS_ADD_UP = Check(
     id="locality/fragments-add-up",
     law=(
         "E(A and B) → E(A) + E(B), forces and V·σ → those of A and of B alone, as the gap between them grows, and the "
-        "box around them"
+        "box around them; not more slowly than k_e Q_A Q_B/R"
     ),
     category="mandatory",
     needs=ENERGY,
     source=(
         "size consistency: Pople, Binkley and Seeger, doi:10.1002/qua.560100802; powers of the distance: Stone, The "
-        "Theory of Intermolecular Forces, 2nd ed., chapter 3; extrapolation: Press et al., Numerical Recipes, 3rd ed., "
-        "section 5.7"
+        "Theory of Intermolecular Forces, 2nd ed., chapters 3 and 4; extrapolation: Press et al., Numerical Recipes, "
+        "3rd ed., section 5.7"
     ),
     tolerance=f"s = 0.1 meV in all, 1 meV/Å, 1e-4 eV/Å³ of the matter; {EXTREME}",
     physics=(
@@ -231,7 +254,10 @@ FRAGMENTS_ADD_UP = Check(
         "molecule feel what stands at the other end of the box. Energies of reaction, of adsorption and of mixing, "
         "which are differences between structures of different composition, are then wrong, and so are all energies "
         "in boxes of different size. What falls off with the distance as charges, multipoles and dispersion do is "
-        "extrapolated away and told."
+        "extrapolated away and told. What nature does not have fails, where its power has settled over three "
+        "doublings: anything slower than charges; R⁻¹ whose strengths are no products of charges, as told from copies "
+        "of each fragment, or with which like fragments attract each other; R⁻² to R⁻⁴ where no charge, dipole or "
+        "quadrupole can be, as between single neutral atoms."
     ),
     draw=_draw,
     near=_near,
