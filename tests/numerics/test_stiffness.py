@@ -109,7 +109,7 @@ def test_a_stiffness_with_a_cusp_does_not_differ(power: float) -> None:
 @pytest.mark.parametrize("off", [0.0, 1e-5])
 def test_a_kink_lasts(difference: float, off: float) -> None:
     least = lasting_kink(both(lambda x: morse(x) - difference * np.maximum(x - off, 0.0)), 1e-13, 0.02)
-    assert abs(least.values).max() == pytest.approx(difference, rel=0.15)
+    assert 0.6 * difference < abs(least.values).max() < 1.05 * difference
 
 
 def test_where_rounding_hides_a_kink_at_every_step_nothing_is_taken_off() -> None:
