@@ -160,6 +160,33 @@ def test_walls_switches_and_kinks_are_no_jumps(shape: Shape, dtype: DType) -> No
     assert found.grade in ("exact", "limited"), found
 
 
+def cusp(r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return continuous forces of infinite slope: 30 eV/Å times the root of the distance from 3 Å, in Å."""
+    off = r - 3.0
+    energy = 20.0 * np.abs(off) ** 1.5
+    slope = 30.0 * np.sign(off) * np.sqrt(np.abs(off))
+    fade = np.maximum(1.0 - off**2, 0.0)
+    return energy * fade**4, slope * fade**4 - energy * 8.0 * off * fade**3
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_force_of_infinite_slope_is_no_jump(seed: int) -> None:
+    found = measured(lambda: WithPair(cusp), seed=seed)
+    forces = next(c for c in found.components if c.quantity == "forces")
+    assert forces.residual < 3e-4  # across 1e-8 Å they change by 4e-3 eV/Å
+    assert judged(lambda: WithPair(cusp), LAW, seed=seed).status == "pass"
+
+
+@pytest.mark.parametrize("size", [3e-3, 0.1])
+def test_a_jump_at_a_cusp_is_seen(size: float) -> None:
+    def both(r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        (energy, slope), (more, steeper) = cusp(r), force_step(-size, 3.0)(r)
+        return energy + more, slope + steeper
+
+    forces = next(c for c in measured(lambda: WithPair(both)).components if c.quantity == "forces")
+    assert forces.residual == pytest.approx(size, rel=0.3)
+
+
 @pytest.mark.parametrize("name", ["pair-energy-jump", "unlike-force-jump", "twelve-nearest", "straight-lines"])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_mutants_fail(name: str, dtype: DType) -> None:
