@@ -101,7 +101,9 @@ def _where(
     if "stress" in line.track.properties:  # a cell that is strained keeps lines straight
         height = _height(structure, cutoff, same)
         if height is not None:
-            return f"where a height of the cell is {height[0]:.6f} Å, 1/{height[1]} of the cutoff"
+            return f"where a height of the cell is {height[0]:.6f} Å, {height[1]} the cutoff"
+        if np.abs(structure.cell.angles() - 90.0).min() < np.degrees(same):
+            return "where an angle of the cell is 90°"
     elif bent and (in_line := _in_line(structure, pairs, max(same, LINE_SINGLE * is_single(line)))) is not None:
         return f"where {_listed([symbols[i] for i in in_line])} stand in line"
     found, certain = _pair(line, worst, others, pairs, reach, cutoff, forces=forces)
@@ -118,15 +120,17 @@ def _where(
     return f"{t:.6g} Å along a line in {structure.get_chemical_formula()}"
 
 
-def _height(structure: Atoms, cutoff: float | None, same: float) -> tuple[float, int] | None:
-    """Return a height of the cell that is a whole part of the cutoff, and which."""
+def _height(structure: Atoms, cutoff: float | None, same: float) -> tuple[float, str] | None:
+    """Return a height of the cell that is a whole part of the cutoff, or half way between two, and which part."""
     if cutoff is None:
         return None
     heights = 1.0 / np.linalg.norm(np.linalg.inv(structure.cell.array), axis=0)
-    parts = np.maximum(1.0, np.rint(cutoff / heights))
-    off = np.abs(heights - cutoff / parts)
+    halves = np.maximum(1.0, np.rint(2.0 * cutoff / heights))
+    off = np.abs(heights - 2.0 * cutoff / halves)
     axis = int(np.argmin(off))
-    return (float(heights[axis]), int(parts[axis])) if off[axis] < same else None
+    count = int(halves[axis])
+    part = "twice" if count == 1 else f"1/{count // 2} of" if count % 2 == 0 else f"2/{count} of"
+    return (float(heights[axis]), part) if off[axis] < same else None
 
 
 def _place(line: Line, jump: Jump) -> tuple[float, float]:
