@@ -262,3 +262,28 @@ def _tightest(sizes: Sequence[int], bound: Callable[[int, int], Found]) -> Bound
     tightest, noise = np.where(known, tightest, 0.0), np.where(known, noise, 0.0)
     beyond = (BLIND - 1.0) * np.maximum(0.0, tightest - 0.5 * CERTAIN * noise)
     return Bounds(np.minimum(tightest + beyond, np.maximum(tightest, next_one)), noise)
+
+
+POWERS = np.linspace(0.1, 1.0, 91)
+"""Of a distance, that a continuous function may change with; slopes are the last of them."""
+
+
+def step_left(sizes: FloatArray, left: FloatArray, right: FloatArray) -> float:
+    """Return the part of a step that stays as the interval around it shrinks, between 0 and the first of its sizes.
+
+    A jump J has one size on all scales. A function that is continuous but has no slope, A|x|ᵖ, changes by less and
+    less: J + A(lᵖ + rᵖ), l and r the distances to either side, goes through three sizes.
+
+    Parameters
+    ----------
+    sizes, left, right : (3,) arrays
+        The change across an interval and how far that reaches from its middle, on three scales, the finest first.
+    """
+    first, second = sizes[1] - sizes[0], sizes[2] - sizes[1]
+    if first <= 0.0 or second <= first:
+        return float(sizes[0])
+    grown = left[:, None] ** POWERS + right[:, None] ** POWERS
+    ratios = (grown[2] - grown[1]) / (grown[1] - grown[0])
+    best = int(np.argmin(np.abs(np.log(ratios * first / second))))
+    factor = (sizes[2] - sizes[0]) / (grown[2, best] - grown[0, best])
+    return float(np.clip(sizes[0] - factor * grown[0, best], 0.0, sizes[0]))

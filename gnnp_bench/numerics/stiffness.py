@@ -11,8 +11,8 @@ coefficient comes from the values at three steps in geometric progression (a win
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -104,11 +104,16 @@ def jump(sides: Sides, noise: float) -> Limit:
 
     odd, even = (_weights(sides.steps[:WINDOW], powers, 0) for powers in ((0, 1, 3), (0, 1, 2)))
     spread = np.sqrt(0.5) * (float(np.linalg.norm(odd)) + float(np.linalg.norm(even))) + 1.0
-    return _best(both, len(sides.steps), lambda first: max(float(np.sqrt(2.0) * np.linalg.norm(odd)), spread), noise)
+    return _best(both, lambda first: max(float(np.sqrt(2.0) * np.linalg.norm(odd)), spread), len(sides.steps), noise)
 
 
 def kink(sides: Sides, noise: float) -> Limit:
     """Return 2 e₁, by how much the derivative of each force by δ differs between both sides, eV/Å²."""
+    return _best(*_of_kink(sides), len(sides.steps), noise)
+
+
+def _of_kink(sides: Sides) -> tuple[Callable[[int], FloatArray], Callable[[int], float]]:
+    """Return the functions that tell 2 e₁ of the window that begins with a step, and the factor on its noise."""
 
     def slope(first: int) -> FloatArray:
         window = slice(first, first + WINDOW)
@@ -120,7 +125,42 @@ def kink(sides: Sides, noise: float) -> Limit:
         weights = _weights(sides.steps[first : first + WINDOW], (1, 2, 4), 1)
         return 2.0 * (float(np.sqrt(0.5) * np.linalg.norm(weights)) + abs(float(weights.sum())))
 
-    return _best(slope, len(sides.steps), spread, noise)
+    return slope, spread
+
+
+def lasting_kink(sides: Sides, noise: float, enough: float) -> Limit:
+    """Return what is left of `kink` where it is least: a stiffness that differs at δ = 0 does so at every step.
+
+    One that is continuous but bends sharply, at δ = 0 or at some step, differs in some windows only, or less and less.
+
+    Parameters
+    ----------
+    sides : Sides
+    noise : float
+        Standard deviation of the forces, eV/Å.
+    enough : float, eV/Å²
+        Windows in which rounding hides this much tell nothing.
+    """
+    limits = [limit for limit in _limits(*_of_kink(sides), len(sides.steps)) if CAUTION * limit.noise * noise <= enough]
+    if not limits:
+        return kink(sides, noise)
+    sizes = [float(np.abs(limit.values).max(initial=0.0)) for limit in limits]
+    least = limits[int(np.argmin(sizes))]
+    return replace(least, values=least.values * _left_over(sizes))
+
+
+def _left_over(sizes: Sequence[float]) -> float:
+    """Return the part of the first size that stays where sizes go on shrinking with the step as a power of it.
+
+    Aitken's extrapolation, which is exact for v + a qᵏ (Press et al., Numerical Recipes, 3rd ed., section 5.3).
+    """
+    if len(sizes) < WINDOW:
+        return 1.0
+    fine, middle, coarse = sizes[:: (len(sizes) - 1) // 2][:3]
+    if not fine < middle < coarse or coarse - middle <= middle - fine:
+        return 1.0
+    limit = fine - (middle - fine) ** 2 / (coarse - 2.0 * middle + fine)
+    return max(0.0, limit) / fine
 
 
 def response(sides: Sides, direction: FloatArray) -> float:
@@ -136,14 +176,18 @@ def stiffnesses(sides: Sides, direction: FloatArray) -> FloatArray:
     return values
 
 
-def _best(value: Callable[[int], FloatArray], n_steps: int, spread: Callable[[int], float], noise: float) -> Limit:
+def _best(value: Callable[[int], FloatArray], spread: Callable[[int], float], n_steps: int, noise: float) -> Limit:
     """Return the window with the least error and noise, both as the bound takes them."""
+    return min(_limits(value, spread, n_steps), key=lambda limit: CAUTION * (limit.error + limit.noise * noise))
+
+
+def _limits(value: Callable[[int], FloatArray], spread: Callable[[int], float], n_steps: int) -> list[Limit]:
+    """Return what each window but the coarsest says."""
     found = [value(first) for first in range(n_steps - WINDOW + 1)]
-    limits = [
+    return [
         Limit(one, SHRINKS * float(np.abs(np.abs(one) - np.abs(coarser)).max(initial=0.0)), spread(first))
         for first, (one, coarser) in enumerate(itertools.pairwise(found))
     ]
-    return min(limits, key=lambda limit: CAUTION * (limit.error + limit.noise * noise))
 
 
 def _weights(steps: FloatArray, powers: tuple[int, ...], wanted: int) -> FloatArray:

@@ -17,11 +17,12 @@ from gnnp_bench.checks.smoothness.continuity import CONTINUITY
 from gnnp_bench.checks.smoothness.paths import two
 from gnnp_bench.potential import Capabilities, Potential, Prediction, Property
 from tests.analytic import embedded_atom, smooth_pair
-from tests.analytic.graph import DType
+from tests.analytic.graph import DType, Graph, Real, sum_by
 from tests.engine.judging import judged
 from tests.mutants import MUTANTS, plant
-from tests.mutants.base import add_term
+from tests.mutants.base import Extra, add_term, forces_only
 from tests.mutants.jumps import nearest
+from tests.mutants.kinks import _angles
 
 LAW = "smoothness/continuity"
 SPECIES = ("Cu", "Au")
@@ -160,6 +161,33 @@ def test_walls_switches_and_kinks_are_no_jumps(shape: Shape, dtype: DType) -> No
     assert found.grade in ("exact", "limited"), found
 
 
+def cusp(r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return continuous forces of infinite slope: 30 eV/Å times the root of the distance from 3 Å, in Å."""
+    off = r - 3.0
+    energy = 20.0 * np.abs(off) ** 1.5
+    slope = 30.0 * np.sign(off) * np.sqrt(np.abs(off))
+    fade = np.maximum(1.0 - off**2, 0.0)
+    return energy * fade**4, slope * fade**4 - energy * 8.0 * off * fade**3
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_force_of_infinite_slope_is_no_jump(seed: int) -> None:
+    found = measured(lambda: WithPair(cusp), seed=seed)
+    forces = next(c for c in found.components if c.quantity == "forces")
+    assert forces.residual < 3e-4  # across 1e-8 Å they change by 4e-3 eV/Å
+    assert judged(lambda: WithPair(cusp), LAW, seed=seed).status == "pass"
+
+
+@pytest.mark.parametrize("size", [3e-3, 0.1])
+def test_a_jump_at_a_cusp_is_seen(size: float) -> None:
+    def both(r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        (energy, slope), (more, steeper) = cusp(r), force_step(-size, 3.0)(r)
+        return energy + more, slope + steeper
+
+    forces = next(c for c in measured(lambda: WithPair(both)).components if c.quantity == "forces")
+    assert forces.residual == pytest.approx(size, rel=0.3)
+
+
 @pytest.mark.parametrize("name", ["pair-energy-jump", "unlike-force-jump", "twelve-nearest", "straight-lines"])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_mutants_fail(name: str, dtype: DType) -> None:
@@ -168,15 +196,47 @@ def test_mutants_fail(name: str, dtype: DType) -> None:
 
 
 @pytest.mark.parametrize("number", [12, 20, 120])
-def test_caps_of_neighbours_are_named(number: int) -> None:
+@pytest.mark.parametrize("seed", [0, 1, 3])
+def test_caps_of_neighbours_are_named(number: int, seed: int) -> None:
     def capped() -> Potential:
         return add_term("capped", nearest(number, 0.3))(
             embedded_atom(6.0, species=SPECIES), 0.05 if number < 100 else 2.0
         )
 
-    found: CheckResult = judged(capped, LAW)
+    found: CheckResult = judged(capped, LAW, seed=seed)
+    if number < 100 or seed != 1:  # the 120th is far away, and seldom matters
+        assert found.status == "fail", found
+    told = re.search(r"where (?:the|two of the) (\d+)\w\w (?:and|to) (\d+)\w\w neighbour", str(found.reason))
+    assert told is not None, found.reason
+    # An atom may pass several that are equally far: images of one.
+    assert int(told[1]) <= number < int(told[2]), found.reason
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+def test_angles_are_named(seed: int) -> None:
+    def kinked(u: Real, v: Real) -> tuple[Real, Real]:
+        beyond = np.maximum((u * v).sum(axis=1) + 0.3, 0.0)
+        return beyond, (beyond > 0.0)[:, None] * v
+
+    found = judged(
+        lambda: add_term("kinked", lambda graph: _angles(graph, kinked))(embedded_atom(6.0, species=SPECIES), 0.3),
+        LAW,
+        seed=seed,
+    )
     assert found.status == "fail", found
-    assert f"{number}th and {number + 1}" in str(found.reason), found.reason
+    named = re.search(r"an angle \S+ is 107\.4576°", str(found.reason))
+    assert named if seed else "pair" not in str(found.reason), found.reason
+
+
+def test_distances_are_told_where_any_may_be_the_cause() -> None:
+    def steps(graph: Graph) -> Extra:
+        inside = 0.5 * ((graph.distances < 3.3) & (graph.numbers[graph.centres] == graph.numbers[graph.neighbours]))
+        zero = forces_only(graph, np.zeros((graph.n_atoms, 3)))
+        return Extra(sum_by(graph.centres, inside, graph.n_atoms), zero.forces, zero.virial)
+
+    found = judged(lambda: add_term("steps", steps)(embedded_atom(6.0, species=SPECIES), 0.005), LAW)
+    assert found.status == "fail", found
+    assert "3.300000" in str(found.reason), found.reason
 
 
 def test_an_atom_that_crosses_a_line_is_named() -> None:

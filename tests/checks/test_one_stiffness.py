@@ -14,10 +14,11 @@ from gnnp_bench.adapters.registry import load_from
 from gnnp_bench.potential import Capabilities, Potential, Prediction, Property
 from gnnp_bench.structures.ideal import KINDS, ideal
 from tests.analytic import CALIBRATION, HELD_OUT, embedded_atom
-from tests.analytic.graph import DType, Real
+from tests.analytic.graph import DType, Graph, Real, sum_by
+from tests.analytic.radial import along_edges, contact_distances
 from tests.engine.judging import certified, judged, statuses
 from tests.mutants import plant
-from tests.mutants.base import add_term
+from tests.mutants.base import Extra, add_term, from_edges
 from tests.mutants.kinks import _angles
 
 SPECIES = ("C", "O", "Cu", "Au")
@@ -75,6 +76,22 @@ def test_legal_kinks_fail_where_smoothness_is_claimed_and_are_told_elsewhere() -
     assert (claimed.status, claimed.quantity) == ("fail", "one-sided stiffness")
     told = judged(lambda: Unclaimed(sound()), LAW)
     assert told.status == "pass"
+
+
+def bend(graph: Graph) -> Extra:
+    """Return Σ c|r − r₀|³/12 within 0.6 Å of the distance r₀ at which atoms touch, c = 50 eV/Å³."""
+    away = graph.distances - contact_distances(graph)
+    fade = np.maximum(1.0 - (away / 0.6) ** 2, 0.0)
+    value, slope = np.abs(away) ** 3 * (50.0 / 12.0), away * np.abs(away) * (50.0 / 4.0)
+    slope = slope * fade**4 - value * 8.0 * fade**3 * away / 0.36
+    energies = sum_by(graph.centres, 0.5 * value * fade**4, graph.n_atoms)
+    return from_edges(graph, energies, along_edges(graph, 0.5 * slope))
+
+
+@pytest.mark.parametrize("seed", [2, 7])
+def test_a_stiffness_that_bends_where_atoms_touch_is_one(seed: int) -> None:
+    found = judged(lambda: add_term("bend", bend)(embedded_atom(6.0, species=SPECIES[2:]), 1.0), LAW, seed=seed)
+    assert (found.status, found.grade) == ("pass", "exact"), found
 
 
 def test_switches_of_slopes_are_legal() -> None:

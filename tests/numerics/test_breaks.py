@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gnnp_bench.numerics.breaks import CERTAIN, kink_bounds, slope_bounds, step_bounds, surroundings
+from gnnp_bench.numerics.breaks import CERTAIN, kink_bounds, slope_bounds, step_bounds, step_left, surroundings
 from gnnp_bench.potential import FloatArray
 
 N = 65
@@ -91,3 +91,19 @@ def test_few_points_bound_coarsely(n: int) -> None:
     quiet = np.full(n, 1e-14)
     assert np.isfinite(slope_bounds(t, around, energy, slope, quiet, quiet).jumps).all()
     assert np.isfinite(step_bounds(t, around, energy[:, None], quiet).jumps).all()
+
+
+SCALES: FloatArray = 1e-8 * 10.0 ** np.arange(3.0)
+
+
+@pytest.mark.parametrize("power", [0.2, 0.5, 0.79, 1.0])
+@pytest.mark.parametrize("jump", [0.0, 1e-3])
+def test_what_shrinks_with_the_interval_is_taken_off_a_step(power: float, jump: float) -> None:
+    left, right = 0.4 * SCALES, 0.9 * SCALES
+    sizes = jump + 30.0 * (left**power + right**power)
+    assert step_left(sizes, left, right) == pytest.approx(jump, abs=0.02 * sizes[0])
+
+
+@pytest.mark.parametrize("sizes", [(1.0, 1.0, 1.0), (1.0, 2.0, 2.0), (1.0, 1.0, 2.0), (1.0, 2.0, 3.0), (2.0, 1.0, 3.0)])
+def test_jumps_side_by_side_are_left(sizes: tuple[float, ...]) -> None:
+    assert step_left(np.array(sizes), 0.5 * SCALES, 0.5 * SCALES) == sizes[0]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from gnnp_bench.numerics.stiffness import Sides, joined, jump, kink, response, stiffnesses
+from gnnp_bench.numerics.stiffness import Sides, joined, jump, kink, lasting_kink, response, stiffnesses
 
 STEPS = 1e-3 * 50.0 ** (np.arange(6) / 5.0)
 UNIT = np.array([[1.0, 0.0, 0.0]])
@@ -80,3 +80,38 @@ def test_what_is_rough_at_these_steps_is_settled_by_smaller_ones() -> None:
     assert 10.0 * jump(coarse, 1e-13).error > 1e-3
     settled = jump(fine, 1e-13)
     assert abs(settled.values).max() + 10.0 * settled.error < 1e-3
+
+
+FINER = 1e-3 * 50.0 ** (np.arange(-3, 0) / 5.0)
+
+
+def both(force: Callable[[np.ndarray], np.ndarray]) -> Sides:
+    """Return the forces at the usual steps and at smaller ones."""
+    return joined(sides(force, FINER), sides(force))
+
+
+@pytest.mark.parametrize("place", [0.0, 1e-5, 3e-4, 2e-3, 5e-3, 0.02])
+@pytest.mark.parametrize("bend", [50.0, 500.0])
+def test_a_stiffness_that_bends_does_not_differ(place: float, bend: float) -> None:
+    """It rises by `bend` per Å from some distance on."""
+    least = lasting_kink(both(lambda x: morse(x) - 0.5 * bend * np.maximum(x - place, 0.0) ** 2), 1e-13, 0.1)
+    assert abs(least.values).max() <= max(0.01, 10.0 * least.error)
+
+
+@pytest.mark.parametrize("power", [1.3, 1.6])
+def test_a_stiffness_with_a_cusp_does_not_differ(power: float) -> None:
+    measured = both(lambda x: morse(x) - 5.0 * np.abs(x) ** power)
+    assert abs(kink(measured, 1e-13).values).max() > 0.005
+    assert abs(lasting_kink(measured, 1e-13, 0.1).values).max() < 0.005
+
+
+@pytest.mark.parametrize("difference", [0.05, 5.0])
+@pytest.mark.parametrize("off", [0.0, 1e-5])
+def test_a_kink_lasts(difference: float, off: float) -> None:
+    least = lasting_kink(both(lambda x: morse(x) - difference * np.maximum(x - off, 0.0)), 1e-13, 0.02)
+    assert 0.6 * difference < abs(least.values).max() < 1.05 * difference
+
+
+def test_where_rounding_hides_a_kink_at_every_step_nothing_is_taken_off() -> None:
+    measured = both(lambda x: morse(x) - 5.0 * np.maximum(x, 0.0))
+    assert (lasting_kink(measured, 1.0, 1e-3).values == kink(measured, 1.0).values).all()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
+from gnnp_bench.checks.smoothness.elsewhere import SAME_ANGLE, angles, pair_passes, places_change
 from gnnp_bench.checks.smoothness.judging import Jump, jumps
 from gnnp_bench.checks.smoothness.line import KINK_SINGLE, UNITS, Line, is_single
+from gnnp_bench.checks.smoothness.neighbours import Pairs, overtaking, pairs_of
 from gnnp_bench.checks.smoothness.sizes import kink_place
 from gnnp_bench.potential import FloatArray
 
@@ -20,6 +21,8 @@ LINE_SINGLE = 5e-3
 """Å, off a straight line in single precision, in which cones are rounded off."""
 MOST_TRIPLES = 60
 """Neighbours of an atom among which lines are looked for."""
+FEW = 3
+"""Distances that are told where any of them may be the cause."""
 ALIKE = 0.2
 """How far a jump of forces may differ, of its size, from one along a bond."""
 NAMES = {
@@ -28,38 +31,6 @@ NAMES = {
     "stress": "the stress jumps",
     "stiffness": "the stiffness jumps",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """All pairs of a structure within reach, each from either end.
-
-    Attributes
-    ----------
-    centres, neighbours : (n_pairs,) arrays of int
-    units : (n_pairs, 3) array
-        From centre to neighbour.
-    distances : (n_pairs,) array, Å
-    rates : (n_pairs,) array
-        Their change per Å of the line.
-    """
-
-    centres: NDArray[np.intp]
-    neighbours: NDArray[np.intp]
-    units: FloatArray
-    distances: FloatArray
-    rates: FloatArray
-
-
-def pairs_of(before: Atoms, after: Atoms, step: float, reach: float) -> Pairs:
-    """Return the pairs between two structures that are `step` apart on a line; the second tells how they change."""
-    from ase.neighborlist import neighbor_list  # imports scipy, which few certificates need
-
-    centres, neighbours, vectors, shifts = neighbor_list("ijDS", before, reach)
-    moved = after.positions[neighbours] + shifts @ after.cell.array - after.positions[centres]
-    distances = np.linalg.norm(vectors, axis=1)
-    rates = (np.linalg.norm(moved, axis=1) - distances) / step
-    return Pairs(centres, neighbours, vectors / distances[:, None], distances, rates)
 
 
 def told(line: Line, reach: float, cutoff: float | None = None, only: str | None = None) -> str | None:
@@ -101,32 +72,90 @@ def _where(
     if "stress" in line.track.properties:  # a cell that is strained keeps lines straight
         height = _height(structure, cutoff, same)
         if height is not None:
-            return f"where a height of the cell is {height[0]:.6f} Å, 1/{height[1]} of the cutoff"
+            return f"where a height of the cell is {height[0]:.6f} Å, {height[1]} the cutoff"
+        if np.abs(structure.cell.angles() - 90.0).min() < np.degrees(same):
+            return "where an angle of the cell is 90°"
     elif bent and (in_line := _in_line(structure, pairs, max(same, LINE_SINGLE * is_single(line)))) is not None:
         return f"where {_listed([symbols[i] for i in in_line])} stand in line"
     found, certain = _pair(line, worst, others, pairs, reach, cutoff, forces=forces)
-    places = _places(line, worst, others, pairs, reach)
-    if places is not None:
-        centre, rank, everywhere = places
-        if everywhere or found is None or not certain:
-            away = float(np.sort(pairs.distances[pairs.centres == centre])[rank - 1])
-            both = f"the {_ordinal(rank)} and {_ordinal(rank + 1)} neighbour of {symbols[centre]}"
-            return f"where {both} change places, {away:.4f} Å away"
+    ranked = _places(line, worst, others, pairs, reach)
+    by_pair, by_rank = None, None
     if found is not None:
-        first, second = symbols[pairs.centres[found]], symbols[pairs.neighbours[found]]
-        return f"where a pair {first}–{second} is {pairs.distances[found]:.{6 if same == SAME else 3}f} Å long"
-    return f"{t:.6g} Å along a line in {structure.get_chemical_formula()}"
+        ends = symbols[pairs.centres[found]], symbols[pairs.neighbours[found]]
+        length = float(pairs.distances[found])
+        if ranked is None or not pair_passes(line, ends, length):
+            by_pair = f"a pair {ends[0]}–{ends[1]} is {length:.{6 if same == SAME else 3}f} Å long"
+    sure = False
+    if ranked is not None:
+        centre, ranks, everywhere = ranked
+        away = float(np.sort(pairs.distances[pairs.centres == centre])[ranks[0] - 1])
+        sure = len(ranks) == 1 and (everywhere or not certain)
+        passed = len(ranks) == 1 and len(others) and places_change(line, symbols[centre], ranks[0], away)
+        if not passed and (by_pair is None or everywhere or not certain):
+            by_rank = f"{_between(ranks)} of {symbols[centre]} change places, {away:.4f} Å away"
+    by_angle = None if by_rank is not None else _angle(line, worst, others, reach) if bent else None
+    if by_angle is not None and not certain:
+        by_pair = None
+    told = [cause for cause in (by_rank, by_pair, by_angle) if cause is not None]
+    if told:
+        return "where " + " or ".join(told[:1] if sure and by_rank is not None else told)
+    return f"{t:.6g} Å along a line in {structure.get_chemical_formula()}{_moving(pairs, same)}"
 
 
-def _height(structure: Atoms, cutoff: float | None, same: float) -> tuple[float, int] | None:
-    """Return a height of the cell that is a whole part of the cutoff, and which."""
+def _between(ranks: Sequence[int]) -> str:
+    """Return which neighbours change places, in words."""
+    if len(ranks) == 1:
+        return f"the {_ordinal(ranks[0])} and {_ordinal(ranks[0] + 1)} neighbour"
+    return f"two of the {_ordinal(ranks[0])} to {_ordinal(ranks[-1] + 1)} neighbours"
+
+
+def _moving(pairs: Pairs, same: float) -> str:
+    """Return the distances that change there, where they are few, in words."""
+    moving = np.unique(np.round(pairs.distances[np.abs(pairs.rates) > 1e-6], 6))
+    if same != SAME or not 0 < len(moving) <= FEW:
+        return ""
+    return f", where distances are {' and '.join(f'{distance:.6f}' for distance in moving)} Å"
+
+
+def _angle(line: Line, worst: Jump, others: Sequence[Jump], reach: float) -> str | None:
+    """Return the angle between bonds that is the same at all jumps of the line, in words; None where there is none."""
+    t, same = _place(line, worst)
+    if same != SAME or not others:
+        return None
+    structure = line.track.at(t)
+    here, atoms = angles(structure, reach)
+    beside, _ = angles(line.track.at(t + (1e-3 if t + 1e-3 < line.track.length else -1e-3)), reach)
+    if len(here) == len(beside):
+        atoms = [atoms[k] for k in np.flatnonzero(np.abs(here - beside) > 1e-6)]
+        here = here[np.abs(here - beside) > 1e-6]
+    fits = np.ones(len(here), bool)
+    for other in others:
+        there = np.sort(angles(line.track.at(_place(line, other)[0]), reach)[0])
+        if not len(there):
+            return None
+        at = np.searchsorted(there, here)
+        near = np.minimum(
+            np.abs(there[np.minimum(at, len(there) - 1)] - here), np.abs(there[np.maximum(at - 1, 0)] - here)
+        )
+        fits &= near < SAME_ANGLE
+    if not fits.any() or np.ptp(here[fits]) > SAME_ANGLE:
+        return None
+    k = int(np.flatnonzero(fits)[0])
+    names = "–".join(structure.symbols[atom] for atom in atoms[k])
+    return f"an angle {names} is {np.degrees(here[k]):.4f}°"
+
+
+def _height(structure: Atoms, cutoff: float | None, same: float) -> tuple[float, str] | None:
+    """Return a height of the cell that is a whole part of the cutoff, or half way between two, and which part."""
     if cutoff is None:
         return None
     heights = 1.0 / np.linalg.norm(np.linalg.inv(structure.cell.array), axis=0)
-    parts = np.maximum(1.0, np.rint(cutoff / heights))
-    off = np.abs(heights - cutoff / parts)
+    halves = np.maximum(1.0, np.rint(2.0 * cutoff / heights))
+    off = np.abs(heights - 2.0 * cutoff / halves)
     axis = int(np.argmin(off))
-    return (float(heights[axis]), int(parts[axis])) if off[axis] < same else None
+    count = int(halves[axis])
+    part = "twice" if count == 1 else f"1/{count // 2} of" if count % 2 == 0 else f"2/{count} of"
+    return (float(heights[axis]), part) if off[axis] < same else None
 
 
 def _place(line: Line, jump: Jump) -> tuple[float, float]:
@@ -167,36 +196,25 @@ def _in_line(structure: Atoms, pairs: Pairs, same: float) -> tuple[int, int, int
 
 def _places(
     line: Line, worst: Jump, others: Sequence[Jump], pairs: Pairs, reach: float
-) -> tuple[int, int, bool] | None:
-    """Return an atom of whose neighbours one overtakes another here, the rank of the first, and whether at every jump.
+) -> tuple[int, tuple[int, ...], bool] | None:
+    """Return an atom of whose neighbours one overtakes others here, the ranks it may be, and whether at every jump.
 
-    Of several ranks, that which changes places at the other jumps, too; then that of the narrowest gap.
+    Of several ranks, those which change places at most of the other jumps, too; then those of the narrowest gap.
     """
-    here = _overtaking(pairs, _place(line, worst)[1])
+    here = overtaking(pairs, _place(line, worst)[1])
     if not here:
         return None
-    votes = dict.fromkeys(here.values(), 0)
+    votes = {rank: 0 for ranks in here.values() for rank in ranks}
     for other in others:
         t, same = _place(line, other)
-        for rank in set(_overtaking(_at(line, t, reach), same).values()):
-            if rank in votes:
-                votes[rank] += 1
-    (centre, _), rank = max(here.items(), key=lambda found: (votes[found[1]], -found[0][1]))
-    everywhere = len(others) > 0 and votes[rank] == len(others)
-    return (centre, rank, everywhere) if votes[rank] >= (0 if _place(line, worst)[1] == SAME else 2) else None
-
-
-def _overtaking(pairs: Pairs, same: float) -> dict[tuple[int, float], int]:
-    """Return ranks at which neighbours of an atom are equally far and one overtakes the other, by atom and gap."""
-    found: dict[tuple[int, float], int] = {}
-    for centre in np.unique(pairs.centres):
-        own = np.flatnonzero(pairs.centres == centre)
-        own = own[np.argsort(pairs.distances[own], kind="stable")]
-        gaps = np.diff(pairs.distances[own])
-        overtakes = np.abs(np.diff(pairs.rates[own])) > 1e-3
-        for rank in np.flatnonzero((gaps < same) & overtakes):
-            found[int(centre), float(gaps[rank])] = int(rank) + 1
-    return found
+        there = {rank for ranks in overtaking(_at(line, t, reach), same).values() for rank in ranks}
+        for rank in there & votes.keys():
+            votes[rank] += 1
+    (centre, _), ranks = max(here.items(), key=lambda found: (max(votes[rank] for rank in found[1]), -found[0][1]))
+    most = max(votes[rank] for rank in ranks)
+    likely = tuple(rank for rank in ranks if votes[rank] == most)
+    everywhere = len(others) > 0 and most == len(others)
+    return (centre, likely, everywhere) if most >= (0 if _place(line, worst)[1] == SAME else 2) else None
 
 
 def _pair(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from ase import Atoms
@@ -21,21 +20,26 @@ from gnnp_bench.check import (
 from gnnp_bench.checks.common import EXTREME
 from gnnp_bench.checks.simplifying import fewer_and_as_many
 from gnnp_bench.checks.smoothness.along import judged_along
+from gnnp_bench.checks.smoothness.cell_paths import (
+    Path,
+    across_heights,
+    across_right_angles,
+    closest,
+    right_angles,
+)
 from gnnp_bench.checks.smoothness.line import Track
 from gnnp_bench.checks.smoothness.paths import reach_of
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, Capabilities, FloatArray, Prediction
 from gnnp_bench.structures.geometry import contact_ratio
 from gnnp_bench.structures.transform import strain
 
-KINDS = ("heights", "volume", "heights", "shear", "heights", "any")
-"""The height of a cell across a whole part of the cutoff, where the number of its images changes; its volume; one
-component of shear; a strain of any kind."""
+KINDS = ("height 0", "shear", "height 1", "volume", "height 2", "any")
+"""One height of the cell across those at which the number of its images changes; all its angles across 90°; its
+volume; a strain of any kind."""
 SMALL = 8
 """Atoms at most: paths of the cell move everything at once."""
 MOST, LEAST = 0.2, 0.02
 """Strain of a path."""
-CLOSEST = 0.7
-"""Of contact distances: how far a cell is pressed, unless it is pressed more already."""
 
 
 def _periodic_only(capabilities: Capabilities) -> str | None:
@@ -43,56 +47,47 @@ def _periodic_only(capabilities: Capabilities) -> str | None:
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
-    sample = view.pick(rng, _suitable, "periodic in three directions, of few atoms")
-    kind = view.next_of(KINDS)
+    kind, cutoff = view.next_of(KINDS), view.capabilities.cutoff
     reach = reach_of(view.capabilities)
-    cutoff = view.capabilities.cutoff
-    structure = sample.structure
-    direction, size = _direction(rng, kind, structure, cutoff)
-    if kind == "shear":  # from one side of the right angle to the other, where rounding is measured elsewhere
-        structure = strain(structure, -0.37 * size * direction)
-    while size > LEAST and contact_ratio(strain(structure, size * direction)) < _closest(structure):
+    known: dict[str, Json] = {"reach": reach} if cutoff is None else {"reach": reach, "cutoff": cutoff}
+    sample = view.pick(rng, _crossing(view, kind), "periodic in three directions, of few atoms")
+    path = _certain(rng, sample.structure, kind, cutoff)
+    if path is not None:  # it starts beside the right angle or the height, where rounding is measured
+        return Case(path.start, None, {"strain": path.direction.tolist(), "length": path.size * reach, **known})
+    direction, size = _direction(rng, kind), 0.5 * MOST
+    while size > LEAST and contact_ratio(strain(sample.structure, size * direction)) < closest(sample.structure):
         size *= 0.7
-    parameters: dict[str, Json] = {"strain": direction.tolist(), "length": size * reach, "reach": reach}
-    if cutoff is not None:
-        parameters["cutoff"] = cutoff
-    return Case(structure, None, parameters) if kind == "shear" else sample.case(parameters)
+    return sample.case({"strain": direction.tolist(), "length": size * reach, **known})
+
+
+def _certain(rng: np.random.Generator, structure: Atoms, kind: str, cutoff: float | None) -> Path | None:
+    """Return a path that leads across heights or right angles, or None if that is not what is looked for."""
+    if kind == "shear":
+        return across_right_angles(rng, structure, SMALL)
+    return across_heights(rng, structure, int(kind[-1]), cutoff, SMALL) if kind.startswith("height") else None
+
+
+def _crossing(view: PoolView, kind: str) -> Callable[[Sample], bool]:
+    """Return which structures are suitable: of those that a shear leads across right angles, who has the most."""
+    if kind != "shear":
+        return _suitable
+    counts = {one.index: right_angles(one.structure, SMALL) for one in view.samples if _suitable(one)}
+    most = max(counts.values(), default=0)
+    return lambda sample: counts.get(sample.index) == most
 
 
 def _suitable(sample: Sample) -> bool:
     return bool(sample.structure.pbc.all()) and len(sample.structure) <= SMALL
 
 
-def _closest(structure: Atoms) -> float:
-    return min(CLOSEST, 0.95 * contact_ratio(structure))
-
-
-def _direction(rng: np.random.Generator, kind: str, structure: Atoms, cutoff: float | None) -> tuple[FloatArray, float]:
-    """Return a symmetric strain, whose largest component is 1, and how far to go along it."""
-    if kind == "heights" and cutoff is not None:
-        normals = np.linalg.inv(structure.cell.array).T
-        heights = 1.0 / np.linalg.norm(normals, axis=1)
-        axis = int(rng.integers(3))
-        parts = cutoff / heights[axis]
-        # The number of images within the cutoff changes where the cutoff is a whole number of heights; who rounds
-        # that number to the nearest changes it half way between.
-        whole = float(max(1, math.floor(parts)))
-        counts = (whole, whole + 1) if rng.random() < 0.6 else (whole - 0.5, whole + 0.5)
-        needed = [parts / count - 1.0 for count in counts]
-        change = min(needed, key=abs) if rng.random() < 0.8 else needed[int(rng.integers(2))]
-        if abs(change) < MOST:
-            normal = normals[axis] * heights[axis]
-            return math.copysign(1.0, change) * np.outer(normal, normal), max(LEAST, 1.3 * abs(change))
-    if kind == "shear":
-        shear = np.zeros((3, 3))
-        i, j = rng.permutation(3)[:2]
-        shear[i, j] = shear[j, i] = 1.0 if rng.random() < 0.5 else -1.0
-        return shear, 0.5 * MOST
-    if kind == "any":
-        any_one = rng.normal(size=(3, 3))
-        any_one = any_one + any_one.T
-        return any_one / np.abs(any_one).max(), 0.5 * MOST
-    return np.eye(3) * (1.0 if rng.random() < 0.7 else -1.0), 0.5 * MOST
+def _direction(rng: np.random.Generator, kind: str) -> FloatArray:
+    """Return a symmetric strain, whose largest component is 1."""
+    if kind == "volume":
+        return np.eye(3) * (1.0 if rng.random() < 0.7 else -1.0)
+    any_one = rng.normal(size=(3, 3))
+    any_one = any_one + any_one.T
+    direction: FloatArray = any_one / np.abs(any_one).max()
+    return direction
 
 
 def track_of(case: Case) -> Track:
@@ -127,7 +122,7 @@ def _simpler(case: Case) -> Iterator[Case]:
     direction, length = np.asarray(case.parameters["strain"]), float(case.parameters["length"])
     size = length / float(case.parameters["reach"])
     for candidate in (*fewer, *as_many):
-        if contact_ratio(strain(candidate, size * direction)) >= _closest(candidate):
+        if contact_ratio(strain(candidate, size * direction)) >= closest(candidate):
             yield on_structure(case, candidate)
     if size > LEAST:
         yield with_parameters(case, length=0.5 * length)
@@ -154,7 +149,7 @@ CONTINUITY_CELL = Check(
         "A cell that is stretched, pressed or sheared carries whole shells of neighbours across every distance at "
         "once, and the number of its images that lie within the cutoff changes. Where energy, forces or stress jump "
         "there, equations of state have steps, barostats gain or lose energy, and cells do not relax. Paths of a few "
-        "atoms lead across the heights at which the number of images changes, through volumes and through shears."
+        "atoms lead across the heights at which the number of images changes, across right angles, and through volumes."
     ),
     draw=_draw,
     simpler=_simpler,

@@ -15,6 +15,7 @@ from gnnp_bench.numerics.breaks import (
     CERTAIN,
     Bounds,
 )
+from gnnp_bench.numerics.rounding import representable_in_float32
 from gnnp_bench.potential import ENERGY_FORCES, FloatArray, Prediction, Property
 
 FINE = 1e-3
@@ -140,7 +141,8 @@ def noises(line: Line) -> dict[str, FloatArray]:
         forces = np.abs(rows["forces"]).max(axis=(1, 2), initial=0.0)
         steep = np.maximum(1.0, forces / max(1.0, float(np.median(forces))))
     high = np.maximum(steep, sizes / max(1.0, float(np.median(sizes))))
-    ulp = np.spacing(sizes)
+    in_single = is_single(line) and representable_in_float32(energies)
+    ulp = np.spacing(sizes.astype(np.float32)).astype(float) if in_single else np.spacing(sizes)
     energy, found = nu.energy * n_atoms * high, {"forces": nu.forces * steep, "stress": nu.stress * steep}
     # Coordinates are rounded as well: half a spacing of them, times the slope.
     extent = np.abs(line.track.at(line.track.length).positions).max(initial=1.0)

@@ -24,19 +24,24 @@ from gnnp_bench.check import (
 )
 from gnnp_bench.checks.common import EXTREME, FORCES_S, conclusive, converged, displaced, pressed, stands_out
 from gnnp_bench.checks.simplifying import fewer_and_as_many, rows_on
+from gnnp_bench.checks.smoothness.both_sides import (
+    FINER,
+    STEPS,
+    forces_of,
+    known_to_differ,
+    lasting_jumps,
+    lasting_kinks,
+    sides_along,
+    size_of,
+)
 from gnnp_bench.checks.smoothness.modes import RANDOM, SPECIAL, doubled, mode, normalised
 from gnnp_bench.checks.smoothness.special import told
 from gnnp_bench.numerics.lines import scatter
 from gnnp_bench.numerics.stiffness import CAUTION, Limit, Sides, joined, jump, kink, response
-from gnnp_bench.potential import ENERGY_FORCES, Capabilities, FloatArray, Prediction
+from gnnp_bench.potential import ENERGY_FORCES, Capabilities, Prediction
 from gnnp_bench.structures.ideal import KINDS, ideal
 from gnnp_bench.structures.lines import interleaved, line
-from gnnp_bench.structures.transform import strain
 
-STEPS = 1e-3 * 50.0 ** (np.arange(6) / 5.0)
-"""Å, 0.001 to 0.05."""
-FINER = 1e-3 * 50.0 ** (np.arange(-3, 0) / 5.0)
-"""Å, where the forces have not settled with the others and nothing stands out."""
 FEWER = 4
 """Steps of the modes after the first: all that a limit needs."""
 STIFFNESS_S = 0.01
@@ -45,9 +50,6 @@ POOL = "pool"
 TURNS = (*KINDS[:4], POOL, *KINDS[4:])
 OFF = (0.0, 0.0, 1e-5)
 """Å, by how much atoms are off their ideal places: code for an angle of exactly 180° alone does not help beside it."""
-EXPANDED = 5e-3
-"""Strain at which a jump has to be there as well."""
-
 
 RATTLED, HALF_LENGTH, LINES, LINE_POINTS = 0.05, 1e-4, 3, 6
 """Å and Å; lines along which rounding is measured once more."""
@@ -123,7 +125,7 @@ def _measure(case: Case) -> Measurement:
     base = yield from base_prediction(case)
     modes = [np.asarray(rows, dtype=float) for rows in case.parameters["modes"]]
     ladders = [STEPS[: len(STEPS) if index == 0 else FEWER] for index in range(len(modes))]
-    measured = yield from _sides(case.structure, base, modes, ladders)
+    measured = yield from sides_along(case.structure, base, modes, ladders)
     noise = case.nu.forces
     moved = max(float(np.abs(sides.plus - sides.centre).max(initial=0.0)) for sides in measured)
     if moved <= max(10.0 * noise, 1e-8):
@@ -131,41 +133,27 @@ def _measure(case: Case) -> Measurement:
     significance = FORCES_S * pressed(base)
     largest = max(response(sides, rows) for sides, rows in zip(measured, modes, strict=True))
     jumps = [jump(sides, noise) for sides in measured]
-    if any(_size(limit) > significance and not _known_to_jump(limit, noise) for limit in jumps):
+    if any(size_of(limit) > significance and not known_to_differ(limit, noise) for limit in jumps):
         noise = yield from _rounding(case.structure, noise)
         jumps = [jump(sides, noise) for sides in measured]
     components = [_jumped(jumps, noise, significance)]
     if components[0].residual > significance:
-        jumps = yield from _all_persistent(case.structure, jumps, modes, noise, significance)
+        jumps = yield from lasting_jumps(case.structure, jumps, modes, noise, significance)
         components = [_jumped(jumps, noise, significance)]
     second = case.parameters["second"]
     if components[0].residual <= significance:  # no side has a stiffness where the force jumps
         if not _settled(measured, noise, significance, STIFFNESS_S * largest if second else None):
-            finer = yield from _sides(case.structure, base, modes, [FINER] * len(modes))
+            finer = yield from sides_along(case.structure, base, modes, [FINER] * len(modes))
             measured = [joined(*both) for both in zip(finer, measured, strict=True)]
             jumps = [jump(sides, noise) for sides in measured]
             # Smaller steps may acquit; they convict only what is there in the expanded structure as well.
-            jumps = yield from _all_persistent(case.structure, jumps, modes, noise, significance)
+            jumps = yield from lasting_jumps(case.structure, jumps, modes, noise, significance)
             components = [_jumped(jumps, noise, significance)]
         if second:
-            bent = max((kink(sides, noise) for sides in measured), key=_size)
-            components.append(_component("one-sided stiffness", bent, noise, STIFFNESS_S * largest, "eV/Å²"))
+            legal = STIFFNESS_S * largest
+            measured, bent = yield from lasting_kinks(case.structure, base, measured, modes, noise, legal)
+            components.append(_component("one-sided stiffness", max(bent, key=size_of), noise, legal, "eV/Å²"))
     return Residual(tuple(components), note=told(case.structure, modes, measured, jumps, largest, noise))
-
-
-def _all_persistent(
-    structure: Atoms, jumps: Sequence[Limit], modes: Sequence[FloatArray], noise: float, significance: float
-) -> Generator[Request, list[Prediction], list[Limit]]:
-    """Return the jumps of all modes, those that matter as they are in the expanded structure if they are less there."""
-    lasting = list(jumps)
-    for index, rows in enumerate(modes):
-        if _size(lasting[index]) > significance:
-            lasting[index] = yield from _persistent(structure, lasting[index], rows, noise)
-    return lasting
-
-
-def _known_to_jump(limit: Limit, noise: float) -> bool:
-    return stands_out(_size(limit), limit.error, limit.noise * noise)
 
 
 def _rounding(structure: Atoms, noise: float) -> Generator[Request, list[Prediction], float]:
@@ -180,13 +168,13 @@ def _rounding(structure: Atoms, noise: float) -> Generator[Request, list[Predict
         for _ in range(LINES)
     ]
     found = yield Request(interleaved(lines), ENERGY_FORCES)
-    forces = np.array([_forces(prediction) for prediction in found])
+    forces = np.array([forces_of(prediction) for prediction in found])
     scattered = [float(scatter(forces[index::LINES]).max()) for index in range(LINES)]
     return min(noise, FEW_POINTS * float(np.median(scattered)))
 
 
 def _jumped(jumps: Sequence[Limit], noise: float, significance: float) -> Component:
-    return _component("force jump", max(jumps, key=_size), noise, significance, "eV/Å")
+    return _component("force jump", max(jumps, key=size_of), noise, significance, "eV/Å")
 
 
 def _settled(measured: Sequence[Sides], noise: float, of_forces: float, of_stiffness: float | None) -> bool:
@@ -202,58 +190,13 @@ def _known(limit: Limit, noise: float, significance: float) -> bool:
     return converged(limit.error, rounding, significance) or conclusive(limit.error, significance)
 
 
-def _persistent(
-    structure: Atoms, limit: Limit, rows: FloatArray, noise: float
-) -> Generator[Request, list[Prediction], Limit]:
-    """Return the jump that is there in the expanded structure as well: the smaller of the two.
-
-    A legal kink, where a pair crosses some distance within the smallest steps by accident, looks like a force that
-    changes at once; in an evenly expanded structure it is elsewhere, and angles and equal distances are what they were.
-    """
-    expanded = strain(structure, EXPANDED * np.eye(3))
-    (base,) = yield Request([expanded], ENERGY_FORCES)
-    (sides,) = yield from _sides(expanded, base, [rows], [STEPS])
-    again = jump(sides, noise)
-    return min(limit, again, key=_size)
-
-
-def _sides(
-    structure: Atoms, base: Prediction, modes: Sequence[FloatArray], ladders: Sequence[FloatArray]
-) -> Generator[Request, list[Prediction], list[Sides]]:
-    """Return the forces along all modes, at the steps of a ladder each, asked for at once."""
-    asked = [
-        displaced(structure, sign * step * rows)
-        for steps, rows in zip(ladders, modes, strict=True)
-        for sign in (1.0, -1.0)
-        for step in steps
-    ]
-    found = yield Request(asked, ENERGY_FORCES)
-    forces = np.array([_forces(prediction) for prediction in found])
-    measured, done = [], 0
-    for steps in ladders:
-        n = len(steps)
-        plus, minus = forces[done : done + n], forces[done + n : done + 2 * n]
-        measured.append(Sides(steps, _forces(base), plus, minus))
-        done += 2 * n
-    return measured
-
-
-def _size(limit: Limit) -> float:
-    return float(np.abs(limit.values).max(initial=0.0))
-
-
 def _component(quantity: str, limit: Limit, noise: float, significance: float, unit: str) -> Component:
     """Return a coefficient that should vanish; as far as rounding lets one see, where it exceeds what matters."""
-    residual, rounding = _size(limit), limit.noise * noise
+    residual, rounding = size_of(limit), limit.noise * noise
     if not stands_out(residual, limit.error, rounding):
         residual = min(residual, significance)
     settled = _known(limit, noise, significance)
     return Component(quantity, residual, significance, unit, noise=rounding, error=limit.error, converged=settled)
-
-
-def _forces(prediction: Prediction) -> FloatArray:
-    assert prediction.forces is not None
-    return prediction.forces
 
 
 ONE_STIFFNESS = Check(

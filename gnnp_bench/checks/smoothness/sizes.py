@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from gnnp_bench.checks.smoothness.line import KINK_SINGLE, NEAR, Line, is_single, noises
-from gnnp_bench.numerics.breaks import at_edge
+from gnnp_bench.numerics.breaks import at_edge, step_left
 from gnnp_bench.potential import FloatArray
 
 BESIDE = 1e-5
 """Å from a break, beyond which points tell the slope beside it."""
+SCALE, SCALE_SINGLE = 10.0, 3.0
+"""Between the widths of four intervals on which a step is looked at: up to 1e-5 Å, and 5e-4 Å in single precision."""
 
 
 def sizes(line: Line, interval: int) -> dict[str, tuple[float, float]]:
@@ -27,12 +29,34 @@ def sizes(line: Line, interval: int) -> dict[str, tuple[float, float]]:
         change = np.linalg.norm(rows[b] - rows[a] - 0.5 * width * (left + right), axis=1)
         # Where slopes jump, nobody knows how far each of them reaches.
         unknown = 0.5 * width * np.linalg.norm(right - left, axis=1)
-        found[name] = (float(np.maximum(0.0, change - unknown).max()), float(np.hypot(nu[name][a], nu[name][b])))
+        sizes_of_rows = np.maximum(0.0, change - unknown)
+        worst = int(np.argmax(sizes_of_rows))
+        size = min(float(sizes_of_rows[worst]), _left(line, rows[:, worst], a))
+        found[name] = (size, float(np.hypot(nu[name][a], nu[name][b])))
         if name == "forces" and line.track.stiffness:
             kink = _kink(line, a)
             if kink is not None:
                 found["stiffness"] = kink[:2]
     return found
+
+
+def _left(line: Line, rows: FloatArray, a: int) -> float:
+    """Return the step of one vector (n, d) that is left as the interval shrinks: see `step_left`."""
+    middle, width = 0.5 * float(line.t[a] + line.t[a + 1]), float(line.t[a + 1] - line.t[a])
+    scale = SCALE_SINGLE if is_single(line) else SCALE
+    pairs = []
+    for k in range(4):
+        away = 0.5 * width * scale**k * (1.0 - 1e-6)
+        i = int(np.searchsorted(line.t, middle - away, side="right")) - 1
+        j = int(np.searchsorted(line.t, middle + away))
+        if i < 0 or j == len(line.t):
+            return float("inf")  # nothing is known of wider intervals
+        pairs.append((min(i, a), max(j, a + 1)))
+    first, last = np.array(pairs).T
+    changes = np.linalg.norm(rows[last] - rows[first], axis=1)
+    left, right = middle - line.t[first], line.t[last] - middle
+    # Several jumps side by side may look like a power of the distance on three scales, and not on all.
+    return max(step_left(changes[k : k + 3], left[k : k + 3], right[k : k + 3]) for k in (0, 1))
 
 
 def kink_place(line: Line, interval: int) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 
 from gnnp_bench.checks.common import FORCES_S, stands_out
-from gnnp_bench.numerics.stiffness import Limit, Sides, kink, stiffnesses
+from gnnp_bench.numerics.stiffness import Limit, Sides, lasting_kink, stiffnesses
 from gnnp_bench.potential import FloatArray
 
 CHANGES = 0.1
@@ -42,7 +42,7 @@ def told(
             f"{_numbers(measured[worst].steps, values)}"
         )
     for rows, sides in zip(modes, measured, strict=True):
-        slopes = kink(sides, noise)
+        slopes = lasting_kink(sides, noise, LEGAL * largest)
         bent = float(np.abs(slopes.values).max(initial=0.0))
         if bent > LEGAL * largest and stands_out(bent, slopes.error, slopes.noise * noise):
             return f"the stiffness differs by {bent:.3g} eV/Å² between both sides {_where(structure, rows)}"
