@@ -300,3 +300,10 @@ def test_jumps_of_stiffness_are_told_and_fail_nothing_but_who_claims_that_there_
     failed = judged(lambda: plant("stiffness-jump", embedded_atom(6.0, species=SPECIES)), law)
     assert (failed.category, failed.status) == ("mandatory", "fail")
     assert failed.measured == pytest.approx(40.0, rel=0.1)
+
+
+@pytest.mark.parametrize(("envelope", "begins"), [("xplor", 4.0), ("late-cosine", 4.5)])
+def test_both_ends_of_a_window_are_named(envelope: str, begins: float) -> None:
+    found = judged(lambda: kinked(envelope, 5.0, species=("Cu", "Au")), "smoothness/stiffness-continuous")
+    lengths = re.findall(r"a pair \S+ is (\S+) Å long", str(found.reason))
+    assert sorted(map(float, lengths)) == pytest.approx([begins, 5.0], abs=1e-5), found.reason

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
+from gnnp_bench.checks.smoothness.cell_paths import part_of_cutoff
 from gnnp_bench.checks.smoothness.elsewhere import SAME_ANGLE, angles, pair_passes, places_change
 from gnnp_bench.checks.smoothness.judging import Jump, jumps
 from gnnp_bench.checks.smoothness.line import KINK_SINGLE, UNITS, Line, is_single
@@ -21,6 +23,8 @@ LINE_SINGLE = 5e-3
 """Å, off a straight line in single precision, in which cones are rounded off."""
 MOST_TRIPLES = 60
 """Neighbours of an atom among which lines are looked for."""
+MOST_KINKS = 8
+"""Of the largest kinks on a line whose causes are looked at."""
 FEW = 3
 """Distances that are told where any of them may be the cause."""
 ALIKE = 0.2
@@ -53,11 +57,32 @@ def told(line: Line, reach: float, cutoff: float | None = None, only: str | None
     if "energy" in found and found["energy"][0].interval == found[name][0].interval:
         name = "energy"  # forces jump there as well; that the energy does is worse
     worst = found[name][0]
-    others = [jump for jump in found[name][1:] if jump.interval != worst.interval]
+    others = _others(found[name], worst)
     forces = any(jump.interval == worst.interval for jump in found.get("forces", ()))
     where = _where(line, worst, others, reach, cutoff, forces=forces, bent=name != "energy")
+    elsewhere = _elsewhere(line, found[name], worst, reach, cutoff) if name == "stiffness" else ""
     more = f"; {len(line.breaks)} places in all on this line" if len(line.breaks) > 1 else ""
-    return f"{NAMES[name]} by {worst.size:.3g} {UNITS[name]} {where}{more}"
+    return f"{NAMES[name]} by {worst.size:.3g} {UNITS[name]} {where}{elsewhere}{more}"
+
+
+def _elsewhere(line: Line, found: Sequence[Jump], worst: Jump, reach: float, cutoff: float | None) -> str:
+    """Return in words the largest kink that a pair of another length makes: windows have one at either end."""
+    lengths = {_length(_where(line, worst, _others(found, worst), reach, cutoff, forces=False, bent=True))}
+    for jump in found[1:MOST_KINKS]:
+        where = _where(line, jump, _others(found, jump), reach, cutoff, forces=False, bent=True)
+        if _length(where) not in {None, *lengths}:
+            return f", by {jump.size:.3g} {UNITS['stiffness']} {where}"
+    return ""
+
+
+def _others(found: Sequence[Jump], jump: Jump) -> list[Jump]:
+    return [other for other in found if other.interval != jump.interval]
+
+
+def _length(where: str) -> str | None:
+    """Return the length of the pair that is named, if one is, to 0.01 Å."""
+    named = re.search(r"a pair \S+ is (\d+\.\d\d)", where)
+    return None if named is None else named[1]
 
 
 def _where(
@@ -70,7 +95,7 @@ def _where(
     if not len(pairs.centres):
         return f"{t:.6g} Å along the line, with no neighbour left"
     if "stress" in line.track.properties:  # a cell that is strained keeps lines straight
-        height = _height(structure, cutoff, same)
+        height = part_of_cutoff(structure, cutoff, same)
         if height is not None:
             return f"where a height of the cell is {height[0]:.6f} Å, {height[1]} the cutoff"
         if np.abs(structure.cell.angles() - 90.0).min() < np.degrees(same):
@@ -143,19 +168,6 @@ def _angle(line: Line, worst: Jump, others: Sequence[Jump], reach: float) -> str
     k = int(np.flatnonzero(fits)[0])
     names = "–".join(structure.symbols[atom] for atom in atoms[k])
     return f"an angle {names} is {np.degrees(here[k]):.4f}°"
-
-
-def _height(structure: Atoms, cutoff: float | None, same: float) -> tuple[float, str] | None:
-    """Return a height of the cell that is a whole part of the cutoff, or half way between two, and which part."""
-    if cutoff is None:
-        return None
-    heights = 1.0 / np.linalg.norm(np.linalg.inv(structure.cell.array), axis=0)
-    halves = np.maximum(1.0, np.rint(2.0 * cutoff / heights))
-    off = np.abs(heights - 2.0 * cutoff / halves)
-    axis = int(np.argmin(off))
-    count = int(halves[axis])
-    part = "twice" if count == 1 else f"1/{count // 2} of" if count % 2 == 0 else f"2/{count} of"
-    return (float(heights[axis]), part) if off[axis] < same else None
 
 
 def _place(line: Line, jump: Jump) -> tuple[float, float]:

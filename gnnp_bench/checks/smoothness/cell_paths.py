@@ -202,3 +202,16 @@ def _changes(rng: np.random.Generator, parts: float | None) -> list[tuple[float,
 
     single = best(one)[:2]
     return [*best(both), *(single[k] for k in rng.permutation(len(single)))]
+
+
+def part_of_cutoff(structure: Atoms, cutoff: float | None, same: float) -> tuple[float, str] | None:
+    """Return a height of the cell that is a whole part of the cutoff, or half way between two, and which part."""
+    if cutoff is None:
+        return None
+    heights = 1.0 / np.linalg.norm(np.linalg.inv(structure.cell.array), axis=0)
+    halves = np.maximum(1.0, np.rint(2.0 * cutoff / heights))
+    off = np.abs(heights - 2.0 * cutoff / halves)
+    axis = int(np.argmin(off))
+    count = int(halves[axis])
+    part = "twice" if count == 1 else f"1/{count // 2} of" if count % 2 == 0 else f"2/{count} of"
+    return (float(heights[axis]), part) if off[axis] < same else None
