@@ -18,6 +18,7 @@ from gnnp_bench.checks.smoothness.paths import two
 from gnnp_bench.potential import Capabilities, Potential, Prediction, Property
 from tests.analytic import embedded_atom, smooth_pair
 from tests.analytic.graph import DType, Graph, Real, sum_by
+from tests.analytic.kinks import kinked
 from tests.engine.judging import judged
 from tests.mutants import MUTANTS, plant
 from tests.mutants.base import Extra, add_term, forces_only
