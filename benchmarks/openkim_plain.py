@@ -5,8 +5,8 @@
 
 Four scans of about a thousand points each: a pair of atoms, three atoms as their angle opens, one atom carried across a
 crystal, and a crystal that is expanded. Where neighbouring points differ most from what their own neighbours foretell,
-the interval is halved down to 1e-8 Å (or rad): what is still there is a jump. None of the laws of `gnnp_bench` is used.
-Lines go to benchmarks/results/openkim_plain.jsonl.
+the interval is halved down to 1e-8 Å (or rad): what does not shrink with it is a jump. None of the laws of
+`gnnp_bench` is used. Lines go to benchmarks/results/openkim_plain.jsonl.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ase.data import chemical_symbols, covalent_radii, reference_states
 from benchmarks.openkim import chosen, species_of
 
 RESULTS = Path(__file__).parent / "results"
-SMALLEST = 1e-8
+SMALLEST, WIDER = 1e-8, 1e-6
 POINTS = 1201
 FARTHEST = 12.0
 """Å"""
@@ -140,7 +140,10 @@ def jumps(values_at: Callable[[float], np.ndarray], start: float, end: float) ->
         beyond = np.abs(steps[1:-1] - 0.5 * (steps[:-2] + steps[2:])).max(axis=1)
         for k in np.argsort(beyond)[::-1][:CANDIDATES] + 1:
             low, high, a, b = kept[k], kept[k + 1], columns[k], columns[k + 1]
+            wider = 0.0
             while high - low > SMALLEST:
+                if high - low > WIDER:
+                    wider = float(np.abs(b - a).max())
                 middle = 0.5 * (low + high)
                 c = values_at(middle)[:1] if kind == "energy" else values_at(middle)[1:]
                 if np.abs(c - a).max() >= np.abs(b - c).max():
@@ -148,7 +151,7 @@ def jumps(values_at: Callable[[float], np.ndarray], start: float, end: float) ->
                 else:
                     low, a = middle, c
             size = float(np.abs(b - a).max())
-            if size > matters:
+            if size > max(matters, 0.5 * wider):  # what is merely steep shrinks with the interval
                 place = round(0.5 * float(low + high), 6)
                 found[kind, place] = {"kind": kind, "place": place, "size": size}
     return sorted(found.values(), key=lambda jump: (jump["kind"], jump["place"]))
