@@ -23,6 +23,7 @@ from gnnp_bench.commands.compare import compare
 from gnnp_bench.commands.doctor import doctor
 from gnnp_bench.commands.exits import BAD_REQUEST, PARTIAL, BadRequest
 from gnnp_bench.commands.gate import gate
+from gnnp_bench.commands.new_law import new_law
 from gnnp_bench.commands.plugins import CommandGroup
 from gnnp_bench.commands.reproduce import reproduce
 
@@ -47,6 +48,7 @@ app.command("reproduce")(reproduce)
 app.command("compare")(compare)
 app.command("bench")(bench)
 app.command("gate")(gate)
+app.command("new-law")(new_law)
 
 
 def _show_version(wanted: bool) -> None:
