@@ -33,7 +33,7 @@ def environment(packages: Sequence[str] = ()) -> dict[str, Any]:
     Parameters
     ----------
     packages : sequence of str
-        Distributions that the potential needs, besides the usual ones.
+        Distributions that the potential needs and that laws come from, besides the usual ones.
     """
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -63,6 +63,7 @@ def test_the_laws_are_found_and_belong_to_every_certificate(workplace: Path) -> 
     found = {result.id: result for result in certificate.checks}
     for own in ("mylab/repulsion", "hot-mylab/repulsion"):
         assert (found[own].status, found[own].grade) == ("pass", "exact"), found[own].reason
+    assert certificate.environment["versions"]["gnnp-bench-mylab"] == "0.1.0"
     assert (done.returncode, certificate.verdict) == (0, "certified"), done.stdout + done.stderr
 
 
