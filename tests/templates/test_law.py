@@ -67,7 +67,7 @@ def test_the_laws_are_found_and_belong_to_every_certificate(workplace: Path) -> 
     assert (done.returncode, certificate.verdict) == (0, "certified"), done.stdout + done.stderr
 
 
-def test_a_hole_is_found_and_reproduced(workplace: Path) -> None:
+def test_a_hole_is_found_and_reproduced(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = ("--species", "Cu", "--budget", "quick", "--only", "mylab/*", "--json", "hole.json")
     done = gnnp_bench(workplace, "certify", "holes:Hole", *asked)
     assert done.returncode == 1, done.stdout + done.stderr
@@ -77,6 +77,9 @@ def test_a_hole_is_found_and_reproduced(workplace: Path) -> None:
     assert found.counterexample.case["parameters"] == {"fraction": 0.4}
     done = gnnp_bench(workplace, "reproduce", "hole.json", "mylab/repulsion")
     assert done.returncode == 0, done.stdout + done.stderr
+    # Without the package, as in this environment:
+    assert main(["reproduce", str(workplace / "hole.json"), "mylab/repulsion"]) == 2
+    assert "mylab/repulsion is a law of another package, which is not installed here" in capsys.readouterr().err
 
 
 def test_its_own_tests_pass(workplace: Path) -> None:
