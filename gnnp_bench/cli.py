@@ -25,6 +25,7 @@ from gnnp_bench.commands.doctor import doctor
 from gnnp_bench.commands.env import env
 from gnnp_bench.commands.exits import BAD_REQUEST, PARTIAL, BadRequest
 from gnnp_bench.commands.gate import gate
+from gnnp_bench.commands.new_law import new_law
 from gnnp_bench.commands.plugins import CommandGroup
 from gnnp_bench.commands.reproduce import reproduce
 
@@ -50,6 +51,7 @@ app.command("compare")(compare)
 app.command("compare-deployments")(compare_deployments)
 app.command("bench")(bench)
 app.command("gate")(gate)
+app.command("new-law")(new_law)
 app.add_typer(env)
 
 

@@ -33,7 +33,7 @@ def environment(packages: Sequence[str] = (), potential: Mapping[str, Any] | Non
     Parameters
     ----------
     packages : sequence of str
-        Distributions that the potential needs, besides the usual ones.
+        Distributions that the potential needs and that laws come from, besides the usual ones.
     potential : mapping, optional
         What is told of the environment in which the potential lives, where that is another one.
     """

@@ -59,8 +59,25 @@ class NotLoaded:
         return f"{FAMILY}/{name}" if self.number == 1 else f"{FAMILY}/{name}-{self.number}"
 
 
-def foreign(taken: Iterable[str]) -> tuple[list[Check], list[NotLoaded]]:
-    """Return the checks of other packages, by name of their entry points, and those that cannot be loaded.
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """The laws of other packages.
+
+    Attributes
+    ----------
+    checks : tuple of Check
+    missing : tuple of NotLoaded
+    packages : tuple of str
+        The distributions whose laws are among `checks`.
+    """
+
+    checks: tuple[Check, ...]
+    missing: tuple[NotLoaded, ...]
+    packages: tuple[str, ...]
+
+
+def foreign(taken: Iterable[str]) -> Foreign:
+    """Return the checks of other packages, in the order of their entry points' names.
 
     Parameters
     ----------
@@ -69,7 +86,8 @@ def foreign(taken: Iterable[str]) -> tuple[list[Check], list[NotLoaded]]:
     """
     whose = dict.fromkeys(taken, "gnnp-bench")
     checks: list[Check] = []
-    broken: list[NotLoaded] = []
+    missing: list[NotLoaded] = []
+    packages: dict[str, None] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
         package = point.value.partition(":")[0] if point.dist is None else point.dist.name
         refused: list[str] = []
@@ -79,9 +97,10 @@ def foreign(taken: Iterable[str]) -> tuple[list[Check], list[NotLoaded]]:
             else:
                 whose[check.id] = package
                 checks.append(check)
+                packages[package] = None
         entry = f"{point.name} = {point.value}"
-        broken += [NotLoaded(package, entry, reason, number) for number, reason in enumerate(refused, 1)]
-    return checks, broken
+        missing += [NotLoaded(package, entry, reason, number) for number, reason in enumerate(refused, 1)]
+    return Foreign(tuple(checks), tuple(missing), tuple(packages))
 
 
 def _announced(point: EntryPoint, refused: list[str]) -> Iterator[Check]:

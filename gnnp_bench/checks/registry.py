@@ -15,7 +15,7 @@ from gnnp_bench.checks.conservation.force_gradient import FORCE_GRADIENT
 from gnnp_bench.checks.conservation.jacobian import JACOBIAN
 from gnnp_bench.checks.conservation.path_work import PATH_WORK
 from gnnp_bench.checks.conservation.stress_strain import STRESS_STRAIN
-from gnnp_bench.checks.foreign import NotLoaded, foreign, stand_in
+from gnnp_bench.checks.foreign import Foreign, NotLoaded, foreign, stand_in
 from gnnp_bench.checks.locality.detached_atom import DETACHED_ATOM
 from gnnp_bench.checks.locality.fragments_add_up import FRAGMENTS_ADD_UP
 from gnnp_bench.checks.locality.lonely_atom import LONELY_ATOM
@@ -113,17 +113,21 @@ def all_checks() -> tuple[Check, ...]:
     """
     factors = calibration()
     own = [replace(check, factors=factors.get(check.id, {})) for check in BUILT_IN]
-    checks, _ = _foreign()
-    return (*own, *checks, *map(stand_in, not_loaded()))
+    return (*own, *_foreign().checks, *map(stand_in, not_loaded()))
 
 
 def not_loaded() -> tuple[NotLoaded, ...]:
     """Return what other packages announce as checks, and is none."""
-    return tuple(_foreign()[1])
+    return _foreign().missing
+
+
+def packages() -> tuple[str, ...]:
+    """Return the distributions of other packages whose checks are among all."""
+    return _foreign().packages
 
 
 @cache
-def _foreign() -> tuple[list[Check], list[NotLoaded]]:
+def _foreign() -> Foreign:
     return foreign(check.id for check in BUILT_IN)
 
 

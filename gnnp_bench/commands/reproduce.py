@@ -49,6 +49,8 @@ def reproduce(
     if result.counterexample is None:
         raise BadRequest(f"{check} has no counterexample in {certificate}: its status is {result.status}")
     checks = checks_by_id()
+    if check not in checks and check.partition("/")[0] not in {known.partition("/")[0] for known in checks}:
+        raise BadRequest(f"{check} is a law of another package, which is not installed here: install it")
     find_check(check, checks)
     from gnnp_bench.engine.replay import case_of, replay
     from gnnp_bench.report.stream import console

@@ -12,6 +12,7 @@ from gnnp_bench.certificate.result import Cause, Certificate, CheckResult, Noise
 from gnnp_bench.certificate.verdict import decide
 from gnnp_bench.certificate.waivers import Waiver, waived
 from gnnp_bench.check import Check
+from gnnp_bench.checks.registry import packages
 from gnnp_bench.engine.evaluate import Meter
 from gnnp_bench.engine.pool import Pool
 from gnnp_bench.engine.settings import Settings, Step
@@ -106,7 +107,7 @@ def begin(
         grade=None,
         complete=False,
         potential=subject.record,
-        environment=environment(subject.packages, subject.elsewhere),
+        environment=environment((*subject.packages, *packages()), subject.elsewhere),
         budget=settings.budget,
         profile=settings.profile,
         seed=settings.seed,

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
 
 from gnnp_bench.certificate.io import encode_value
 from gnnp_bench.check import (
@@ -126,7 +128,10 @@ def measured(check: Check, case: Case) -> Measurement:
             f"measure of {check.id} returned {kind(measurement)} and is no generator: ask by"
             " `(prediction,) = yield Request([structure], properties)`, and return a Residual"
         )
+    before = case.structure.copy()
     residual = yield from _only_requests(check, measurement)
+    if not unchanged(before, case.structure):
+        raise LawError(f"measure of {check.id} changed the structure of its case: work on case.structure.copy()")
     if not isinstance(residual, Residual):
         raise LawError(f"measure of {check.id} returned {kind(residual)}: return Residual((Component(…),))")
     return residual
@@ -160,6 +165,30 @@ def broke(error: Exception, function: Callable[..., object]) -> str:
         return describe(error)
     frame = (within or frames)[-1]
     return f"{describe(error)} ({Path(frame.filename).name}, line {frame.lineno})"
+
+
+def refuse_changed_pool(check: Check, before: Sequence[Sample], after: Sequence[Sample]) -> None:
+    """Look whether a check left the structures of the pool as they were: what is known of them is of those.
+
+    Raises
+    ------
+    LawError
+        It changed one.
+    """
+    if not all(unchanged(one.structure, other.structure) for one, other in zip(before, after, strict=True)):
+        raise LawError(
+            f"{check.id} changed a structure of the pool: copy it, and make a Case(structure, None, parameters) of it"
+        )
+
+
+def unchanged(before: Atoms, after: Atoms) -> bool:
+    """Return whether two structures are the same, bit by bit, in what a potential looks at."""
+    parts = zip(_parts(before), _parts(after), strict=True)
+    return all(np.array_equal(one, other, equal_nan=one.dtype.kind == "f") for one, other in parts)
+
+
+def _parts(structure: Atoms) -> tuple[NDArray[Any], ...]:
+    return structure.positions, structure.numbers, structure.cell.array, structure.pbc
 
 
 def _a_case(function: str, check: Check, case: object) -> Case:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import zlib
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
@@ -119,9 +119,13 @@ class Pool:
     unhandled: tuple[Periodicity, ...] = ()
 
     def view(self, capabilities: Capabilities, largest: int) -> PoolView:
-        """Return the pool as one check sees it, which may look at structures of up to `largest` atoms."""
+        """Return the pool as one check sees it, which may look at structures of up to `largest` atoms.
+
+        The structures are its own: a law that changes one spoils no other.
+        """
+        samples = tuple(replace(sample, structure=sample.structure.copy()) for sample in self.samples)
         return PoolView(
-            self.samples, capabilities, self.failures, self.refused, self.broken, self.unhandled, largest=largest
+            samples, capabilities, self.failures, self.refused, self.broken, self.unhandled, largest=largest
         )
 
 

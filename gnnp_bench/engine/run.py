@@ -193,7 +193,9 @@ def explore(check: Check, pool: Pool, evaluator: Evaluator, settings: Settings) 
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, zlib.crc32(check.id.encode())]))
     view = pool.view(capabilities, LARGEST[settings.budget])
     rules = rules_for(check, capabilities, settings)
-    return search(check, view, evaluator, rules, budget_of(check, settings), rng, single=pool.single)
+    findings = search(check, view, evaluator, rules, budget_of(check, settings), rng, single=pool.single)
+    lawful.refuse_changed_pool(check, pool.samples, view.samples)
+    return findings
 
 
 def budget_of(check: Check, settings: Settings) -> int:

@@ -54,11 +54,11 @@ LAW = Check(
 def judged(check: Check, potential: Any = None) -> CheckResult:
     """Return what a certificate says of a check; a sound one beside it has to be judged whatever happens."""
     subject = smooth_pair() if potential is None else potential
-    sound = next(check for check in BUILT_IN if check.id == "symmetry/net-force")
+    sound = next(check for check in BUILT_IN if check.id == "symmetry/translation")
     checks = (check, replace(sound, factors=calibration()[sound.id]))
     *_, last = run(subject, checks, Settings(spec="own", budget="quick"), reload=lambda: subject)
     other = last.certificate.checks[1]
-    assert (other.id, other.status) == ("symmetry/net-force", "pass")
+    assert (other.id, other.status) == ("symmetry/translation", "pass")
     return last.certificate.checks[0]
 
 
@@ -224,6 +224,37 @@ def test_what_a_law_returns_is_told_in_one_sentence(
     assert said in found.reason
     assert "\n" not in found.reason
     assert "Traceback" not in capsys.readouterr().err
+
+
+def spoils(rng, view):
+    sample = view.pick(rng)
+    sample.structure.rattle(0.1, seed=1)
+    return sample.case({})
+
+
+def moves(case):
+    case.structure.positions += 0.1
+    answer = yield Request([case.structure], ENERGY)
+    return component()(case) if answer else vacuous("no answer")
+
+
+def own(rng, view):
+    return Case(Atoms("Cu2", [(0, 0, 0), (0, 0, 2.5)]), None, {})
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"draw": spoils, "measure": returned(component())}, "mylab/shifted changed a structure of the pool: copy it"),
+        ({"measure": moves}, "mylab/shifted changed a structure of the pool: copy it"),
+        ({"draw": own, "measure": moves}, "measure of mylab/shifted changed the structure of its case: work on case"),
+    ],
+)
+def test_a_law_that_changes_a_structure_is_told_and_spoils_no_other(changed: dict[str, Any], said: str) -> None:
+    found = judged(replace(LAW, **changed))  # with another law after it
+    assert found.status == "error"
+    assert found.reason is not None
+    assert said in found.reason
 
 
 def test_a_residual_that_is_not_a_number_is_a_violation() -> None:

@@ -143,6 +143,8 @@ def _measure(case: Case) -> Measurement:
         if reach is not None:
             left = float(energies[distances > reach].max(initial=0.0))
             components.append(Component("energies of atoms", left, scale * ENERGY_S, "eV", noise=of_one))
+    if not components:
+        return vacuous("nothing is felt of the atoms that are moved beyond rounding")
     return Residual(tuple(components), note=note)
 
 

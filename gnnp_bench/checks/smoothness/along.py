@@ -17,5 +17,7 @@ def judged_along(case: Case, track: Track, quantity: str | None = None) -> Measu
     if not changes(line):
         return vacuous("nothing that is known of the structure changes along the line")
     found = tuple(one for one in components(line) if quantity in (None, one.quantity))
+    if not found:
+        return vacuous(f"nothing is known of the {quantity} along the line")
     reach, cutoff = float(case.parameters["reach"]), case.parameters.get("cutoff")
     return Residual(found, note=told(line, reach, cutoff, quantity))

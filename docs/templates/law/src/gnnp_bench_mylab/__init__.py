@@ -1,0 +1,1 @@
+"""Laws of our own for gnnp-bench."""
