@@ -15,7 +15,10 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
-from gnnp_bench import Capabilities, Prediction, Unsupported
+import gnnp_bench
+from gnnp_bench import Capabilities, Unsupported
+
+Prediction: Any = gnnp_bench.Prediction  # they break its rules
 
 HEAVY = 79
 """Atomic number of what some of them cannot bear."""
