@@ -57,6 +57,7 @@ def test_its_speed_is_measured_there(python: str, hazards: Path, tmp_path: Path)
     assert main([*command, "--json", str(path)]) == 0
     (measured,) = json.loads(path.read_text())["potentials"]
     assert measured["subject"]["versions"]["numpy"] == "2.2.6"
+    assert 0 < measured["subject"]["loaded_bytes"] < 120_000_000  # this process has three times as much
 
 
 def test_pytest_judges_it_there(python: str, hazards: Path):
