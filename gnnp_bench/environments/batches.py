@@ -21,6 +21,7 @@ _DOUBLE = np.dtype(np.float64)
 _COMMON = (("numbers", np.dtype(np.int64)), ("positions", _DOUBLE))
 _TEMPLATE = Atoms()
 _KNOWN = {"_cellobj", "_pbc", "_celldisp", "_constraints", "_calc", "arrays", "info"}
+_ZERO, _UNKNOWN = np.zeros(3).tobytes(), np.ones(3)
 _FIELDS = ("energy", "forces", "stress", "energies", "reported_energy")
 
 
@@ -45,9 +46,9 @@ def _more(structure: Atoms, usual: bool, buffers: list[Any]) -> Any:
         found["arrays"] = {k: v for k, v in arrays.items() if not usual or k not in ("numbers", "positions")}
     if structure.info:
         found["info"] = dict(structure.info)
-    displacement = structure.get_celldisp()
-    if displacement.any():
-        found["celldisp"] = displacement
+    displacement = structure.__dict__.get("_celldisp", _UNKNOWN)  # `get_celldisp` copies, which adds up
+    if displacement.tobytes() != _ZERO and structure.get_celldisp().any():
+        found["celldisp"] = structure.get_celldisp()
     if structure.constraints:
         found["constraints"] = [_constraint(one) for one in structure.constraints]
     if structure.calc is not None:

@@ -165,8 +165,8 @@ class Elsewhere:
                 raise raised(answer["error"], buffers)
             error = raised(answer["error"], buffers) if "error" in answer else None
             found = [] if error is not None else batches.unpack_predictions(answer["predictions"], buffers)
-            for where, packed in answer["overwritten"]:
-                _write_over(home.returned, where, unpack(packed, buffers))
+            if "overwritten" in answer:
+                _write_over(home.returned, batches.unpack_predictions(answer["overwritten"], buffers))
             home.returned = found
             if "changed" in answer:
                 changed = batches.unpack_structures(answer["changed"], buffers)
@@ -198,6 +198,12 @@ class Elsewhere:
             self._number()
             allocated, resident, files = self.home.ask(timeout(), {"do": "hold"})[0]["held"]
         return allocated, resident, files
+
+    @property
+    def pid(self) -> int | None:
+        """Number of the process where it lives; None where that is on another machine."""
+        with self.home.lock:
+            return None if self.home.place.host else self.home.process().popen.pid
 
     def environment(self) -> dict[str, Any]:
         """Return where it lives: Python, packages with their versions, and a hash of all of them."""
@@ -244,10 +250,10 @@ def _described(home: Home, birth: int, answer: Any, buffers: Any, device: str | 
     return made
 
 
-def _write_over(returned: Sequence[Prediction], where: str, now: Any) -> None:
-    """Change an array that was returned earlier, as the potential has changed the one that it stands for."""
-    place, name = where.split()
-    if int(place) < len(returned):
-        array = getattr(returned[int(place)], name)
-        if isinstance(array, np.ndarray) and array.shape == np.shape(now) and array.flags.writeable:
-            array[...] = now
+def _write_over(returned: Sequence[Prediction], now: Sequence[Prediction]) -> None:
+    """Change arrays that were returned earlier, as the potential has changed those that they stand for."""
+    for mine, theirs in zip(returned, now, strict=False):
+        for name in ("forces", "stress", "energies"):
+            array, new = getattr(mine, name), getattr(theirs, name)
+            if isinstance(array, np.ndarray) and array.shape == np.shape(new) and array.flags.writeable:
+                array[...] = new

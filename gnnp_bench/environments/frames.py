@@ -42,7 +42,7 @@ def write(
         What JSON can hold.
     buffers : sequence of bytes-like
     until : float, optional
-        Time of `time.monotonic` at which it must be written; the descriptor must then be one that does not block.
+        Time of `time.monotonic` at which it must be written. Of a descriptor that blocks nothing can be said.
 
     Raises
     ------
@@ -92,8 +92,6 @@ def _exactly(descriptor: int, size: int, until: float | None) -> bytearray:
     found = bytearray(size)
     view, filled = memoryview(found), 0
     while filled < size:
-        if until is not None:
-            _wait(descriptor, select.POLLIN, until)
         try:
             n = os.readv(descriptor, [view[filled : filled + PIECE]])
         except BlockingIOError:

@@ -84,7 +84,7 @@ class Home:
             self.births += 1
             self._known.clear()
             self.forgotten.clear()
-            self._process.ask(LOADING, {"do": "begin", "watched": self.watched})
+            self._process.ask(LOADING, {"do": "begin", "watched": self.watched, "spec": self.spec})
         return self._process
 
     def ask(self, seconds: float, header: Mapping[str, Any], buffers: Sequence[Any] = ()) -> Any:

@@ -27,6 +27,8 @@ REASONS = (
     (r"ensurepip is not available", "this Python has no venv: on Debian install python3-venv"),
 )
 """Patterns in what the tools say, and what they mean; the first that fits counts."""
+FULL = 4_000_000
+"""Bytes free, below which nothing can be installed."""
 CHECK = (
     "import json, importlib.metadata as m, ase, numpy;"
     "print(json.dumps({d.metadata['Name']: d.version for d in m.distributions() if d.metadata['Name']}))"
@@ -52,18 +54,18 @@ def install(asked: Asked, folder: Path, lock: int) -> dict[str, str]:
     python = str(folder / "bin" / "python")
     uv = shutil.which("uv")
     if uv is not None:
-        _run(asked, lock, [uv, "venv", "--quiet", "--python", asked.python.path, str(folder)])
-        _run(asked, lock, [uv, "pip", "install", "--quiet", "--python", python, *asked.requirements])
+        _run(asked, folder, lock, [uv, "venv", "--quiet", "--python", asked.python.path, str(folder)])
+        _run(asked, folder, lock, [uv, "pip", "install", "--quiet", "--python", python, *asked.requirements])
     else:
-        _run(asked, lock, [asked.python.path, "-I", "-m", "venv", str(folder)])
+        _run(asked, folder, lock, [asked.python.path, "-I", "-m", "venv", str(folder)])
         pip = [python, "-I", "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
-        _run(asked, lock, [*pip, "--retries", "2", *asked.requirements])
-    told = _run(asked, lock, [python, "-I", "-c", CHECK])
+        _run(asked, folder, lock, [*pip, "--retries", "2", *asked.requirements])
+    told = _run(asked, folder, lock, [python, "-I", "-c", CHECK])
     packages: dict[str, str] = json.loads(told.strip().splitlines()[-1])
     return dict(sorted(packages.items()))
 
 
-def _run(asked: Asked, lock: int, command: Sequence[str]) -> str:
+def _run(asked: Asked, folder: Path, lock: int, command: Sequence[str]) -> str:
     """Run a tool, and end it with this process's own work if that is interrupted."""
     environment = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
     with tempfile.TemporaryFile() as said:
@@ -91,7 +93,10 @@ def _run(asked: Asked, lock: int, command: Sequence[str]) -> str:
         said.seek(0)
         text = said.read().decode(errors="replace")
     if status:
-        raise PotentialError(f"the environment {asked.name} could not be built: {_why(text, status)}; nothing is left")
+        # pip's own installer does not pass on what it was told, but a disk that is full is seen.
+        full = shutil.disk_usage(folder.parent).free < FULL
+        why = "the disk is full" if full else _why(text, status)
+        raise PotentialError(f"the environment {asked.name} could not be built: {why}; nothing is left of it")
     return text
 
 

@@ -65,7 +65,7 @@ class Process:
                 bufsize=0,
             )
         except OSError as error:
-            raise PotentialError(f"{place.text} cannot be started: {error.strerror or error}") from error
+            raise PotentialError(f"{place.text} cannot be run: {error.strerror or error}") from error
         self._to, self._from = _number(self.popen.stdin), _number(self.popen.stdout)
         _widen(self._to, self._from)
         self._words: deque[bytes] = deque(maxlen=64)

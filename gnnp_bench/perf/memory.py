@@ -1,4 +1,7 @@
-"""How much memory this process, and torch on its device, needed at most since it was last asked to forget."""
+"""How much memory a process, and torch on its device, needed at most since it was last asked to forget.
+
+The process is this one, or the one of this machine in which a potential lives, given by its number.
+"""
 
 from __future__ import annotations
 
@@ -10,25 +13,27 @@ from typing import Any
 import psutil
 
 
-def resident() -> int:
-    """Return the bytes that this process has in memory now."""
-    return int(psutil.Process().memory_info().rss)
+def resident(number: int | None = None) -> int:
+    """Return the bytes that the process has in memory now."""
+    return int(psutil.Process(number).memory_info().rss)
 
 
-def forget_peak() -> None:
+def forget_peak(number: int | None = None) -> None:
     """Let the record of the largest memory start at what is in use now, where the system lets us (Linux)."""
     with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")  # proc(5): resets VmHWM
+        Path(f"/proc/{number or 'self'}/clear_refs").write_text("5")  # proc(5): resets VmHWM
 
 
-def peak() -> int | None:
-    """Return the most bytes that this process had in memory since `forget_peak`.
+def peak(number: int | None = None) -> int | None:
+    """Return the most bytes that the process had in memory since `forget_peak`.
 
     Elsewhere than on Linux: since it began. None where the system keeps no such record.
     """
     with contextlib.suppress(OSError, StopIteration, ValueError):
-        lines = Path("/proc/self/status").read_text().splitlines()
+        lines = Path(f"/proc/{number or 'self'}/status").read_text().splitlines()
         return 1024 * int(next(line for line in lines if line.startswith("VmHWM:")).split()[1])
+    if number is not None:
+        return None
     with contextlib.suppress(ImportError):
         import resource
 

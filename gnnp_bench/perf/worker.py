@@ -81,7 +81,7 @@ class _Bench:
                 device=has.device,
                 parameters=identity.parameters,
                 loading_s=seconds,
-                loaded_bytes=memory.resident(),
+                loaded_bytes=memory.resident(self._number()),
                 versions={name: found[name] for name in packages if name in found},
             )
         )
@@ -92,7 +92,7 @@ class _Bench:
         gc.collect()  # what an earlier size left behind is not this one's memory
         assert self.potential is not None
         cuda = memory.accelerator(self.potential.capabilities.device)
-        memory.forget_peak()
+        memory.forget_peak(self._number())
         if cuda is not None:
             cuda.reset_peak_memory_stats()
         first, _ = _timed(call, cuda) if request.warm_up else (None, None)
@@ -107,9 +107,14 @@ class _Bench:
             first_s=first,
             wall_s=tuple(wall),
             cpu_s=tuple(cpu),
-            peak_bytes=memory.peak(),
+            peak_bytes=memory.peak(self._number()),
             device_peak_bytes=None if cuda is None else int(cuda.max_memory_allocated()),
         )
+
+    def _number(self) -> int | None:
+        """Return the number of the process in which the potential lives, if that is another one of this machine."""
+        number: int | None = getattr(self.potential, "pid", None)
+        return number
 
     def _structures(self, request: Measure) -> tuple[Any, ...]:
         from gnnp_bench.perf.systems import enlarged

@@ -98,6 +98,8 @@ def asked_for(config: pytest.Config) -> Asked:
         raise pytest.UsageError("--gnnp-certificate names one file twice: each potential needs one of its own")
     if config.getoption("gnnp_env") is not None:
         specs = _living_in(config.getoption("gnnp_env"), specs)
+        # Whoever asks for the potentials from now on, pytest-xdist's workers among them, asks for these.
+        config.option.potential, config.option.gnnp_env = list(specs), None
     if seed < 0:
         raise pytest.UsageError(f"--gnnp-seed must be a whole number from 0, not {seed}")
     return Asked(

@@ -13,6 +13,8 @@ from gnnp_bench.environments.asked import ask
 from gnnp_bench.environments.building import Built, create
 
 HERE = Path(__file__).parent
+USERS_CACHE = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+"""Read before the tests get a cache of their own: large environments stay there from one run to the next."""
 
 
 @pytest.fixture(scope="session")

@@ -15,17 +15,20 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
-from gnnp_bench import Capabilities, Prediction, Unsupported
+import gnnp_bench
+from gnnp_bench import Capabilities, Unsupported
+
+Prediction: Any = gnnp_bench.Prediction  # they break its rules
 
 HEAVY = 79
 """Atomic number of what some of them cannot bear."""
-RANGE = 1.5
+RANGE = 0.8
 """Å, of the Gaussian repulsion."""
 
 
 def pair(atoms: Atoms) -> Prediction:
-    """Return E = Σ exp(-d²/2a²) over the pairs of 5 × 5 × 5 cells, eV."""
-    shifts = np.stack(np.meshgrid(*[np.arange(-2, 3) if p else np.zeros(1, int) for p in atoms.pbc]), -1).reshape(-1, 3)
+    """Return E = Σ exp(-d²/2a²) over the pairs of 3 × 3 × 3 cells, eV."""
+    shifts = np.stack(np.meshgrid(*[np.arange(-1, 2) if p else np.zeros(1, int) for p in atoms.pbc]), -1).reshape(-1, 3)
     vectors = atoms.positions[None, :, None] - atoms.positions[None, None] + (shifts @ atoms.cell.array)[:, None, None]
     square = (vectors**2).sum(-1)
     terms = np.where(square > 0.0, np.exp(-square / (2.0 * RANGE**2)), 0.0)
