@@ -13,7 +13,8 @@ from gnnp_bench.adapters._factory import suggestion
 from gnnp_bench.potential import PotentialError
 
 BEFORE_BOX = ("units", "atom_style", "newton", "labelmap")
-WITH_ATOMS = ("set",)
+WITH_ATOMS = ("set", "fix")
+"""A fix that is made before the atoms are starts from whatever is in memory."""
 AFTER_BOX = (
     "pair_style",
     "pair_coeff",
@@ -26,7 +27,6 @@ AFTER_BOX = (
     "comm_modify",
     "variable",
     "mass",
-    "fix",
 )
 COMMANDS = (*BEFORE_BOX, *AFTER_BOX, *WITH_ATOMS)
 
@@ -72,6 +72,11 @@ class Recipe:
     each: tuple[str, ...]
     types: tuple[str, ...]
     files: tuple[Path, ...]
+
+    @property
+    def remembers(self) -> bool:
+        """Whether LAMMPS keeps something from one structure to the next: charges, or room for the first."""
+        return any(line.startswith("fix") or "reax" in line or "comb" in line for line in (*self.after, *self.each))
 
 
 def find(name: str, folders: Sequence[Path]) -> Path:

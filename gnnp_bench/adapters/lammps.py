@@ -3,7 +3,7 @@
 FILE holds the lines of an input that make the potential (pair_style, pair_coeff, units, …), or is a file of parameters
 whose ending tells the pair style, such as Si.sw; it may be one of those that LAMMPS ships. Each structure is turned
 into LAMMPS's frame (`_lammps_box`) and evaluated from scratch, `run 0`, in an instance whose atoms are all new. After
-an error the instance is thrown away, so what LAMMPS refuses costs that structure alone.
+an error the instance is thrown away and the structure tried in a new one; if that fails too, it is the structure's.
 
 .. [1] A. P. Thompson et al., Computer Physics Communications 271, 108171 (2022), doi:10.1016/j.cpc.2021.108171
 """
@@ -107,17 +107,30 @@ class LammpsPotential:
         box = _lammps_box.boxed(structure)
         types = [self.recipe.types.index(symbol) + 1 for symbol in symbols]
         length, energy = UNITS[self.recipe.units]
-        try:
-            if self.instance.lmp is None:
-                self.instance.lmp = start(self.recipe)
-            total, forces, energies, virial = self._run(self.instance.lmp, box, types, length)
-        except Exception as error:
-            self.instance.close()  # whose atoms, or whose state, may be lost
-            raise RuntimeError(f"LAMMPS: {one_line(error)}") from error
+        total, forces, energies, virial = self._asked(box, types, length)
         stress = None
         if "stress" in properties:
             stress = box.tensor_back(virial) * energy / volume
         return Prediction(total * energy, box.vectors_back(forces) * (energy / length), stress, energies * energy)
+
+    def _asked(self, box: Box, types: list[int], length: float) -> tuple[float, Any, Any, Any]:
+        """Run, in a new instance if there is none, and once more in a new one if it was an old one that failed.
+
+        What is known to remember is always new: charges are guessed from earlier ones, and ReaxFF makes room for the
+        first structure that it sees.
+        """
+        if self.recipe.remembers:
+            self.instance.close()
+        fresh = self.instance.lmp is None
+        try:
+            if self.instance.lmp is None:
+                self.instance.lmp = start(self.recipe)
+            return self._run(self.instance.lmp, box, types, length)
+        except Exception as error:
+            self.instance.close()  # whose atoms, or whose state, may be lost
+            if fresh:
+                raise RuntimeError(f"LAMMPS: {one_line(error)}") from error
+        return self._asked(box, types, length)
 
     def _run(self, lmp: Any, box: Box, types: list[int], length: float) -> tuple[float, Any, Any, Any]:
         """Return energy, forces, energies of atoms, and −∂E/∂ε as pressure times volume with its sign turned."""

