@@ -308,3 +308,26 @@ def test_both_ends_of_a_window_are_named(envelope: str, begins: float) -> None:
     found = judged(lambda: kinked(envelope, 5.0, species=("Cu", "Au")), "smoothness/stiffness-continuous")
     lengths = re.findall(r"a pair \S+ is (\S+) Å long", str(found.reason))
     assert sorted(map(float, lengths)) == pytest.approx([begins, 5.0], abs=1e-5), found.reason
+
+
+SPACING = 0.005
+KNOTS = np.arange(1.0, 7.0, SPACING)
+SLOPES = np.interp(KNOTS, [1.0, 4.0, 6.0, 7.0], [1.0, 1.0, 0.0, 0.0]) * (
+    np.sin(3.0 * KNOTS) + np.random.default_rng(3).normal(scale=4e-4, size=len(KNOTS))
+)
+
+
+def table(r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return an energy whose slope is read from a table by straight lines: the stiffness jumps at 1,200 knots."""
+    clipped = np.clip(r, KNOTS[0], KNOTS[-1])
+    k = np.minimum(np.searchsorted(KNOTS, clipped, side="right") - 1, len(KNOTS) - 2)
+    t = (clipped - KNOTS[k]) / SPACING
+    pieces = 0.5 * SPACING * (SLOPES[1:] + SLOPES[:-1])
+    below = np.concatenate([[0.0], np.cumsum(pieces)])
+    energy = below[k] - below[-1] + SPACING * (SLOPES[k] * t + 0.5 * (SLOPES[k + 1] - SLOPES[k]) * t * t)
+    return energy, SLOPES[k] + (SLOPES[k + 1] - SLOPES[k]) * t
+
+
+def test_kinks_at_the_knots_of_a_table_are_no_jumps() -> None:
+    found = judged(lambda: WithPair(table), LAW)
+    assert found.status == "pass", found

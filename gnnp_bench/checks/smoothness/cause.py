@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gnnp_bench.checks.smoothness.cell_paths import part_of_cutoff
 from gnnp_bench.checks.smoothness.elsewhere import SAME_ANGLE, angles, pair_passes, places_change
-from gnnp_bench.checks.smoothness.judging import Jump, jumps
+from gnnp_bench.checks.smoothness.judging import Jump, harmless, jumps
 from gnnp_bench.checks.smoothness.line import KINK_SINGLE, UNITS, Line, is_single
 from gnnp_bench.checks.smoothness.neighbours import Pairs, overtaking, pairs_of
 from gnnp_bench.checks.smoothness.sizes import kink_place
@@ -52,7 +52,9 @@ def told(line: Line, reach: float, cutoff: float | None = None, only: str | None
     """
     found = {name: of for name, of in jumps(line).items() if only in (None, name)}
     if not found:
-        return None if line.settled else f"{len(line.t)} points along a line do not settle whether something jumps"
+        if line.settled or harmless(line, only):
+            return None
+        return f"{len(line.t)} points along a line do not settle whether something jumps"
     name = max(found, key=lambda quantity: found[quantity][0].stands_out)
     if "energy" in found and found["energy"][0].interval == found[name][0].interval:
         name = "energy"  # forces jump there as well; that the energy does is worse

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Generator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gnnp_bench.check import Request
 from gnnp_bench.checks.smoothness.line import (
@@ -20,7 +21,7 @@ from gnnp_bench.checks.smoothness.line import (
     tolerances,
 )
 from gnnp_bench.checks.smoothness.sizes import sizes
-from gnnp_bench.numerics.breaks import Bounds, kink_bounds, least, slope_bounds, step_bounds, surroundings
+from gnnp_bench.numerics.breaks import CERTAIN, Bounds, kink_bounds, least, slope_bounds, step_bounds, surroundings
 from gnnp_bench.potential import FloatArray, Prediction
 
 SHORTEST, SHORTEST_SINGLE = 1e-8, 2e-5
@@ -31,6 +32,11 @@ ROUGH, AROUND, ENOUGH_ROUGH = 0.02, 10, 8
 """In single precision the scatter of intervals shorter than this, Å, so many to either side, tells the noise there;
 at least so many."""
 MOST_POINTS, MANY_POINTS, AT_ONCE = 960, 150, 4
+UNDECIDED_POINTS, MANY_AT_ONCE = 3840, 64
+"""As long as it is not decided whether a jump matters. A table has a kink at each of its thousands of knots, and around
+each of them a jump can only be excluded from near by."""
+MATTERS = 0.5
+"""Of s: what is followed beyond `MOST_POINTS`."""
 ENOUGH_BREAKS = 3
 """Breaks after which a line is not searched any further, if no other can decide anything."""
 
@@ -65,9 +71,15 @@ def explored(track: Track, n_points: int) -> Generator[Request, list[Prediction]
         if not line.open.any():
             line.settled = True
             return line
-        if len(line.t) >= MOST_POINTS or _enough(line):
+        if _enough(line):
             return line
-        added = _new_points(line.t, np.where(line.open, excess, 0.0))
+        at_once = AT_ONCE
+        if len(line.t) >= MOST_POINTS:
+            at_once = MANY_AT_ONCE
+            line.open &= _matters(line)
+            if not line.open.any() or len(line.t) >= UNDECIDED_POINTS:
+                return line
+        added = _new_points(line.t, np.where(line.open, excess, 0.0), at_once)
         found = yield Request([track.at(float(x)) for x in added], track.properties)
         _insert(line, added, found)
 
@@ -83,7 +95,16 @@ def _enough(line: Line) -> bool:
     return len(large) >= ENOUGH_BREAKS
 
 
-def _new_points(t: FloatArray, excess: FloatArray) -> FloatArray:
+def _matters(line: Line) -> NDArray[np.bool_]:
+    """Return which intervals may hold a jump that matters; those of stiffness alone take no more points."""
+    s = significances(line)
+    limits = {name: np.maximum(MATTERS * s[name], CERTAIN * bound.noise) for name, bound in line.bounds.items()}
+    over = [bound.jumps > limits[name] for name, bound in line.bounds.items() if name != "stiffness"]
+    matters: NDArray[np.bool_] = np.any(over, axis=0)
+    return matters
+
+
+def _new_points(t: FloatArray, excess: FloatArray, at_once: int) -> FloatArray:
     """Return points in the intervals with the largest excess around: a jump is suspected in all whose windows hold it.
 
     Where there are many points already, a few of the worst are followed to their end, narrow ones first.
@@ -91,8 +112,8 @@ def _new_points(t: FloatArray, excess: FloatArray) -> FloatArray:
     around = np.array([excess[max(0, i - 3) : i + 4].max() for i in range(len(excess))])
     chosen = np.flatnonzero((excess > 0.0) & (excess >= 0.2 * around))
     widths = np.diff(t)
-    if len(t) > MANY_POINTS and len(chosen) > AT_ONCE:
-        chosen = chosen[np.lexsort((widths[chosen], -np.rint(np.log10(excess[chosen]))))][:AT_ONCE]
+    if len(t) > MANY_POINTS and len(chosen) > at_once:
+        chosen = chosen[np.lexsort((widths[chosen], -np.rint(np.log10(excess[chosen]))))][:at_once]
     points: list[float] = []
     for i in chosen:
         shares = (0.25, 0.5, 0.75) if widths[i] < QUARTERED else (0.5,)

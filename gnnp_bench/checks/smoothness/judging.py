@@ -49,6 +49,12 @@ def jumps(line: Line) -> dict[str, list[Jump]]:
     return {name: sorted(many, key=lambda jump: -jump.stands_out) for name, many in found.items()}
 
 
+def harmless(line: Line, only: str | None = None) -> bool:
+    """Return whether what may still jump, of all quantities or of one, would be less than what matters."""
+    s = significances(line)
+    return all((bound.jumps <= s[name]).all() for name, bound in line.bounds.items() if only in (None, name))
+
+
 def components(line: Line) -> tuple[Component, ...]:
     """Return one component per quantity."""
     s, allowed = significances(line), tolerances(line)
