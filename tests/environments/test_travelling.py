@@ -43,7 +43,7 @@ def test_older_ones_say_so(version: str):
 
 def test_a_python_without_ase_says_so():
     bare = of_version("3.10")
-    with pytest.raises(PotentialError, match="(ase|numpy) cannot be imported there"):
+    with pytest.raises(PotentialError, match=r"(ase|numpy) cannot be imported there"):
         Process(place(bare, "ase"))
 
 
