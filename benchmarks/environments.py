@@ -26,7 +26,7 @@ POTENTIALS = (
     "benchmarks.environments:arithmetic",
     "ase:ase.calculators.emt:EMT",
 )
-SECONDS = 4.0
+SECONDS = 2.0
 """For each potential."""
 LIMIT_MS, LIMIT_SHARE = 1.0, 0.05
 

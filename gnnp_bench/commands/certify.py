@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -193,7 +194,7 @@ def _follow(request: _Request, report: Console) -> tuple[Certificate | None, str
 
     certificate = None
     try:
-        with terminable():
+        with terminable(), _limited(request.timeout):
             report.print(f"loading {plain(request.settings.spec)} ...", soft_wrap=True)
             report.print("then drawing structures and measuring the noise floor ...\n", soft_wrap=True)
             for step in _steps(request):
@@ -208,6 +209,22 @@ def _follow(request: _Request, report: Console) -> tuple[Certificate | None, str
     return certificate, None
 
 
+@contextmanager
+def _limited(timeout: float | None) -> Iterator[None]:
+    """Let calls in another environment take no longer, here and in workers: one that hangs costs its case alone."""
+    from gnnp_bench.environments.home import TIMEOUT
+
+    before = os.environ.get(TIMEOUT)
+    if timeout is not None:
+        os.environ[TIMEOUT] = f"{timeout:g}"
+    try:
+        yield
+    finally:
+        os.environ.pop(TIMEOUT, None)
+        if before is not None:
+            os.environ[TIMEOUT] = before
+
+
 def _steps(request: _Request) -> Iterator[Step]:
     """Load the potential and judge it, in this process or in others: a time limit needs another one as well."""
     settings, checks, waivers = request.settings, tuple(request.checks.values()), request.waivers
@@ -218,12 +235,9 @@ def _steps(request: _Request) -> Iterator[Step]:
         return run(loaded.potential, checks, settings, reload=loaded.reload, waivers=waivers)
     from gnnp_bench.engine.crew import TIMEOUT
     from gnnp_bench.engine.parallel import run_in_processes
-    from gnnp_bench.environments.home import TIMEOUT as CALL_TIMEOUT
 
     load = partial(load_on_one_thread, settings.spec, request.species)
     timeout = TIMEOUT if request.timeout is None else request.timeout
-    if request.timeout is not None:  # in another environment, a call that hangs costs its case and not its check
-        os.environ[CALL_TIMEOUT] = f"{request.timeout:g}"
     return run_in_processes(load, checks, settings, jobs=request.jobs, timeout=timeout, waivers=waivers)
 
 

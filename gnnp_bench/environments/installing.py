@@ -59,7 +59,7 @@ def install(asked: Asked, folder: Path, lock: int) -> dict[str, str]:
     else:
         _run(asked, folder, lock, [asked.python.path, "-I", "-m", "venv", str(folder)])
         pip = [python, "-I", "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
-        _run(asked, folder, lock, [*pip, "--retries", "2", *asked.requirements])
+        _run(asked, folder, lock, [*pip, "--retries", "2", "--no-compile", *asked.requirements])
     told = _run(asked, folder, lock, [python, "-I", "-c", CHECK])
     packages: dict[str, str] = json.loads(told.strip().splitlines()[-1])
     return dict(sorted(packages.items()))

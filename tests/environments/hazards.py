@@ -185,16 +185,6 @@ def hoards() -> Potential:
     return Potential(around)
 
 
-def opens() -> Potential:
-    kept: list[int] = []
-
-    def around(structures: Sequence[Atoms], found: list[Prediction]) -> list[Prediction]:
-        kept.append(os.open(os.devnull, os.O_RDONLY))
-        return found
-
-    return Potential(around)
-
-
 def seeds() -> Potential:
     """Seed the random numbers of everybody."""
 

@@ -46,7 +46,6 @@ def test_emt_has_the_same_certificate_as_in_this_process(python: str):
     ("spec", "check"),
     [
         ("hoards", "robustness/memory-growth"),
-        ("opens", "robustness/memory-growth"),
         ("seeds", "robustness/process-state"),
         ("shares", "robustness/threads"),
         ("meddles", "robustness/input-intact"),

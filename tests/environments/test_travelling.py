@@ -1,0 +1,53 @@
+"""What travels is read by every Python that it is meant for; older ones say that they are too old."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from gnnp_bench.environments import pythons
+from gnnp_bench.environments.place import place
+from gnnp_bench.environments.process import Process
+from gnnp_bench.environments.travelling import sources
+from gnnp_bench.potential import PotentialError
+
+COMPILE = "import json, sys\nfor name, (_, text) in json.load(sys.stdin).items(): compile(text, name, 'exec')"
+
+
+def of_version(version: str) -> str:
+    """Return the path of a Python, looked for as `env create --python` does."""
+    try:
+        if tuple(map(int, version.split("."))) >= pythons.OLDEST:
+            return pythons.find(version, (), "test").path
+    except PotentialError:
+        pytest.skip(f"Python {version} is not on this machine")
+    path = next((one for one in pythons._candidates(version) if pythons.version_of(one) == version), None)
+    if path is None:
+        pytest.skip(f"Python {version} is not on this machine")
+    return path
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.11", "3.12", "3.13", "3.14"])
+def test_it_is_read_by_every_python_that_is_new_enough(version: str):
+    text = json.dumps(sources()["sources"])
+    subprocess.run([of_version(version), "-I", "-c", COMPILE], input=text, text=True, check=True)
+
+
+@pytest.mark.parametrize("version", ["3.6", "3.7", "3.8", "3.9"])
+def test_older_ones_say_so(version: str):
+    with pytest.raises(PotentialError, match=rf"Python {version} is too old: at least 3\.10 is needed"):
+        Process(place(of_version(version), "ase"))
+
+
+def test_a_python_without_ase_says_so():
+    bare = of_version("3.10")
+    with pytest.raises(PotentialError, match=r"(ase|numpy) cannot be imported there"):
+        Process(place(bare, "ase"))
+
+
+def test_adapters_are_named_there_whether_they_are_registered_here_or_not():
+    named = sources()["files"]["entry_points.txt"]
+    assert "mace = gnnp_bench.adapters.mace:create" in named
+    assert "registry" not in named
