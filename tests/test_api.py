@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import re
 import subprocess
@@ -253,6 +254,20 @@ def test_a_notebook_shows_verdict_laws_and_counterexamples() -> None:
     assert "missed by" in reader.text
     assert COUNTEREXAMPLE.reproduce in reader.text
     assert "pre" in reader.seen
+
+
+def test_in_a_notebook_text_is_written_and_not_displayed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class ZMQInteractiveShell:
+        """By this name of the shell, programs tell that they are in a notebook."""
+
+    monkeypatch.setattr(builtins, "get_ipython", ZMQInteractiveShell, raising=False)
+    found = gnnp_bench.certify(EMT, **ONE, progress=True)
+    assert "symmetry/net-force" in capsys.readouterr().out
+    assert "pass exact" in str(found)
+    assert "pass exact" in found.report()
+    assert capsys.readouterr().out == ""
 
 
 def test_what_others_wrote_is_escaped() -> None:

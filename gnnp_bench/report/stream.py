@@ -127,6 +127,7 @@ def console(stream: IO[str] | None = None, *, width: int | None = None) -> Conso
         width=width or _width(outlet),
         color_system=None if plain else "auto",
         force_terminal=False if plain else None,
+        force_jupyter=False,  # in a notebook rich would display each line, and write none
         highlight=False,
         markup=False,
         emoji=False,
