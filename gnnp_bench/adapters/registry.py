@@ -36,8 +36,6 @@ from gnnp_bench.potential import (
 from gnnp_bench.silence import silenced
 
 GROUP = "gnnp_bench.potentials"
-OWN = "gnnp-bench"
-"""The distribution whose adapters need not be told apart."""
 NOTHING_MORE = Declared()
 Species: TypeAlias = tuple[str, ...]
 
@@ -207,7 +205,7 @@ def _options(spec: str, query: str) -> dict[str, str]:
 
 
 def _create(entry: EntryPoint, argument: str | None, options: Mapping[str, str], species: Species | None) -> object:
-    whose = "" if entry.dist is None or entry.dist.name == OWN else f" of the package {entry.dist.name}"
+    whose = "" if entry.dist is None or entry.dist.name == "gnnp-bench" else f" of the package {entry.dist.name}"
     try:
         factory = entry.load()
     except ModuleNotFoundError as error:
