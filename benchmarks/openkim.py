@@ -57,7 +57,7 @@ def chosen() -> list[str]:
     for kind, found in kinds.items():
         count = min(len(found), PER_KIND.get(kind, OTHERS))
         names += [found[(2 * i + 1) * len(found) // (2 * count)] for i in range(count)]
-    return list(dict.fromkeys(name for name in names if not name.startswith("ex_")))
+    return list(dict.fromkeys(name for name in names if not name.startswith("ex_") and "User01" not in name))
 
 
 def species_of(name: str) -> list[str]:
