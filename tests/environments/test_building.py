@@ -153,12 +153,17 @@ def test_two_builds_at_once_are_one(cache: Path):
     assert not left(cache)
 
 
+def _heeding_signals() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_build_leaves_nothing_half_made(
     cache: Path, capsys: pytest.CaptureFixture[str], number: signal.Signals
 ):
     command = [sys.executable, "-m", "gnnp_bench", "env", "create", "ase"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    # A test that runs in the background may have inherited that Ctrl-C is ignored.
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=_heeding_signals)
     until = time.monotonic() + 60.0
     while not list(cache.glob("*/bin/python")) and time.monotonic() < until:
         time.sleep(0.02)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 
@@ -51,3 +52,12 @@ def test_adapters_are_named_there_whether_they_are_registered_here_or_not():
     named = sources()["files"]["entry_points.txt"]
     assert "mace = gnnp_bench.adapters.mace:create" in named
     assert "registry" not in named
+
+
+def test_whatever_a_travelling_module_imports_travels():
+    travelling = sources()["sources"]
+    for name, (_, text) in travelling.items():
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gnnp_bench"):
+                beside = {f"{node.module}.{one.name}" for one in node.names}
+                assert node.module in travelling or beside <= travelling.keys(), f"{name} imports {node.module}"
