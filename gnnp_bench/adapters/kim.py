@@ -63,6 +63,8 @@ class KimPotential:
         Its units of length and energy, Å and eV.
     arguments : frozenset of str
         What it computes, in the words of the KIM API.
+    required : frozenset of str
+        Of these, what it must be asked for in every call.
     """
 
     model: Any
@@ -75,6 +77,7 @@ class KimPotential:
     padding_neighbours: bool
     units: tuple[float, float]
     arguments: frozenset[str]
+    required: frozenset[str]
 
     def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
         """Evaluate structures one after another; see `Potential`.
@@ -138,7 +141,7 @@ class KimPotential:
         found = {
             name: np.zeros(shape)
             for name, shape in (("partialEnergy", 1), ("partialParticleEnergy", n_all), ("partialForces", (n_all, 3)))
-            if name in self.arguments and (forces or name == self._energy)
+            if name in self.arguments and (forces or name == self._energy or name in self.required)
         }
 
         def neighbours_of(data: Any, cutoffs: Any, which: int, particle: int) -> tuple[Any, int]:
@@ -179,7 +182,7 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
     try:
         with _kim_api.unlogged():
             accepted, model = kimpy.model.create(kimpy.numbering.zeroBased, *_kim_api.UNITS, argument)
-            arguments = _arguments(argument, model)
+            arguments, required = _arguments(argument, model)
     except RuntimeError as error:
         raise PotentialError(f"the model {argument} cannot be made: {_kim_api.words() or error}") from error
     length, energy = (1.0, 1.0) if accepted else _kim_api.units_of(model)
@@ -215,11 +218,12 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
         padding_neighbours=not np.all(without),
         units=(length, energy),
         arguments=arguments,
+        required=required,
     )
 
 
-def _arguments(name: str, model: Any) -> frozenset[str]:
-    """Return which of energy, forces and energies of atoms a model computes.
+def _arguments(name: str, model: Any) -> tuple[frozenset[str], frozenset[str]]:
+    """Return which of energy, forces and energies of atoms a model computes, and which it must always be asked for.
 
     Raises
     ------
@@ -243,7 +247,7 @@ def _arguments(name: str, model: Any) -> frozenset[str]:
     found = frozenset(one for one in computes if status[one] != unsupported)
     if not found & {"partialEnergy", "partialParticleEnergy"}:
         raise PotentialError(f"the model {name} computes no energy")
-    return found
+    return found, frozenset(one for one in found if status[one] == required)
 
 
 def _not_installed(name: str, names: Sequence[str]) -> str:

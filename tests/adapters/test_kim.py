@@ -24,6 +24,7 @@ EAM = "EAM_Dynamo_ErcolessiAdams_1994_Al__MO_123629422045_005"
 EDIP = "EDIP_JustoBazantKaxiras_1998_Si__MO_958932894036_002"
 TERSOFF = "Tersoff_LAMMPS_Tersoff_1988T3_Si__MO_186459956893_003"
 CUTOFFS = "ex_model_Ar_SLJ_MultiCutoff"
+FORCES_REQUIRED = "LennardJones_Ar"
 INSTALLED = set(_kim_api.installed())
 MODELS = {SW: "Si", EAM: "Al", EDIP: "Si", TERSOFF: "Si", CUTOFFS: "Ar"}
 pytestmark = pytest.mark.skipif(not set(MODELS) <= INSTALLED, reason="the models of OpenKIM are not all installed")
@@ -133,6 +134,15 @@ def test_what_a_model_says_of_itself() -> None:
     assert len(has.identity.weights_sha256 or "") == 64
     assert create(TERSOFF, {}, None).padding_neighbours
     assert len(create(CUTOFFS, {}, None).cutoffs) == 2
+
+
+@pytest.mark.skipif(FORCES_REQUIRED not in INSTALLED, reason=f"{FORCES_REQUIRED} is not installed")
+def test_a_model_that_must_be_asked_for_forces_tells_its_energy_too() -> None:
+    potential, crystal = create(FORCES_REQUIRED, {}, None), bulk("Ar", a=5.26)
+    assert potential.required == {"partialForces"}
+    asked_for_both = potential.evaluate([crystal], ENERGY_FORCES)[0].energy
+    assert potential.evaluate([crystal], ENERGY)[0].energy == asked_for_both < -0.05
+    assert create(SW, {}, None).required == frozenset()
 
 
 def test_an_error_of_the_model_is_told_in_its_words_and_the_next_structure_works() -> None:
