@@ -26,7 +26,7 @@ MISSED = {
     "smoothness/one-stiffness": "force jump",
     "symmetry/inversion": "forces",
 }
-BROKEN = {"chgnet-0.3.0": set(), "sevennet-7net-0": {"periodicity/partial", "robustness/call-history"}}
+BROKEN = {"chgnet-0.3.0": set(), "sevennet-7net-0": {"periodicity/partial"}}
 """Slabs whose cell vectors are not in the order of the axes are exceptions in SevenNet."""
 FAILED_AT_QUICK = {"periodicity/cell-choice", "smoothness/one-stiffness"}
 """The second: forces jump where three atoms stand in line."""

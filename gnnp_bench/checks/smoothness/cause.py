@@ -23,7 +23,7 @@ LINE_SINGLE = 5e-3
 """Å, off a straight line in single precision, in which cones are rounded off."""
 MOST_TRIPLES = 60
 """Neighbours of an atom among which lines are looked for."""
-MOST_KINKS = 8
+MOST_KINKS = 24
 """Of the largest kinks on a line whose causes are looked at."""
 FEW = 3
 """Distances that are told where any of them may be the cause."""
