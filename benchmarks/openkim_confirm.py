@@ -20,251 +20,28 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from ase import Atoms
-from ase.build import bulk
-from ase.calculators.kim import KIM
-from ase.stress import voigt_6_to_full_3x3_stress
-
 from benchmarks.openkim import MODELS, RESULTS, verdict
-from benchmarks.openkim_plain import contact, crystal
+from benchmarks.openkim_measures import (
+    crystal_jump,
+    force_and_slope,
+    history,
+    other_symmetries,
+    pair_jump,
+    refuses,
+    shell_jump,
+    steepest,
+    stress_and_slope,
+    triangle_jump,
+)
 
 CONFIRMED = RESULTS.with_name("openkim_confirmed.jsonl")
 ENERGY, FORCE, STRESS = 1e-4, 1e-3, 1e-4
 """eV, eV/Å and eV/Å³: what starts to matter."""
-NEAR, NARROW = 1e-4, 1e-8
-"""Å. How far from the place that a certificate tells a jump is looked for, and how narrow the interval is made."""
-STEP = 2e-4
-"""Å, or of a strain, for difference quotients; half of it has to give the same."""
 SOUND = 10
 """Models that hold, which are asked as well."""
 
 Finding = tuple[str, str, Callable[[str], tuple[float, str]], float]
 """How a model's name starts, a law, what measures it and in which words, and what starts to matter."""
-
-
-def calculator(name: str) -> Any:
-    """Return ASE's calculator; its list of neighbours is made anew for every structure."""
-    return KIM(name, options={"neigh_skin_ratio": 0.0})
-
-
-def energy_of(calc: Any, atoms: Atoms) -> float:
-    """Return the energy, eV."""
-    atoms = atoms.copy()
-    atoms.wrap()
-    atoms.calc = calc
-    return float(atoms.get_potential_energy())
-
-
-def forces_of(calc: Any, atoms: Atoms) -> np.ndarray:
-    """Return the forces, eV/Å."""
-    atoms = atoms.copy()
-    atoms.wrap()
-    atoms.calc = calc
-    return np.array(atoms.get_forces())
-
-
-def stress_of(calc: Any, atoms: Atoms) -> np.ndarray:
-    """Return the stress, (3, 3), eV/Å³."""
-    atoms = atoms.copy()
-    atoms.wrap()
-    atoms.calc = calc
-    return np.array(voigt_6_to_full_3x3_stress(atoms.get_stress()))
-
-
-def jump(value_at: Callable[[float], np.ndarray], place: float, near: float = NEAR) -> tuple[float, float]:
-    """Return the largest jump near a place, and where: of halves of the interval, the one that differs more is kept."""
-    low, high = place - near, place + near
-    a, b = value_at(low), value_at(high)
-    while high - low > NARROW:
-        middle = 0.5 * (low + high)
-        c = value_at(middle)
-        if np.abs(c - a).max() >= np.abs(b - c).max():
-            high, b = middle, c
-        else:
-            low, a = middle, c
-    return float(np.abs(b - a).max()), 0.5 * (low + high)
-
-
-def pair_jump(name: str, symbols: str, place: float, what: str) -> tuple[float, str]:
-    """Return how much the energy (eV) or the force (eV/Å) of a pair jumps near a length, Å."""
-    calc = calculator(name)
-
-    def value(length: float) -> np.ndarray:
-        pair = Atoms(symbols, [[0, 0, 0], [length, 0, 0]])
-        return np.array([energy_of(calc, pair)]) if what == "energy" else forces_of(calc, pair)[:, 0]
-
-    size, where = jump(value, place)
-    return size, f"{what} of a pair {symbols}, {where:.6f} Å"
-
-
-def triangle_jump(name: str, symbols: str, bond: float, place: float) -> tuple[float, str]:
-    """Return how much the energy, eV, of three atoms jumps: two that are bound (Å) to the third, moved apart."""
-    calc = calculator(name)
-
-    def value(apart: float) -> np.ndarray:
-        height = np.sqrt(bond**2 - apart**2 / 4)
-        return np.array([energy_of(calc, Atoms(symbols, [[-apart / 2, 0, 0], [apart / 2, 0, 0], [0, height, 0]]))])
-
-    size, where = jump(value, place)
-    return size, f"energy of {symbols}, bonds of {bond} Å, the first two {where:.6f} Å apart"
-
-
-def shell_jump(name: str, symbol: str, cutoff: float, lattice: str) -> tuple[float, str]:
-    """Return how much the stress (eV/Å³) jumps as a shell of a crystal, expanded, crosses the cutoff (Å)."""
-    calc = calculator(name)
-    nearest = contact(symbol, symbol)
-    unit = bulk(symbol, lattice, a=1.0, cubic=True)
-    found = (0.0, "no shell")
-    offsets = np.array(list(np.ndindex(41, 41, 41)), float) - 20
-    points = (offsets[:, None] + unit.get_scaled_positions()[None]).reshape(-1, 3)
-    lengths, counts = np.unique(np.linalg.norm(points, axis=1).round(9), return_counts=True)
-    first = lengths[1]
-    for length, count in zip(lengths, counts, strict=True):
-        a = cutoff / length if length else np.inf
-        if not nearest < a * first < 1.4 * nearest or count < 24:
-            continue
-
-        def value(a: float) -> np.ndarray:
-            return stress_of(calc, bulk(symbol, lattice, a=a, cubic=True))
-
-        try:
-            size, where = jump(value, a, 1e-5)
-        except Exception:  # the model's own refusal of so dense a crystal
-            continue
-        found = max(found, (size, f"stress of {lattice} {symbol}, a = {where:.6f} Å, {count} neighbours"))
-    return found
-
-
-def mixture(species: str, seed: int, scale: float = 1.08, amount: float = 0.15) -> Atoms:
-    """Return an fcc crystal of 32 atoms, random species on its sites, displaced at random (Å)."""
-    rng = np.random.default_rng(seed)
-    symbols = species.split(",")
-    largest = max(contact(one, one) for one in symbols)
-    atoms = bulk("Cu", "fcc", a=np.sqrt(2) * scale * largest, cubic=True).repeat(2)
-    atoms.symbols = [*symbols, *rng.choice(symbols, len(atoms) - len(symbols))]
-    atoms.positions += amount * rng.normal(size=atoms.positions.shape)
-    found: Atoms = atoms
-    return found
-
-
-def slope(energy_at: Callable[[float], float]) -> float | None:
-    """Return dE/ds at 0 by a stencil of five points, or None where half the step gives another: it is not smooth."""
-
-    def quotient(h: float) -> float:
-        e = {k: energy_at(k * h) for k in (-2, -1, 1, 2)}
-        return (8 * (e[1] - e[-1]) - (e[2] - e[-2])) / (12 * h)
-
-    coarse, fine = quotient(STEP), quotient(STEP / 2)
-    return fine if abs(coarse - fine) < 1e-5 + 1e-3 * abs(fine) else None
-
-
-def force_and_slope(name: str, species: str, seeds: int = 8) -> tuple[float, str]:
-    """Return the largest difference, eV/Å, between −dE/ds of one atom moved and its force, where E is smooth."""
-    calc, worst, rough = calculator(name), (0.0, ""), 0
-    for seed in range(seeds):
-        atoms = mixture(species, seed)
-        forces = forces_of(calc, atoms)
-        for index in range(0, len(atoms), 8):
-
-            def energy_at(s: float, atoms: Atoms = atoms, index: int = index) -> float:
-                moved = atoms.copy()
-                moved.positions[index, 0] += s
-                return energy_of(calc, moved)
-
-            found = slope(energy_at)
-            if found is None:
-                rough += 1
-                continue
-            worst = max(worst, (abs(found + forces[index, 0]), f"atom {index} of structure {seed}"))
-    return worst[0], f"force beside −dE/dx: {worst[1]}; {rough} of {seeds * 4} slopes are not defined"
-
-
-def stress_and_slope(name: str, species: str, seeds: int = 8) -> tuple[float, str]:
-    """Return the largest difference, eV/Å³, between dE/dε/V of an expansion and tr σ, where E is smooth."""
-    calc, worst, rough = calculator(name), (0.0, ""), 0
-    for seed in range(seeds):
-        atoms = mixture(species, seed)
-
-        def energy_at(s: float, atoms: Atoms = atoms) -> float:
-            wider = atoms.copy()
-            wider.set_cell((1 + s) * atoms.cell.array, scale_atoms=True)
-            return energy_of(calc, wider)
-
-        found = slope(energy_at)
-        if found is None:
-            rough += 1
-            continue
-        size = abs(found / atoms.get_volume() - np.trace(stress_of(calc, atoms)))
-        worst = max(worst, (float(size), f"structure {seed}"))
-    return worst[0], f"tr σ beside dE/dε/V: {worst[1]}; {rough} of {seeds} slopes are not defined"
-
-
-def crystal_jump(name: str, symbol: str, place: float) -> tuple[float, str]:
-    """Return how much the energy of a crystal, eV/atom, jumps near where its lattice is scaled so."""
-    calc, host = calculator(name), crystal(symbol)
-
-    def value(x: float) -> np.ndarray:
-        wider = host.copy()
-        wider.set_cell(x * host.cell.array, scale_atoms=True)
-        return np.array([energy_of(calc, wider) / len(host)])
-
-    size, where = jump(value, place, 1e-5)
-    return size, f"energy of an atom of {symbol}, lattice × {where:.6f}"
-
-
-def history(name: str, species: str) -> tuple[float, str]:
-    """Return how much an energy, eV/atom, depends on which structure was asked before."""
-    worst = (0.0, "the same after every structure")
-    crystals = {symbol: crystal(symbol) for symbol in species.split(",")}
-    crystals["all"] = mixture(species, 0)
-    fresh = {key: energy_of(calculator(name), atoms) / len(atoms) for key, atoms in crystals.items()}
-    for first, before in crystals.items():
-        for then, atoms in crystals.items():
-            calc = calculator(name)
-            energy_of(calc, before)
-            size = abs(energy_of(calc, atoms) / len(atoms) - fresh[then])
-            worst = max(worst, (size, f"energy of {then} after {first}, beside that of a calculator just made"))
-    return worst
-
-
-def steepest(name: str, symbols: str, start: float, end: float) -> tuple[float, str]:
-    """Return the jump of the force, eV/Å, on a pair where it bends most between two lengths, Å: steepness is none."""
-    calc = calculator(name)
-
-    def value(length: float) -> np.ndarray:
-        return forces_of(calc, Atoms(symbols, [[0, 0, 0], [length, 0, 0]]))[:, 0]
-
-    places = np.linspace(start, end, 2001)
-    steps = np.abs(np.diff([value(x) for x in places], n=3, axis=0)).max(axis=1)
-    k = int(steps.argmax()) + 1
-    size, where = jump(value, 0.5 * (places[k] + places[k + 1]), 2 * (places[1] - places[0]))
-    return size, f"force of a pair {symbols}, {where:.6f} Å; largest third difference {steps.max():.2g} eV/Å"
-
-
-def refuses(name: str, symbol: str, scale: float) -> tuple[float, str]:
-    """Return 1 if a crystal of an element, its lattice scaled, is an error of the model."""
-    atoms = crystal(symbol)
-    atoms.set_cell(scale * atoms.cell.array, scale_atoms=True)
-    try:
-        return 0.0, f"energy {energy_of(calculator(name), atoms):.4g} eV: {symbol}, lattice × {scale}"
-    except Exception as error:
-        return 1.0, f"{type(error).__name__}: {symbol}, lattice × {scale}"
-
-
-def other_symmetries(name: str, species: str) -> tuple[float, str]:
-    """Return the largest change of the energy, eV/atom, of a crystal turned, with its atoms reordered, or doubled."""
-    calc, atoms = calculator(name), mixture(species, 1)
-    energy, worst = energy_of(calc, atoms), (0.0, "the same")
-    turned, order = atoms.copy(), np.random.default_rng(0).permutation(len(atoms))
-    turned.rotate(37.0, (1, 2, 3), rotate_cell=True)
-    for words, other, times in (
-        ("turned", turned, 1),
-        ("reordered", atoms[order], 1),
-        ("doubled", atoms.repeat((2, 1, 1)), 2),
-    ):
-        worst = max(worst, (abs(energy_of(calc, other) / times - energy) / len(atoms), words))
-    return worst
 
 
 def _of(start: str) -> str:
@@ -300,8 +77,8 @@ FINDINGS: tuple[Finding, ...] = (
     (MX2, "smoothness/continuity-cell", partial(triangle_jump, symbols="Mo2S", bond=2.8, place=5.546600), ENERGY),
     (MX2, "conservation/force-gradient", partial(force_and_slope, species="Mo,S"), FORCE),
     (MX2, "conservation/stress-strain", partial(stress_and_slope, species="Mo,S"), STRESS),
-    (ALNICO, "conservation/force-gradient", partial(force_and_slope, species="Al,Co,Ni"), FORCE),
-    (ALNICO, "conservation/stress-strain", partial(stress_and_slope, species="Al,Co,Ni"), STRESS),
+    (ALNICO, "conservation/force-gradient", partial(force_and_slope, species="Al,Co,Ni", scale=0.85), FORCE),
+    (ALNICO, "conservation/stress-strain", partial(stress_and_slope, species="Al,Co,Ni", scale=0.85), STRESS),
     (f"{NIST}_Co", "conservation/stress-strain", partial(stress_and_slope, species="Co"), STRESS),
     (f"{NIST}_Co", "conservation/path-work", partial(force_and_slope, species="Co"), FORCE),
     (f"{NIST}_Co", "smoothness/continuity-cell", partial(crystal_jump, symbol="Co", place=1.06799), ENERGY),
