@@ -1,7 +1,7 @@
 """A plain look at models of OpenKIM, with ASE and without this project: where energies and forces jump.
 
     python -m benchmarks.openkim_plain NAME SPECIES…        # one model, e.g. …_Al__MO_123629422045_005 Al
-    python -m benchmarks.openkim_plain all                  # those that benchmarks/openkim.py certifies
+    python -m benchmarks.openkim_plain all [GLOB]           # those that benchmarks/openkim.py certifies
 
 Four scans of about a thousand points each: a pair of atoms, three atoms as their angle opens, one atom carried across a
 crystal, and a crystal that is expanded. Where neighbouring points differ most from what their own neighbours foretell,
@@ -16,6 +16,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -159,10 +160,11 @@ def jumps(values_at: Callable[[float], np.ndarray], start: float, end: float) ->
 
 def main() -> None:
     wanted = sys.argv[1:]
-    if wanted == ["all"]:
+    if wanted[0] == "all":
+        glob = wanted[1] if len(wanted) > 1 else "*"
         done = {json.loads(line)["name"] for line in _lines()}
         for name in chosen():
-            if name in done:
+            if name in done or not fnmatch(name, glob):
                 continue
             species = species_of(name)
             line = {"name": name, "species": species, "jumps": look(name, species)}
