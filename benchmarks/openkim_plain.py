@@ -160,6 +160,8 @@ def jumps(values_at: Callable[[float], np.ndarray], start: float, end: float) ->
 
 def main() -> None:
     wanted = sys.argv[1:]
+    if not wanted:
+        raise SystemExit(__doc__)
     if wanted[0] == "all":
         glob = wanted[1] if len(wanted) > 1 else "*"
         done = {json.loads(line)["name"] for line in _lines()}

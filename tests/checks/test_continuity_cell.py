@@ -15,6 +15,7 @@ from gnnp_bench.checks.smoothness.cell_paths import across_heights, across_right
 from gnnp_bench.potential import Capabilities, Potential, Prediction, Property
 from gnnp_bench.structures.transform import strain
 from tests.analytic import embedded_atom, smooth_pair
+from tests.analytic.kinks import kinked
 from tests.engine.judging import judged
 
 LAW = "smoothness/continuity-cell"
@@ -150,3 +151,9 @@ def test_images_that_are_missing_from_a_list_are_seen_and_named(
 def test_enough_images_are_no_jump() -> None:
     found = judged(lambda: Listed(np.ceil), LAW)
     assert (found.status, found.grade) == ("pass", "exact"), found
+
+
+def test_a_right_angle_that_stays_is_no_cause() -> None:
+    found = judged(lambda: kinked("slope", 5.0, species=("Cu",)), LAW)
+    assert found.status == "fail", found
+    assert "90°" not in str(found.reason), found.reason

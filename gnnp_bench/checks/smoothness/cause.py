@@ -9,7 +9,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from gnnp_bench.checks.smoothness.cell_paths import part_of_cutoff
+from gnnp_bench.checks.smoothness.cell_paths import part_of_cutoff, turns_right
 from gnnp_bench.checks.smoothness.elsewhere import SAME_ANGLE, angles, pair_passes, places_change
 from gnnp_bench.checks.smoothness.judging import Jump, harmless, jumps
 from gnnp_bench.checks.smoothness.line import KINK_SINGLE, UNITS, Line, is_single
@@ -100,7 +100,8 @@ def _where(
         height = part_of_cutoff(structure, cutoff, same)
         if height is not None:
             return f"where a height of the cell is {height[0]:.6f} Å, {height[1]} the cutoff"
-        if np.abs(structure.cell.angles() - 90.0).min() < np.degrees(same):
+        aside = 1e-3 if t < 0.5 * line.track.length else -1e-3
+        if turns_right(structure, line.track.at(t + aside), same):
             return "where an angle of the cell is 90°"
     elif bent and (in_line := _in_line(structure, pairs, max(same, LINE_SINGLE * is_single(line)))) is not None:
         return f"where {_listed([symbols[i] for i in in_line])} stand in line"

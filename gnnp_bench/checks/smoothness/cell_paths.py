@@ -215,3 +215,10 @@ def part_of_cutoff(structure: Atoms, cutoff: float | None, same: float) -> tuple
     count = int(halves[axis])
     part = "twice" if count == 1 else f"1/{count // 2} of" if count % 2 == 0 else f"2/{count} of"
     return (float(heights[axis]), part) if off[axis] < same else None
+
+
+def turns_right(structure: Atoms, beside: Atoms, same: float) -> bool:
+    """Return whether an angle of a cell is 90° here and not beside: one that stays there causes nothing."""
+    angles = structure.cell.angles()
+    right, turns = np.abs(angles - 90.0) < np.degrees(same), np.abs(beside.cell.angles() - angles) > 1e-4
+    return bool((right & turns).any())
