@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,13 @@ def test_emt_has_the_same_certificate_as_in_this_process(python: str):
     here = certificate(EMT, species=("Cu", "Au"))
     there = certificate(EMT, species=("Cu", "Au"), python=python)
     assert here.complete
-    assert {c.id: c for c in comparable(there).checks} == {c.id: c for c in comparable(here).checks}
-    assert comparable(there) == comparable(here)
+    # What loading changes besides (filters of warnings) depends on the versions of packages.
+    judged, expected = (
+        {c.id: replace(c, reason=None) if c.id == "robustness/process-state" else c for c in comparable(made).checks}
+        for made in (there, here)
+    )
+    assert judged == expected
+    assert replace(comparable(there), checks=()) == replace(comparable(here), checks=())
     told = there.environment["potential"]
     assert told["env"] == "python"  # no path of whoever ran it
     assert told["packages"]["numpy"] == "2.2.6"
@@ -47,13 +53,20 @@ def test_emt_has_the_same_certificate_as_in_this_process(python: str):
     [
         ("hoards", "robustness/memory-growth"),
         ("seeds", "robustness/process-state"),
-        ("shares", "robustness/threads"),
         ("meddles", "robustness/input-intact"),
         ("charged", "robustness/processes"),
     ],
 )
 def test_a_defect_of_the_process_is_found_where_it_is(python: str, hazards: Path, spec: str, check: str):
     assert statuses(certificate(f"hazards:{spec}", check, python=python)) == {check: "fail"}
+
+
+def test_work_space_that_threads_share_is_found_where_it_is(python: str, hazards: Path):
+    # A call that gets another's answer has wrong numbers, or, if it meets one of another size, a wrong shape.
+    assert statuses(certificate("hazards:shares", "robustness/threads", python=python))["robustness/threads"] in (
+        "fail",
+        "error",
+    )
 
 
 def test_the_same_laws_hold_for_a_sound_one(python: str, hazards: Path):
