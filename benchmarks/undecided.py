@@ -163,6 +163,11 @@ def page(found: Sequence[Mapping[str, Any]]) -> str:
         cell = "<br>".join(told).replace("|", "\\|") or "–"
         certified = sum(row["verdict"] == "certified" for row in mine)
         text.append(f"| {name} | {mine[0]['budget']} | {len(mine)} | {certified} | {cell} |")
+    text += [
+        "",
+        "Before the laws of conservation settled between kinks (docs/adr/0014), the form cut off by xplor left five "
+        "laws open at seed 0, the one cut off by late-cosine six.",
+    ]
     return "\n".join([*text, "", "Made by `python -m benchmarks.undecided run` and `page`."])
 
 
