@@ -22,6 +22,7 @@ from ase import Atoms
 from ase.calculators.calculator import CalculatorSetupError, EnvironmentError, PropertyNotImplementedError
 
 from gnnp_bench.adapters import _answers, _factory, _smearing
+from gnnp_bench.adapters._volume import volume_of
 from gnnp_bench.potential import (
     Capabilities,
     Identity,
@@ -116,7 +117,7 @@ class AsePotential:
         Constraints play no part, for they are what `Atoms` applies to the answers of its calculator.
         """
         if "stress" in properties:
-            _require_volume(atoms)
+            volume_of(atoms)
         ask, calculator = self._answer, self.calculator
         stress = ask("stress", lambda: calculator.get_stress(atoms)) if "stress" in properties else None
         forces = ask("forces", lambda: calculator.get_forces(atoms)) if "forces" in properties else None
@@ -212,15 +213,6 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
     if not is_calculator(made):
         raise PotentialError(f"{argument} made an object of type {type(made).__name__}, which is no ASE calculator")
     return from_calculator(made, species)
-
-
-def _require_volume(structure: Atoms) -> None:
-    if not structure.pbc.any():
-        raise Unsupported("stress has no meaning for a structure without periodic directions")
-    cell = structure.cell.array
-    # Written so that a cell of NaN goes through to the calculator.
-    if abs(np.linalg.det(cell)) <= 1e-12 * np.prod(np.linalg.norm(cell, axis=1)):
-        raise Unsupported("stress needs a cell of non-zero volume")
 
 
 @functools.cache  # it reads the files of every distribution, and calculators are made anew often

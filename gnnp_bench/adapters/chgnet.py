@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 from torch.overrides import TorchFunctionMode
 
+from gnnp_bench.adapters._batches import batches
 from gnnp_bench.adapters._factory import one_line, suggestion
 from gnnp_bench.potential import (
     Capabilities,
@@ -79,7 +80,7 @@ class ChgnetPotential:
         """
         task: PredTask = "efs" if "stress" in properties else "ef" if "forces" in properties else "e"
         predictions: list[Prediction] = []
-        for batch in _batches(structures):
+        for batch in batches(structures, len, MAX_BATCH_ATOMS):
             graphs = [self._graph(structure) for structure in batch]
             predictions.extend(self._prediction(values) for values in self._forward(graphs, task))
         return predictions
@@ -182,19 +183,6 @@ def _crystal(structure: Atoms) -> _Crystal:
         if images > MAX_IMAGES or (np.abs(scaled) > MAX_CELLS).any():
             raise Unsupported("CHGNet's neighbour search does not handle atoms this far outside the cell: wrap them")
     return crystal
-
-
-def _batches(structures: Sequence[Atoms]) -> Iterator[list[Atoms]]:
-    batch: list[Atoms] = []
-    n_atoms = 0
-    for structure in structures:
-        if batch and n_atoms + len(structure) > MAX_BATCH_ATOMS:
-            yield batch
-            batch, n_atoms = [], 0
-        batch.append(structure)
-        n_atoms += len(structure)
-    if batch:
-        yield batch
 
 
 def _capabilities(model: CHGNet, version: str, device: str) -> Capabilities:

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from gnnp_bench.adapters._batches import batches
 from gnnp_bench.adapters._factory import one_line, suggestion
 from gnnp_bench.potential import (
     Capabilities,
@@ -73,7 +74,7 @@ class DiepPotential:
         model.calc_forces, model.calc_stresses = "forces" in properties, "stress" in properties
         graphs = [self._graph(structure) for structure in structures]
         predictions: list[Prediction] = []
-        for batch in _batches(graphs):
+        for batch in batches(graphs, lambda part: int(part[0].num_nodes), MAX_BATCH_ATOMS):
             predictions.extend(self._forward(model, batch))
         return predictions
 
@@ -166,20 +167,6 @@ def _capabilities(model: Any, device: str) -> Capabilities:
         claims=frozenset(claims | {"smooth"} if smooth else claims),
         smoothness=SMOOTHNESS if smooth else None,
     )
-
-
-def _batches(parts: Sequence[tuple[Any, Any]]) -> Iterator[list[tuple[Any, Any]]]:
-    batch: list[tuple[Any, Any]] = []
-    n_atoms = 0
-    for part in parts:
-        size = int(part[0].num_nodes)
-        if batch and n_atoms + size > MAX_BATCH_ATOMS:
-            yield batch
-            batch, n_atoms = [], 0
-        batch.append(part)
-        n_atoms += size
-    if batch:
-        yield batch
 
 
 def _array(tensor: Any) -> Any:

@@ -26,6 +26,7 @@ from ase import Atoms
 from gnnp_bench.adapters import _kim_api, _padding
 from gnnp_bench.adapters._factory import suggestion
 from gnnp_bench.adapters._padding import Neighbours
+from gnnp_bench.adapters._volume import volume_of
 from gnnp_bench.potential import (
     Capabilities,
     FloatArray,
@@ -94,7 +95,7 @@ class KimPotential:
             return [self._evaluate_one(structure, properties) for structure in structures]
 
     def _evaluate_one(self, structure: Atoms, properties: frozenset[Property]) -> Prediction:
-        volume = _volume(structure) if "stress" in properties else 0.0
+        volume = volume_of(structure) if "stress" in properties else 0.0
         if not len(structure):
             raise Unsupported("a structure without atoms")
         symbols = structure.get_chemical_symbols()
@@ -258,13 +259,3 @@ def _not_installed(name: str, names: Sequence[str]) -> str:
     shorter = [one for one in names if one.partition("__")[0] == name or one.endswith(f"__{name}")]
     hint = f": did you mean {shorter[0]!r}?" if shorter else suggestion(name, names)
     return f"no portable model {name!r} is installed{hint}; `kim-api-collections-management list` names those that are"
-
-
-def _volume(structure: Atoms) -> float:
-    if not structure.pbc.any():
-        raise Unsupported("stress has no meaning for a structure without periodic directions")
-    cell = structure.cell.array
-    volume = abs(float(np.linalg.det(cell)))
-    if volume <= 1e-12 * np.prod(np.linalg.norm(cell, axis=1)):
-        raise Unsupported("stress needs a cell of non-zero volume")
-    return volume

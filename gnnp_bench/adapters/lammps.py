@@ -31,6 +31,7 @@ from gnnp_bench.adapters import _lammps_box, _lammps_files
 from gnnp_bench.adapters._factory import one_line, suggestion
 from gnnp_bench.adapters._lammps_box import Box
 from gnnp_bench.adapters._lammps_files import Recipe
+from gnnp_bench.adapters._volume import volume_of
 from gnnp_bench.potential import Capabilities, Identity, PotentialError, Prediction, Property, Unsupported
 
 UNITS = {
@@ -97,7 +98,7 @@ class LammpsPotential:
             return [self._evaluate_one(structure, properties) for structure in structures]
 
     def _evaluate_one(self, structure: Atoms, properties: frozenset[Property]) -> Prediction:
-        volume = _volume(structure) if "stress" in properties else 0.0
+        volume = volume_of(structure) if "stress" in properties else 0.0
         if not len(structure):
             raise Unsupported("a structure without atoms")
         symbols = structure.get_chemical_symbols()
@@ -274,13 +275,3 @@ def _preload() -> None:
     path = Path(sys.prefix) / "lib" / "libmpi.so.12"
     if path.is_file():
         ctypes.CDLL(str(path), ctypes.RTLD_GLOBAL)
-
-
-def _volume(structure: Atoms) -> float:
-    if not structure.pbc.any():
-        raise Unsupported("stress has no meaning for a structure without periodic directions")
-    cell = structure.cell.array
-    volume = abs(float(np.linalg.det(cell)))
-    if volume <= 1e-12 * np.prod(np.linalg.norm(cell, axis=1)):
-        raise Unsupported("stress needs a cell of non-zero volume")
-    return volume

@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from gnnp_bench.adapters._batches import batches
 from gnnp_bench.adapters._factory import one_line, suggestion
 from gnnp_bench.potential import (
     Capabilities,
@@ -76,7 +77,7 @@ class MacePotential:
         with _ONE_AT_A_TIME:
             graphs = [self._graph(structure) for structure in structures]
         predictions: list[Prediction] = []
-        for batch in _batches(graphs):
+        for batch in batches(graphs, lambda graph: int(graph.num_nodes), MAX_BATCH_ATOMS):
             predictions.extend(self._forward(batch, properties))
         return predictions
 
@@ -199,20 +200,6 @@ def _capabilities(model: Any, device: str) -> Capabilities:
         claims=claims,
         smoothness=SMOOTHNESS,
     )
-
-
-def _batches(graphs: Sequence[Any]) -> Iterator[list[Any]]:
-    batch: list[Any] = []
-    n_atoms = 0
-    for graph in graphs:
-        size = int(graph.num_nodes)
-        if batch and n_atoms + size > MAX_BATCH_ATOMS:
-            yield batch
-            batch, n_atoms = [], 0
-        batch.append(graph)
-        n_atoms += size
-    if batch:
-        yield batch
 
 
 def _array(tensor: Any) -> Any:

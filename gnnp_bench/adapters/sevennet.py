@@ -21,6 +21,7 @@ import torch
 from ase import Atoms
 from ase.data import chemical_symbols
 
+from gnnp_bench.adapters._batches import batches
 from gnnp_bench.adapters._factory import one_line, suggestion
 from gnnp_bench.potential import (
     Capabilities,
@@ -97,7 +98,11 @@ class SevennetPotential:
             for structure in structures:
                 _require_volume(structure)
         graphs = [self._graph(structure) for structure in structures]
-        return [prediction for batch in _batches(graphs) for prediction in self._predictions(batch, properties)]
+        return [
+            prediction
+            for batch in batches(graphs, lambda graph: int(graph.num_edges), MAX_BATCH_EDGES)
+            for prediction in self._predictions(batch, properties)
+        ]
 
     def _graph(self, structure: Atoms) -> AtomGraphData:
         if foreign := sorted({chemical_symbols[z] for z in structure.numbers} - set(self.capabilities.species)):
@@ -225,19 +230,6 @@ def _capabilities(config: Mapping[str, Any], model: AtomGraphSequential, device:
 def _dtype(model: AtomGraphSequential) -> Literal["float32", "float64"]:
     """Return the precision of the coarsest parameter, which rounds all that follows."""
     return "float64" if all(parameter.dtype == torch.float64 for parameter in model.parameters()) else "float32"
-
-
-def _batches(graphs: Sequence[AtomGraphData]) -> Iterator[list[AtomGraphData]]:
-    batch: list[AtomGraphData] = []
-    n_edges = 0
-    for graph in graphs:
-        if batch and n_edges + graph.num_edges > MAX_BATCH_EDGES:
-            yield batch
-            batch, n_edges = [], 0
-        batch.append(graph)
-        n_edges += graph.num_edges
-    if batch:
-        yield batch
 
 
 def _require_volume(structure: Atoms) -> None:

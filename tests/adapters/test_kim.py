@@ -139,7 +139,7 @@ def test_what_a_model_says_of_itself() -> None:
 @pytest.mark.skipif(FORCES_REQUIRED not in INSTALLED, reason=f"{FORCES_REQUIRED} is not installed")
 def test_a_model_that_must_be_asked_for_forces_tells_its_energy_too() -> None:
     potential, crystal = create(FORCES_REQUIRED, {}, None), bulk("Ar", a=5.26)
-    assert potential.required == {"partialForces"}
+    assert potential.required == {"partialEnergy", "partialForces"}
     asked_for_both = potential.evaluate([crystal], ENERGY_FORCES)[0].energy
     assert potential.evaluate([crystal], ENERGY)[0].energy == asked_for_both < -0.05
     assert create(SW, {}, None).required == frozenset()
