@@ -303,9 +303,41 @@ def test_a_table_of_ten_thousand_knots_is_not_taken_for_rounding() -> None:
         assert judged(table, "robustness/precision", seed).status == "pass"
 
 
+def test_steps_of_a_table_are_not_taken_for_rounding() -> None:
+    """As EAM_IMD of OpenKIM: forces jump by 1e-7 eV/Å at close knots, and are smooth to 1e-14 between them."""
+    table = kinked("stepped", 6.0, species=("Al",))
+    for seed in range(4):
+        assert judged(table, "robustness/precision", seed).status == "pass"
+
+
+@pytest.mark.parametrize("rounded", ["all", "input"])
+@pytest.mark.parametrize("envelope", ["stepped", "quartic-bump"])
+def test_a_part_in_float32_is_seen_beside_one_in_float64(envelope: str, rounded: str) -> None:
+    table = kinked(envelope, 6.0, species=("Al",))
+    network = kinked("quartic-bump", 5.0, species=("Al",), dtype="float32" if rounded == "all" else "float64")
+
+    def evaluate(structures: Sequence[Atoms], asked: frozenset[Property]) -> list[Prediction]:
+        given = [structure.copy() for structure in structures]
+        for structure in given:
+            structure.positions = structure.positions.astype(np.float32)
+        both = zip(table.evaluate(structures, asked), network.evaluate(given, asked), strict=True)
+        return [
+            Prediction(
+                p.energy + q.energy,
+                None if p.forces is None or q.forces is None else p.forces + q.forces,
+                None if p.stress is None or q.stress is None else p.stress + q.stress,
+            )
+            for p, q in both
+        ]
+
+    for seed in range(2):
+        assert judged(Adapter(evaluate, table.capabilities), "robustness/precision", seed).status == "fail"
+
+
 @pytest.mark.parametrize("rounded", ["input", "forces"])
-def test_float32_beside_such_a_table_is_seen(rounded: str) -> None:
-    table = kinked("tabulated", 6.0, species=("Al",))
+@pytest.mark.parametrize("envelope", ["tabulated", "stepped"])
+def test_float32_beside_such_a_table_is_seen(rounded: str, envelope: str) -> None:
+    table = kinked(envelope, 6.0, species=("Al",))
 
     def evaluate(structures: Sequence[Atoms], asked: frozenset[Property]) -> list[Prediction]:
         given = [structure.copy() for structure in structures]

@@ -38,10 +38,15 @@ HALF_LENGTH = 1e-4
 SHORT_HALF_LENGTH = 1e-5
 """Å. Still several values; and among thousands of pairs a tenth as many cross a cutoff, where the slope of a force may
 jump."""
-SHORTEST_HALF_LENGTH = 1e-7
-"""Å. A table with ten thousand knots, at each of which the slope of a force jumps, has kinks on every longer line."""
-FALLS = 4.0
-"""What is left of kinks falls at least so much on lines of a tenth of the length; rounding stays as it is."""
+SHORTEST_HALF_LENGTH = 1e-9
+"""Å. A table with many knots, at each of which a force or its slope jumps, has some on every longer line."""
+SHORTEST_LINES = 9
+MOST_OF_THEM = 0.75
+"""Seven of nine lines. Among thousands of pairs one in forty lines meets a step of such a table; if positions are
+rounded to float32 for a part of the potential alone, two in three lines through fifty atoms do."""
+RESOLVED = 1e3
+"""On the shortest line float64 changes smoothly, by at least so many times what it is rough by. Float32 has no digits
+for changes that small: it stays as it is, or makes steps."""
 
 
 def _applies(capabilities: Capabilities) -> str | None:
@@ -54,7 +59,8 @@ def relative_roughness(structure: Atoms, seed: int) -> Generator[Request, list[P
     """Measure noise relative to the size of X on lines long enough to cross the steps of a float32 input.
 
     The median of three lines: a kink is on one of them, rounding on all. Among many pairs kinks may be on most of the
-    lines, so that what looks like rounding is measured again on shorter ones.
+    lines, so that what looks like rounding is measured again on shorter ones. On the shortest one what changes
+    smoothly has the digits of float64.
 
     Returns
     -------
@@ -65,15 +71,15 @@ def relative_roughness(structure: Atoms, seed: int) -> Generator[Request, list[P
 
 
 def _closely(structure: Atoms, rng: np.random.Generator) -> Generator[Request, list[Prediction], dict[str, float]]:
-    roughness = yield from _roughness(structure, rng, LINES, POINTS, ORDER)
+    roughness, _ = yield from _roughness(structure, rng, LINES, POINTS, ORDER)
     if max(roughness.values()) > SUSPECT:
-        longer = roughness
-        roughness = yield from _roughness(structure, rng, LINES, POINTS, ORDER, SHORT_HALF_LENGTH)
-        kinks = [key for key, value in roughness.items() if SUSPECT < value < longer[key] / FALLS]
-        if kinks:
-            # Of each coordinate float32 sees few steps on such a line, or none; of all of them together it sees many.
-            shortest = yield from _roughness(structure, rng, LINES, POINTS, ORDER, SHORTEST_HALF_LENGTH)
-            roughness |= {key: shortest[key] for key in kinks}
+        roughness, _ = yield from _roughness(structure, rng, LINES, POINTS, ORDER, SHORT_HALF_LENGTH)
+        suspects = [key for key, value in roughness.items() if value > SUSPECT]
+        if suspects:
+            shortest, resolved = yield from _roughness(
+                structure, rng, SHORTEST_LINES, POINTS, ORDER, SHORTEST_HALF_LENGTH, MOST_OF_THEM
+            )
+            roughness |= {key: shortest[key] for key in suspects if resolved[key] > RESOLVED}
     return roughness
 
 
@@ -84,19 +90,24 @@ def _roughness(
     n_points: int,
     order: int,
     half_length: float = HALF_LENGTH,
-) -> Generator[Request, list[Prediction], dict[str, float]]:
+    share: float = 0.5,
+) -> Generator[Request, list[Prediction], tuple[dict[str, float], dict[str, float]]]:
+    """Return how rough X is on most lines, relative to its size, and how many times more it changes on them."""
     lines = [line(base_point(structure, rng), half_length, n_points, rng) for _ in range(n_lines)]
     predictions = yield Request(interleaved(lines), ALL_PROPERTIES)
-    roughness = {}
+    roughness, resolved = {}, {}
     for quantity in ("energy", "forces", "stress"):
         if getattr(predictions[0], quantity) is None:
             continue
         values = np.array([getattr(p, quantity) for p in predictions])
         per_line = [values[i::n_lines] for i in range(n_lines)]
         most = BOUND * len(structure) if quantity == "energy" else np.inf
-        relative = [scatter(v, order).max() / _size(float(np.abs(v).max()), most) for v in per_line]
-        roughness[quantity] = float(np.median(relative))
-    return roughness
+        rough = np.array([scatter(v, order).max() for v in per_line])
+        sizes = [_size(float(np.abs(v).max()), most) for v in per_line]
+        changes = np.array([np.ptp(v, axis=0).max() for v in per_line])
+        roughness[quantity] = float(np.quantile(rough / sizes, share))
+        resolved[quantity] = float(np.quantile(changes / np.maximum(rough, np.finfo(float).tiny), 1.0 - share))
+    return roughness, resolved
 
 
 def _size(largest: float, most: float) -> float:
@@ -127,7 +138,7 @@ def _simpler(case: Case) -> Iterator[Case]:
 
 def _measure(case: Case) -> Measurement:
     rng = np.random.default_rng(int(case.parameters["seed"]))
-    roughness = yield from _roughness(case.structure, rng, 1, GLANCE_POINTS, GLANCE_ORDER)
+    roughness, _ = yield from _roughness(case.structure, rng, 1, GLANCE_POINTS, GLANCE_ORDER)
     if max(roughness.values()) > PRECISION_B:  # rounding; or a kink, or a curve that bends more
         roughness = yield from _closely(case.structure, rng)
     components = [Component(q, r, PRECISION_S, "relative", bound=PRECISION_B) for q, r in roughness.items()]
