@@ -19,7 +19,7 @@ from gnnp_bench.check import (
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import EXTREME, displaced, force_significance, forces_vanish, stands_out
+from gnnp_bench.checks.common import ENERGY_S, EXTREME, displaced, force_significance, forces_vanish, stands_out
 from gnnp_bench.checks.conservation.ladder import FEWEST_LEVELS, energy_derivative
 from gnnp_bench.checks.simplifying import fewer_and_as_many, rows_on
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY_FORCES, FloatArray, Prediction
@@ -93,6 +93,7 @@ def _measure(case: Case) -> Measurement:
         noise=noise,
         slope_noise=case.nu.forces,
         significance=significance * scale,
+        jump_matters=ENERGY_S,
     )
     missed = derivative.value - _slope(base, direction)
     explained = derivative.noise * noise + case.nu.forces

@@ -11,6 +11,7 @@ from ase import Atoms
 
 from gnnp_bench.check import Request
 from gnnp_bench.checks.common import conclusive, converged, stands_out
+from gnnp_bench.checks.conservation.jumps import jumps_between
 from gnnp_bench.checks.conservation.places import rough_place
 from gnnp_bench.checks.conservation.samples import Path, Powers, Work, settled_work
 from gnnp_bench.numerics.convergence import ALLOWANCE
@@ -34,6 +35,7 @@ def energy_derivative(
     noise: float,
     slope_noise: float,
     significance: float,
+    jump_matters: float,
 ) -> Generator[Request, list[Prediction], tuple[Derivative, str | None]]:
     """Differentiate the energy by central differences over a ladder of steps.
 
@@ -58,6 +60,8 @@ def energy_derivative(
         ν of the total energy, eV, and of a slope, eV per unit of step.
     significance : float
         Error of the derivative that begins to matter, eV per unit of step.
+    jump_matters : float
+        Jumps of the energy that together are no larger are left out of the derivative: `jumps`. eV.
 
     Returns
     -------
@@ -97,6 +101,11 @@ def energy_derivative(
 
     middle = Samples(np.zeros(1), np.array([here]), np.full(1, slope_noise**2))
     mean, roughest = yield from _in_the_mean(slopes_at, middle, float(steps[k]), differences[k], noise, significance)
+    if stands_out(mean.value, mean.error, mean.noise * noise):
+        jumps = yield from jumps_between(moved, slope, mean.step, properties, noise, slope_noise)
+        if 0.0 < np.abs(jumps).sum() <= jump_matters:
+            left = mean.value - float(jumps.sum()) / (2.0 * mean.step)
+            mean = replace(mean, value=left, noise=mean.noise * float(np.sqrt(1.0 + len(jumps))))
     if mean.error < derivative.error:
         derivative = replace(mean, value=here + mean.value)
         clear = conclusive(derivative.error, significance)

@@ -24,7 +24,7 @@ from gnnp_bench.check import (
     vacuous,
     with_parameters,
 )
-from gnnp_bench.checks.common import EXTREME, STRESS_S, on_simpler_structures, pressed, stands_out, stress
+from gnnp_bench.checks.common import ENERGY_S, EXTREME, STRESS_S, on_simpler_structures, pressed, stands_out, stress
 from gnnp_bench.checks.conservation.ladder import FEWEST_LEVELS, energy_derivative
 from gnnp_bench.checks.periodicity.supercell import periodic_somewhere
 from gnnp_bench.checks.virial import has_volume, span, virial_noise, volume_of_matter
@@ -128,6 +128,7 @@ def _measure(case: Case) -> Measurement:
             noise=noise,
             slope_noise=stress_noise * matter,
             significance=significance * matter,
+            jump_matters=ENERGY_S * len(structure),
         )
     )
     missed = abs(derivative.value / matter - float(np.sum(tension * direction)))
