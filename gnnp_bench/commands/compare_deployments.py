@@ -88,8 +88,7 @@ def _placed(first: str, second: str, env: list[str]) -> tuple[str, str]:
     """
     if len(env) > 2:
         raise BadRequest(f"--env was given {len(env)} times: once for both potentials, or once for each")
-    for_first, for_second = env if len(env) == 2 else (env * 2 or [None, None])
-    return with_env(first, for_first), with_env(second, for_second)
+    return with_env(first, env[0] if env else None), with_env(second, env[-1] if env else None)
 
 
 def _load(first: str, second: str, species: tuple[str, ...] | None) -> tuple[Loaded, Loaded]:

@@ -53,9 +53,7 @@ def test_the_doctor_examines_it_there(python: str, hazards: Path, capsys: pytest
     assert "nothing found" in capsys.readouterr().out
 
 
-def test_two_deployments_are_compared_where_they_live(
-    python: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
+def test_two_deployments_are_compared_where_they_live(python: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     path = tmp_path / "found.json"
     compared = ["compare-deployments", EMT_SPEC, EMT_SPEC, "--species", "Cu", "--budget", "quick", "--json", str(path)]
     assert main([*compared, "--env", python]) == 0
