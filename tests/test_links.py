@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,11 @@ def test_modules_and_commands_exist(page: Path, capsys: pytest.CaptureFixture[st
             unknown.append(name)
         capsys.readouterr()
     assert not unknown
+
+
+def test_every_potential_that_plugs_in_is_in_the_index_and_so_is_every_page() -> None:
+    folder = ROOT / "docs" / "potentials"
+    index = (folder / "README.md").read_text()
+    entries = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["gnnp_bench.potentials"]
+    assert not [name for name in entries if not re.search(rf"^\| `{name}\b", index, re.MULTILINE)]
+    assert not [page.name for page in folder.glob("*.md") if page.name != "README.md" and page.name not in index]

@@ -10,7 +10,7 @@ import typer
 
 from gnnp_bench.certificate import io
 from gnnp_bench.commands.exits import PARTIAL, BadRequest
-from gnnp_bench.commands.loading import load_potential, parse_species
+from gnnp_bench.commands.loading import load_potential, parse_species, with_env
 from gnnp_bench.commands.output import own_stdout, write_bytes
 from gnnp_bench.engine.settings import Budget
 from gnnp_bench.potential import PotentialError
@@ -32,6 +32,14 @@ def compare_deployments(
     ] = None,
     budget: Annotated[Budget, typer.Option(help="How many structures to compare.")] = "standard",
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the structures.")] = 0,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ENV",
+            help="Where they live, as for certify: given once, both of them; given twice, the first and the second. For"
+            " one of them alone write ?env=ENV in its SPEC.",
+        ),
+    ] = None,
     json: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write what was found here as JSON; - is standard output.")
     ] = None,
@@ -51,6 +59,7 @@ def compare_deployments(
             io.check_writable(json)
         except ValueError as error:
             raise BadRequest(str(error)) from error
+    first, second = _placed(first, second, env or [])
     with own_stdout() as stdout:
         one, two = _load(first, second, parse_species(species))
         try:
@@ -69,6 +78,19 @@ def compare_deployments(
     return STATUS[found.verdict]
 
 
+def _placed(first: str, second: str, env: list[str]) -> tuple[str, str]:
+    """Return both specs, each with the environment that it is to live in.
+
+    Raises
+    ------
+    BadRequest
+        If there are more environments than potentials, or a spec names one already.
+    """
+    if len(env) > 2:
+        raise BadRequest(f"--env was given {len(env)} times: once for both potentials, or once for each")
+    return with_env(first, env[0] if env else None), with_env(second, env[-1] if env else None)
+
+
 def _load(first: str, second: str, species: tuple[str, ...] | None) -> tuple[Loaded, Loaded]:
     """Return both; one that does not tell its species, as calculators do not, is asked for those of the other."""
     loaded: list[Loaded | None] = []
@@ -77,9 +99,11 @@ def _load(first: str, second: str, species: tuple[str, ...] | None) -> tuple[Loa
         try:
             loaded.append(load_potential(spec, species))
         except BadRequest as error:
+            if species is not None:
+                raise
             loaded.append(None)
             refusals.append(error)
-    if len(refusals) == 2 or (refusals and species is not None):
+    if len(refusals) == 2:
         raise refusals[0]
     known = next((one.potential.capabilities.species for one in loaded if one is not None), ())
     one, two = (

@@ -54,8 +54,11 @@ def install(asked: Asked, folder: Path, lock: int) -> dict[str, str]:
     python = str(folder / "bin" / "python")
     uv = shutil.which("uv")
     if uv is not None:
-        _run(asked, folder, lock, [uv, "venv", "--quiet", "--python", asked.python.path, str(folder)])
-        _run(asked, folder, lock, [uv, "pip", "install", "--quiet", "--python", python, *asked.requirements])
+        # uv heeds the settings of a project that it is called in, its constraints too: it is called beside the folder.
+        wanted = [os.path.abspath(one) if os.sep in one and os.path.exists(one) else one for one in asked.requirements]
+        there = str(folder.parent)
+        _run(asked, folder, lock, [uv, "venv", "--quiet", "--python", asked.python.path, str(folder)], there)
+        _run(asked, folder, lock, [uv, "pip", "install", "--quiet", "--python", python, *wanted], there)
     else:
         _run(asked, folder, lock, [asked.python.path, "-I", "-m", "venv", str(folder)])
         pip = [python, "-I", "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
@@ -65,7 +68,7 @@ def install(asked: Asked, folder: Path, lock: int) -> dict[str, str]:
     return dict(sorted(packages.items()))
 
 
-def _run(asked: Asked, folder: Path, lock: int, command: Sequence[str]) -> str:
+def _run(asked: Asked, folder: Path, lock: int, command: Sequence[str], cwd: str | None = None) -> str:
     """Run a tool, and end it with this process's own work if that is interrupted."""
     environment = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
     with tempfile.TemporaryFile() as said:
@@ -76,6 +79,7 @@ def _run(asked: Asked, folder: Path, lock: int, command: Sequence[str]) -> str:
                 stdout=said,
                 stderr=said,
                 env=environment,
+                cwd=cwd,
                 start_new_session=True,
                 pass_fds=(lock,),
             )

@@ -43,7 +43,8 @@ def sources() -> dict[str, Any]:
     adapters = sorted(file.name[:-3] for file in folder.iterdir() if file.name.endswith(".py"))
     names = [*MODULES, *(f"adapters.{name}" for name in adapters)]
     modules = {_dotted(name): [name.endswith("__init__"), _source(name)] for name in names}
-    named = [name for name in adapters if not name.startswith("_") and name != "registry"]
+    # Each adapter is named by its module, as pyproject.toml has it; whether it is installed here does not matter.
+    named = [name for name in adapters if "\ndef create(" in _source(f"adapters.{name}")]
     entry_points = "\n".join(f"{name} = gnnp_bench.adapters.{name}:create" for name in named)
     files = {
         "METADATA": "Metadata-Version: 2.1\nName: gnnp-bench\nVersion: 0\n",

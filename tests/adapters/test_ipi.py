@@ -18,7 +18,7 @@ from ase.build import bulk, fcc111, molecule
 from ase.calculators.emt import EMT
 from ase.calculators.socketio import SocketIOCalculator
 
-from gnnp_bench.adapters.ipi import MOST_DRIVERS, IpiPotential, create
+from gnnp_bench.adapters.socket import MOST_DRIVERS, IpiPotential, create
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, ENERGY_FORCES, PotentialError, Unsupported
 
 ASE = """

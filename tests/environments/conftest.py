@@ -15,6 +15,8 @@ from gnnp_bench.environments.building import Built, create
 HERE = Path(__file__).parent
 USERS_CACHE = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
 """Read before the tests get a cache of their own: large environments stay there from one run to the next."""
+TEST_CACHE = os.environ.get("GNNP_BENCH_TEST_CACHE")
+"""Where small environments of the tests stay; they are in pytest's temporary folder otherwise."""
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +25,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("XDG_CACHE_HOME", str(shared / "environments"))
+        patched.setenv("XDG_CACHE_HOME", TEST_CACHE or str(shared / "environments"))
         made = create(ask("ase"))
     return made
 

@@ -11,12 +11,14 @@ import time
 from pathlib import Path
 
 import pytest
+from ase.build import bulk
 
+from gnnp_bench.adapters import registry
 from gnnp_bench.cli import main
 from gnnp_bench.environments import building
 from gnnp_bench.environments.asked import ask, declared
 from gnnp_bench.environments.building import Built, create
-from gnnp_bench.potential import PotentialError
+from gnnp_bench.potential import ALL_PROPERTIES, PotentialError
 
 EMT = "ase:ase.calculators.emt:EMT"
 
@@ -196,3 +198,28 @@ def test_an_environment_is_found_by_name_and_hash(built: Built, monkeypatch: pyt
     assert "ase==3.29.0" in capsys.readouterr().out
     assert main(["env", "show", "mace"]) == 0
     assert "mace-torch==" in capsys.readouterr().out
+
+
+@pytest.fixture
+def uv(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    if shutil.which("uv", path=path) is None:
+        pytest.skip("uv is not installed")
+    monkeypatch.setenv("PATH", path)
+
+
+def test_uv_builds_what_is_asked_for_and_not_what_the_project_around_it_wants(
+    cache: Path, uv: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    project = tmp_path / "project"
+    project.mkdir()
+    settings = '[project]\nname = "x"\nversion = "0"\n[tool.uv]\nconstraint-dependencies = ["numpy<2"]\n'
+    (project / "pyproject.toml").write_text(settings)
+    monkeypatch.chdir(project)
+    made = create(ask("ase"))
+    assert made.record["packages"]["numpy"] == "2.2.6"
+    assert "pip" not in made.record["packages"]
+    potential = registry.load(f"{EMT}?env=ase", ["Cu"]).potential
+    (found,) = potential.evaluate([bulk("Cu")], ALL_PROPERTIES)
+    assert found.energy == pytest.approx(-0.00568, abs=1e-4)
+    assert left(cache) == [made.label]

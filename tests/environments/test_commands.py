@@ -13,6 +13,8 @@ from gnnp_bench.cli import main
 from gnnp_bench.commands.exits import BadRequest
 from gnnp_bench.commands.loading import moved_to, with_env
 
+EMT_SPEC = "ase:ase.calculators.emt:EMT"
+
 
 def test_the_flag_is_an_option_of_the_spec():
     assert with_env("chgnet", None) == "chgnet"
@@ -49,6 +51,38 @@ def test_a_case_that_hangs_is_an_error_and_the_rest_goes_on(python: str, hazards
 def test_the_doctor_examines_it_there(python: str, hazards: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["doctor", "hazards:sound", "--env", python]) == 0
     assert "nothing found" in capsys.readouterr().out
+
+
+def test_two_deployments_are_compared_where_they_live(python: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "found.json"
+    compared = ["compare-deployments", EMT_SPEC, EMT_SPEC, "--species", "Cu", "--budget", "quick", "--json", str(path)]
+    assert main([*compared, "--env", python]) == 0
+    found = json.loads(path.read_text())
+    assert found["first"] == found["second"] == f"{EMT_SPEC}?env={python}"
+    # The same Python by another name.
+    folder = str(Path(python).parents[1])
+    assert main([*compared, "--env", python, "--env", folder]) == 0
+    found = json.loads(path.read_text())
+    assert (found["first"], found["second"]) == (f"{EMT_SPEC}?env={python}", f"{EMT_SPEC}?env={folder}")
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((EMT_SPEC, EMT_SPEC, "--env", "a", "--env", "b", "--env", "c"), "--env was given 3 times: once for both"),
+        ((EMT_SPEC, f"{EMT_SPEC}?env=auto", "--env", "auto"), "leave one of them out"),
+        ((EMT_SPEC, EMT_SPEC, "--env", "nothing", "--env", "auto"), "there is no environment 'nothing'"),
+        ((EMT_SPEC, EMT_SPEC, "--env", "a", "b"), "unexpected extra argument"),
+    ],
+)
+def test_what_is_no_place_for_two_deployments(
+    arguments: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["compare-deployments", *arguments, "--species", "Cu"]) == 2
+    err = capsys.readouterr().err
+    assert told in err
+    assert err.count("\n") == 1
 
 
 def test_its_speed_is_measured_there(python: str, hazards: Path, tmp_path: Path):

@@ -5,15 +5,22 @@ from __future__ import annotations
 import ast
 import json
 import subprocess
+import sys
+import tomllib
+from pathlib import Path
 
 import pytest
+from ase import Atoms
+from ase.calculators.emt import EMT
 
+from gnnp_bench.adapters import registry
 from gnnp_bench.environments import pythons
 from gnnp_bench.environments.place import place
 from gnnp_bench.environments.process import Process
 from gnnp_bench.environments.travelling import sources
-from gnnp_bench.potential import PotentialError
+from gnnp_bench.potential import ALL_PROPERTIES, PotentialError
 
+ROOT = Path(__file__).parents[2]
 COMPILE = "import json, sys\nfor name, (_, text) in json.load(sys.stdin).items(): compile(text, name, 'exec')"
 
 
@@ -48,10 +55,11 @@ def test_a_python_without_ase_says_so():
         Process(place(bare, "ase"))
 
 
-def test_adapters_are_named_there_whether_they_are_registered_here_or_not():
-    named = sources()["files"]["entry_points.txt"]
-    assert "mace = gnnp_bench.adapters.mace:create" in named
-    assert "registry" not in named
+def test_adapters_have_the_same_names_there_as_here_whether_they_are_registered_or_not():
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["gnnp_bench.potentials"]
+    here = {f"{name} = {value}" for name, value in declared.items() if value.startswith("gnnp_bench.adapters.")}
+    _, *there = sources()["files"]["entry_points.txt"].splitlines()
+    assert set(there) == here
 
 
 def test_whatever_a_travelling_module_imports_travels():
@@ -61,3 +69,11 @@ def test_whatever_a_travelling_module_imports_travels():
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gnnp_bench"):
                 beside = {f"{node.module}.{one.name}" for one in node.names}
                 assert node.module in travelling or beside <= travelling.keys(), f"{name} imports {node.module}"
+
+
+def test_a_program_behind_a_socket_is_asked_from_another_python(python: str, copper: Atoms):
+    driver = f"{sys.executable} -m gnnp_bench.adapters.ipi_driver ase:ase.calculators.emt:EMT {{structure}} {{address}}"
+    potential = registry.load(f"socket:{driver}?env={python}", ("Cu",)).potential
+    (found,) = potential.evaluate([copper], ALL_PROPERTIES)
+    copper.calc = EMT()
+    assert found.energy == pytest.approx(copper.get_potential_energy(), abs=1e-10)
