@@ -24,7 +24,6 @@ from gnnp_bench.checks.common import TWO_ATOMS, conclusive, converged, displaced
 from gnnp_bench.checks.conservation.places import rough_place
 from gnnp_bench.checks.conservation.samples import (
     FAR_MORE,
-    MOST_MORE,
     NOTHING_KNOWN,
     PANELS,
     Path,
@@ -45,6 +44,8 @@ FEWEST_NODES = 8
 MOST_NODES = 128
 RADIUS = 0.03
 """Å, for a displacement of unit root mean square."""
+FIRST_MORE = 384
+"""Evaluations at most around the first loops, beyond those that are there; what has not settled then seldom does."""
 SMALLER = 16.0
 """How many times smaller the loops are that are tried last, as far as rounding allows."""
 OFFSET = 8.0
@@ -107,7 +108,7 @@ def _measure(case: Case) -> Measurement:
         error, settled = out_of_points(residual, error, explained, ASYMMETRY_S, cautious)
         if not settled or stands_out(residual, error, explained):
             known = _one_after_another(t, powers, velocities, case.nu.forces)
-            found, roughest = yield from _by_panels(case, planes, size, explained, RADIUS, known, MOST_MORE)
+            found, roughest = yield from _by_panels(case, planes, size, explained, RADIUS, known, FIRST_MORE)
             # Around smaller loops fewer kinks are crossed.
             smaller = min(SMALLER, 0.01 * ASYMMETRY_S / explained)
             if not conclusive(found[1], ASYMMETRY_S) and smaller >= 2.0:
