@@ -27,10 +27,10 @@ import ase.io
 import torch
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from gnnp_bench.accuracy.frames import Frame, read_frames
 from reference_model.train import sanity
 from reference_model.train.data import Sample, digest, prepare, split
 from reference_model.train.files import read_checkpoint, write_checkpoint
-from reference_model.train.labels import Frame, read_frames
 from reference_model.train.loop import Trainer
 from reference_model.train.metrics import compare, metrics, summary
 from reference_model.train.recipe import Recipe

@@ -16,6 +16,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from gnnp_bench import __version__
+from gnnp_bench.commands.accuracy import accuracy
 from gnnp_bench.commands.bench import bench
 from gnnp_bench.commands.catalogue import explain, list_checks
 from gnnp_bench.commands.certify import certify
@@ -49,6 +50,7 @@ app.command("explain")(explain)
 app.command("reproduce")(reproduce)
 app.command("compare")(compare)
 app.command("compare-deployments")(compare_deployments)
+app.command("accuracy")(accuracy)
 app.command("bench")(bench)
 app.command("gate")(gate)
 app.command("new-law")(new_law)

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 
+from gnnp_bench.accuracy.frames import Frame, Group, group
+from gnnp_bench.accuracy.labels import DataError
 from reference_model.graph import Neighbourhood, find_neighbours
-from reference_model.train.labels import DataError, Frame
 
 LEAST_BOX = 400.0
 """Å³, of a periodic cell whose only atom counts as isolated."""
-Group = tuple[str, frozenset[str]]
-"""What structures share that were labelled alike: config type and species."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +118,6 @@ def digest(frames: Iterable[Frame]) -> str:
             total.update(np.ascontiguousarray(array).tobytes())
         total.update(f"{frame.energy!r} {frame.config_type}".encode())
     return total.hexdigest()
-
-
-def group(frame: Frame) -> Group:
-    """Return what structures share that were labelled alike: config type and species."""
-    return frame.config_type, frozenset(frame.structure.get_chemical_symbols())
 
 
 def drawn_in_turn(samples: Sequence[Sample], atoms: int, each: int, seed: int) -> list[Sample]:

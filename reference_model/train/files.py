@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from reference_model.train.labels import DataError
+from gnnp_bench.accuracy.labels import DataError
 
 MODEL = "model.safetensors"
 CHECKPOINT = "checkpoint.pt"

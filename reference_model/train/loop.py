@@ -13,11 +13,11 @@ from torch import nn
 from torch.optim import AdamW
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from gnnp_bench.accuracy.labels import DataError
 from reference_model.derivatives import predict
 from reference_model.graph import Graph, Neighbourhood, collate
 from reference_model.model import Network
 from reference_model.train.data import Sample
-from reference_model.train.labels import DataError
 from reference_model.train.loss import Scales, Weights, labels_of, loss
 from reference_model.train.recipe import Recipe, averaging_decay, batch_size, learning_rate, weights
 

@@ -18,9 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from gnnp_bench.accuracy.frames import Frame, Group, group
 from gnnp_bench.potential import FloatArray
-from reference_model.train.data import Group, group
-from reference_model.train.labels import Frame
 
 SAME, GRID = 1e-3, 1000
 """Two structures are one crystal, strained, if no atom is further, in Å, from where the strain would take it. They are

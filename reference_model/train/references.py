@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gnnp_bench.accuracy.frames import Frame
 from reference_model.train.data import Sample, is_lone
-from reference_model.train.labels import Frame
 
 RCOND = 1e-8
 FREE = 1e-6

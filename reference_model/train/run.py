@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from gnnp_bench.accuracy.labels import DataError
 from gnnp_bench.potential import PotentialError
 from reference_model.files import read_notes, save_network
 from reference_model.graph import collate
@@ -27,7 +28,6 @@ from reference_model.train.files import (
     write_checkpoint,
     write_json,
 )
-from reference_model.train.labels import DataError
 from reference_model.train.loop import Trainer
 from reference_model.train.loss import Scales
 from reference_model.train.metrics import Metrics, batches, compare, metrics, summary

@@ -16,24 +16,24 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from gnnp_bench.potential import FloatArray
-from reference_model.derivatives import predict
-from reference_model.graph import collate, find_neighbours
-from reference_model.model import Network
-from reference_model.train import stresses
-from reference_model.train.correlation import ratio
-from reference_model.train.data import Group, Sample, drawn_in_turn, group, rms_force
-from reference_model.train.labels import Frame
-from reference_model.train.loop import Trainer
-from reference_model.train.loss import Scales
-from reference_model.train.metrics import Comparison, compare
-from reference_model.train.recipe import Recipe
-from reference_model.train.scales import (
+from gnnp_bench.accuracy import stresses
+from gnnp_bench.accuracy.correlation import ratio_among
+from gnnp_bench.accuracy.frames import Frame, Group, group
+from gnnp_bench.accuracy.scales import (
     ENERGY_UNITS,
     FORCE_UNITS,
     all_electron_unit,
     expected_stiffness,
 )
+from gnnp_bench.potential import FloatArray
+from reference_model.derivatives import predict
+from reference_model.graph import collate, find_neighbours
+from reference_model.model import Network
+from reference_model.train.data import Sample, drawn_in_turn, rms_force
+from reference_model.train.loop import Trainer
+from reference_model.train.loss import Scales
+from reference_model.train.metrics import Comparison, compare
+from reference_model.train.recipe import Recipe
 from reference_model.variants import hyperparameters
 
 ATOMS, ATOMS_PER_STEP, STEPS, STEPS_PER_SPECIES = 3000, 100, 100, 100
@@ -120,11 +120,11 @@ def examine(
     judge = trainer.average
     judged = drawn_in_turn(samples, JUDGED_ATOMS, JUDGED_EACH, seed)
     found = compare(judge, judged)
-    stress, elsewhere = stresses.judged(found, judged), {}
+    stress, elsewhere = _stresses(found, judged), {}
     trained_on = {group(sample.frame) for sample in samples if sample.frame.stress is not None}
     if strange := [s for s in others if s.frame.stress is not None and group(s.frame) not in trained_on]:
         strange = drawn_in_turn(strange, JUDGED_ATOMS, JUDGED_EACH, seed)
-        elsewhere = stresses.judged(compare(judge, strange), strange)
+        elsewhere = _stresses(compare(judge, strange), strange)
     residual = found.forces[1] - found.forces[0]
     return Evidence(
         explained=1.0 - float((residual**2).mean() / (found.forces[0] ** 2).mean()),
@@ -184,12 +184,15 @@ def mended(frame: Frame, evidence: Evidence | None) -> tuple[Frame, str | None]:
         return frame, None
     here = group(frame)
     itself = evidence.stress.get(here, evidence.elsewhere.get(here))
-    alike = [found for name, found in evidence.stress.items() if name[1] == here[1]] if itself is None else [itself]
-    conventions = {found.convention for found in alike if found.ratio is not None or found.order is not None}
-    if len(conventions) != 1:
+    convention = stresses.convention_of(here, itself, evidence.stress)
+    if convention is None:
         return frame, None
-    stress, wrong = stresses.converted(frame.stress, conventions.pop())
+    stress, wrong = stresses.converted(frame.stress, convention)
     return (dataclasses.replace(frame, stress=stress), " and ".join(wrong)) if wrong else (frame, None)
+
+
+def _stresses(found: Comparison, samples: Sequence[Sample]) -> dict[Group, stresses.Evidence]:
+    return stresses.judged(found.stresses[0], found.stresses[1], [group(sample.frame) for sample in samples])
 
 
 def _stiffness(network: Network, samples: Sequence[Sample], seed: int) -> float:
@@ -219,17 +222,9 @@ def _symbols(samples: Sequence[Sample]) -> list[str]:
 
 def _energy_ratio(found: Comparison, samples: Sequence[Sample]) -> float | None:
     """Return how much more labelled energies vary than predicted ones, among structures that are alike."""
-    groups: dict[tuple[str, str, int], list[int]] = {}
-    for index, sample in enumerate(samples):
+    alike = []
+    for sample in samples:
         atoms = sample.frame.structure
         volume = round(math.log(sample.neighbourhood.volume / len(atoms)) / 0.02) if atoms.pbc.all() else 0
-        groups.setdefault((atoms.get_chemical_formula(), sample.frame.config_type, volume), []).append(index)
-    pairs = []
-    for members in groups.values():
-        if len(members) > 1:
-            these = found.energies[:, members]
-            pairs.append(these - these.mean(axis=1, keepdims=True))
-    if not pairs:
-        return None
-    label, predicted = np.concatenate(pairs, axis=1)
-    return ratio(label, predicted, taken=len(pairs))
+        alike.append((atoms.get_chemical_formula(), sample.frame.config_type, volume))
+    return ratio_among(found.energies[0], found.energies[1], alike)

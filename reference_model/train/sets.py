@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from ase import units
 
+from gnnp_bench.accuracy.frames import Frame, read_frames
+from gnnp_bench.accuracy.labels import DataError
 from reference_model.train import pulay, sanity, twins
 from reference_model.train.data import Sample, prepare, species_of, split
-from reference_model.train.labels import DataError, Frame, read_frames
 from reference_model.train.recipe import SHARE_HELD_OUT, Recipe
 from reference_model.train.references import References, reference_energies, trust
 

@@ -15,9 +15,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
+from gnnp_bench.accuracy.frames import Frame
 from gnnp_bench.potential import FloatArray
 from reference_model.graph import find_neighbours
-from reference_model.train.labels import Frame
 
 RANGE, FAR_RANGE = 5.0, 12.0
 """Å, up to which neighbours are compared: at first, and between structures that are alike so far."""

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from benchmarks.peers.mace import train_silicon as peer
+from gnnp_bench.accuracy.frames import Frame, read_frames
 from reference_model.derivatives import predict
 from reference_model.graph import collate
 from reference_model.train.data import prepare
-from reference_model.train.labels import Frame, read_frames
 from reference_model.train.metrics import compare, metrics
 from reference_model.untrained import untrained
 from reference_model.variants import hyperparameters

@@ -30,9 +30,9 @@ from ase import Atoms
 
 from benchmarks.peers.mace import environment
 from benchmarks.reference_speed import machine
+from gnnp_bench.accuracy.frames import Frame, read_frames
 from reference_model.train import sanity
 from reference_model.train.data import prepare, split
-from reference_model.train.labels import Frame, read_frames
 from reference_model.train.metrics import Comparison, Metrics, metrics, summary
 from reference_model.train.recipe import SHARE_HELD_OUT
 

@@ -11,7 +11,7 @@ from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 
-from reference_model.train.labels import Frame
+from gnnp_bench.accuracy.frames import Frame
 
 
 def crystals(n: int, seed: int = 0, symbol: str = "Cu") -> list[Atoms]:

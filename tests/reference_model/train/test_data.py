@@ -10,8 +10,9 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 
+from gnnp_bench.accuracy.frames import Frame, read_frames
+from gnnp_bench.accuracy.labels import DataError
 from reference_model.train.data import combinations_of, digest, prepare, species_of, split
-from reference_model.train.labels import DataError, Frame, read_frames
 from tests.reference_model.train.frames import as_frames, crystals, molecules, save
 
 

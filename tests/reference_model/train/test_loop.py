@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from gnnp_bench.accuracy.labels import DataError
 from reference_model.derivatives import predict
 from reference_model.graph import collate, find_neighbours
 from reference_model.model import Network
 from reference_model.train.data import Sample, prepare
-from reference_model.train.labels import DataError
 from reference_model.train.loop import Trainer, like_atoms_swapped, reordered
 from reference_model.train.loss import Scales
 from reference_model.train.recipe import Recipe

@@ -9,7 +9,7 @@ import pytest
 from ase import Atoms, units
 from ase.build import bulk
 
-from reference_model.train.labels import Frame
+from gnnp_bench.accuracy.frames import Frame
 from reference_model.train.pulay import FEWEST, offset_of, pressure_offsets, without
 from tests.reference_model.train.frames import crystals, labelled, save
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from gnnp_bench.accuracy.frames import Frame
 from reference_model.train.data import prepare
-from reference_model.train.labels import Frame
 from reference_model.train.references import reference_energies, trust
 
 TRUE = {"H": -13.6, "C": -1030.0, "O": -2040.0}

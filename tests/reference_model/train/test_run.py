@@ -17,13 +17,14 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
+from gnnp_bench.accuracy.frames import Frame
+from gnnp_bench.accuracy.labels import DataError
 from gnnp_bench.cli import main
 from gnnp_bench.potential import PotentialError, Unsupported
 from reference_model.files import load_network, read_notes
 from reference_model.potential import create
 from reference_model.train import cli, files
 from reference_model.train.data import prepare
-from reference_model.train.labels import DataError, Frame
 from reference_model.train.recipe import Recipe
 from reference_model.train.run import scales_of, train
 from reference_model.train.sets import Request

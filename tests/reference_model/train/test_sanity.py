@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from ase import units
 
-from reference_model.train import stresses
-from reference_model.train.correlation import ratio
+from gnnp_bench.accuracy import stresses
+from gnnp_bench.accuracy.correlation import ratio
+from gnnp_bench.accuracy.frames import Frame
+from gnnp_bench.accuracy.scales import HARTREE, KCAL, KJ, VOIGT, all_electron_energy, expected_stiffness
 from reference_model.train.data import prepare
-from reference_model.train.labels import Frame
 from reference_model.train.sanity import Evidence, complaints, examine, mended
-from reference_model.train.scales import HARTREE, KCAL, KJ, VOIGT, all_electron_energy, expected_stiffness
 from tests.reference_model.train.frames import as_frames, crystals
 
 SOUND = Evidence(explained=0.95, stiffness=1.0, energy_ratio=1.0, all_electron=None, stress={})

@@ -11,8 +11,8 @@ from ase import Atoms
 from ase.build import bulk, make_supercell, molecule
 from scipy.spatial.transform import Rotation
 
+from gnnp_bench.accuracy.frames import Frame
 from reference_model.train.data import split
-from reference_model.train.labels import Frame
 from reference_model.train.recipe import Recipe
 from reference_model.train.sets import Request, read
 from reference_model.train.twins import remarks, shared, twins

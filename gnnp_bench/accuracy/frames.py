@@ -1,32 +1,35 @@
-"""Labels in a file: under which names they stand, what of them can be used, and what was left out."""
+"""Structures to train on: all of a file in memory, each with energy and forces; what was left out is told."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.io import iread
-from ase.stress import voigt_6_to_full_3x3_stress
 
-from gnnp_bench.potential import FloatArray, PotentialError
-
-ENERGY_KEYS = ("REF_energy", "ref_energy", "dft_energy", "DFT_energy", "energy", "Energy", "total_energy")
-_REFERENCES = ("REF", "ref", "dft", "DFT")
-FORCES_KEYS = (*(f"{r}_{word}" for word in ("forces", "force") for r in _REFERENCES), "forces", "Forces", "force")
-STRESS_KEYS = (*(f"{r}_stress" for r in _REFERENCES), "stress")
-VIRIAL_KEYS = (*(f"{r}_{word}" for word in ("virial", "virials") for r in _REFERENCES), "virial", "virials")
-"""Where labels stand in files that keep them out of ASE's reach, so that no calculator takes them for its own."""
+from gnnp_bench.accuracy.labels import (
+    ENERGY_KEYS,
+    FORCES_KEYS,
+    STRESS_KEYS,
+    VIRIAL_KEYS,
+    DataError,
+    each_structure,
+    has_reference,
+    is_label,
+    label_of,
+    results_of,
+    stress_of,
+)
+from gnnp_bench.potential import FloatArray
 
 STATE_KEYS = ("charge", "total_charge", "spin", "multiplicity", "magmom")
 
 
-class DataError(PotentialError):
-    """Training data cannot be used. The message says why and how to mend it, in one line."""
+Group = tuple[str, frozenset[str]]
+"""What structures share that were labelled alike: config type and species."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,11 @@ class Frame:
     state: str = ""
 
 
+def group(frame: Frame) -> Group:
+    """Return what structures share that were labelled alike: config type and species."""
+    return frame.config_type, frozenset(frame.structure.get_chemical_symbols())
+
+
 def read_frames(path: str | Path) -> tuple[list[Frame], list[str]]:
     """Read labelled structures from any file that ASE can read.
 
@@ -78,9 +86,9 @@ def read_frames(path: str | Path) -> tuple[list[Frame], list[str]]:
         nothing is left of it.
     """
     raw = _read(path)
-    free = all("free_energy" in _results(atoms) for atoms in raw)
+    free = all("free_energy" in results_of(atoms) for atoms in raw)
     # What fails in a reference calculation is often left in a file, with the energy of what made the structure.
-    referenced = [_has_reference(atoms, ENERGY_KEYS) for atoms in raw]
+    referenced = [has_reference(atoms, ENERGY_KEYS) for atoms in raw]
     nameless: list[int] = []
     skipped: list[int] = []
     unstressed: list[int] = []
@@ -97,7 +105,7 @@ def read_frames(path: str | Path) -> tuple[list[Frame], list[str]]:
         if not all(np.isfinite(array).all() for array in numbers):
             skipped.append(index)
             continue
-        stress = _stress(atoms, where)
+        stress = stress_of(atoms, where)
         if stress is not None and not np.isfinite(stress).all():
             unstressed.append(index)
             stress = None
@@ -124,10 +132,10 @@ def read_frames(path: str | Path) -> tuple[list[Frame], list[str]]:
 
 
 def _energy_and_forces(atoms: Atoms, where: str, *, free: bool) -> tuple[FloatArray, FloatArray]:
-    energy = _label(atoms, "free_energy" if free else "energy", ENERGY_KEYS, atoms.info)
+    energy = label_of(atoms, "free_energy" if free else "energy", ENERGY_KEYS, atoms.info)
     if energy is None:
         raise DataError(f"{where} has no energy; name it 'energy' (eV) in the file")
-    forces = _label(atoms, "forces", FORCES_KEYS, atoms.arrays)
+    forces = label_of(atoms, "forces", FORCES_KEYS, atoms.arrays)
     if forces is None and len(atoms) == 1:
         forces = np.zeros((1, 3))
     if forces is None:
@@ -140,9 +148,9 @@ def _energy_and_forces(atoms: Atoms, where: str, *, free: bool) -> tuple[FloatAr
 
 def _which_energy(raw: Sequence[Atoms], *, free: bool) -> list[str]:
     """Return which of two energies was taken, where a file holds both and they differ."""
-    with_free = [atoms for atoms in raw if _is_label(_results(atoms).get("free_energy"))]
-    both = [atoms for atoms in with_free if _is_label(_results(atoms).get("energy"))]
-    apart = [abs(_results(a)["energy"] - _results(a)["free_energy"]) / len(a) for a in both]
+    with_free = [atoms for atoms in raw if is_label(results_of(atoms).get("free_energy"))]
+    both = [atoms for atoms in with_free if is_label(results_of(atoms).get("energy"))]
+    apart = [abs(results_of(a)["energy"] - results_of(a)["free_energy"]) / len(a) for a in both]
     if not free and with_free:
         return [
             f"energies are those named 'energy', for {len(with_free)} of {len(raw)} frames alone have a free_energy"
@@ -171,77 +179,17 @@ def _state(atoms: Atoms) -> str:
 
 
 def _read(path: str | Path) -> list[Atoms]:
-    if not Path(path).is_file():
-        raise DataError(f"{path} is a folder, not a file" if Path(path).is_dir() else f"there is no file {path}")
-    try:
-        frames = list(iread(path, ":", do_not_split_by_at_sign=True))
-    except Exception as error:  # ASE's readers fail in any way
-        reason = str(error) or type(error).__name__
-        if Path(path).stat().st_size == 0:
-            reason = "the file is empty"
-        raise DataError(f"{path} could not be read by ASE: {reason}") from error
-    frames = [atoms for atoms in frames if len(atoms)]
+    frames = [atoms for atoms in each_structure(path) if len(atoms)]
     if not frames:
         raise DataError(f"{path} holds no structure")
     return frames
 
 
-def _results(atoms: Atoms) -> Mapping[str, Any]:
-    return {} if atoms.calc is None else atoms.calc.results
-
-
-def _label(atoms: Atoms, name: str | None, keys: Iterable[str], store: Mapping[str, Any]) -> Any:
-    """Return what stands under a key that names a reference, else what ASE reads as a result, else under another."""
-    present = [key for key in keys if key in store and _is_label(store[key])]
-    explicit = next((key for key in present if _names_a_reference(key)), None)
-    if explicit is None and name is not None and _is_label(_results(atoms).get(name)):
-        return _results(atoms)[name]
-    return store[explicit or present[0]] if present else None
-
-
-def _names_a_reference(key: str) -> bool:
-    return key.lower().startswith(("ref_", "dft_"))
-
-
-def _has_reference(atoms: Atoms, keys: Iterable[str]) -> bool:
-    """Return whether a label stands under one of these keys that names a reference."""
-    return any(_names_a_reference(key) and _is_label(atoms.info.get(key)) for key in keys)
-
-
 def _plain_stress(atoms: Atoms) -> bool:
     """Return whether there is a stress, but none that is named a reference."""
     keys = (*STRESS_KEYS, *VIRIAL_KEYS)
-    plain = _is_label(_results(atoms).get("stress")) or any(_is_label(atoms.info.get(key)) for key in keys)
-    return bool(atoms.pbc.all()) and plain and not _has_reference(atoms, keys)
-
-
-def _is_label(value: Any) -> bool:
-    """Return whether there are numbers: ASE reads a missing value back as True, and others write words for it."""
-    try:
-        array = np.asarray(value)
-        return value is not None and array.dtype != bool and bool(np.asarray(array, float).size)
-    except (TypeError, ValueError):
-        return False
-
-
-def _stress(atoms: Atoms, where: str) -> FloatArray | None:
-    """Return the stress as a symmetric matrix; a virial, compression-positive, is divided by −V."""
-    if not atoms.pbc.all() or not abs(atoms.cell.volume) > 0.0:
-        return None
-    named = _has_reference(atoms, (*ENERGY_KEYS, *STRESS_KEYS, *VIRIAL_KEYS))
-    # Beside an energy that is named a reference, a stress that is not is of some other calculator.
-    keys = [key for key in STRESS_KEYS if not named or _names_a_reference(key)]
-    label, factor = _label(atoms, None if named else "stress", keys, atoms.info), 1.0
-    if label is None:
-        keys = [key for key in VIRIAL_KEYS if not named or _names_a_reference(key)]
-        label, factor = _label(atoms, None, keys, atoms.info), -1.0 / abs(atoms.cell.volume)
-    if label is None:
-        return None
-    array = factor * np.asarray(label, float)
-    if array.size not in (6, 9):
-        raise DataError(f"{where} has a stress of shape {array.shape}, not (6,) or (3, 3)")
-    full: FloatArray = voigt_6_to_full_3x3_stress(array.ravel()) if array.size == 6 else array.reshape(3, 3)
-    return 0.5 * (full + full.T)
+    plain = is_label(results_of(atoms).get("stress")) or any(is_label(atoms.info.get(key)) for key in keys)
+    return bool(atoms.pbc.all()) and plain and not has_reference(atoms, keys)
 
 
 def _counted(indices: Sequence[int]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
@@ -27,6 +28,30 @@ def ratio(label: FloatArray, predicted: FloatArray, *, taken: int = 0) -> float 
     if found < 0.0 and (free < SURE_FREE or found > -SURE):
         return None  # by chance, as likely as not
     return math.copysign(float(np.sqrt((label**2).mean() / (predicted**2).mean())), found)
+
+
+def ratio_among(label: FloatArray, predicted: FloatArray, alike: Sequence[Hashable]) -> float | None:
+    """Return the signed ratio of how values vary among those that are alike, or None where that says nothing.
+
+    Parameters
+    ----------
+    label, predicted : (n,) arrays
+    alike : sequence of n hashables
+        What differs between two values of different kinds is not compared, such as energies of other elements.
+    """
+    groups: dict[Hashable, list[int]] = {}
+    for index, kind in enumerate(alike):
+        groups.setdefault(kind, []).append(index)
+    both = np.array([label, predicted])
+    changes = [
+        both[:, members] - both[:, members].mean(axis=1, keepdims=True)
+        for members in groups.values()
+        if len(members) > 1
+    ]
+    if not changes:
+        return None
+    these = np.concatenate(changes, axis=1)
+    return ratio(these[0], these[1], taken=len(changes))
 
 
 def correlation(a: FloatArray, b: FloatArray) -> float:

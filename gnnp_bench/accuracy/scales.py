@@ -9,8 +9,8 @@ import numpy as np
 from ase import units
 from ase.data import atomic_numbers, covalent_radii
 
+from gnnp_bench.accuracy.frames import Frame
 from gnnp_bench.potential import FloatArray
-from reference_model.train.labels import Frame
 
 KCAL, KJ, HARTREE = units.kcal / units.mol, units.kJ / units.mol, units.Hartree
 ENERGY_UNITS = {"eV": 1.0, "kcal/mol": KCAL, "kJ/mol": KJ, "hartree": HARTREE}

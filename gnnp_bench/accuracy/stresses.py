@@ -1,19 +1,18 @@
-"""Unit, sign and order of labelled stresses, told from those that follow from forces."""
+"""Unit, sign and order of labelled stresses, told from those that a potential predicts."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from ase.stress import voigt_6_to_full_3x3_stress
 
+from gnnp_bench.accuracy.correlation import CORRELATED, correlation, ratio
+from gnnp_bench.accuracy.frames import Group
+from gnnp_bench.accuracy.scales import STRESS_UNITS, VOIGT
 from gnnp_bench.potential import FloatArray
-from reference_model.train.correlation import CORRELATED, correlation, ratio
-from reference_model.train.data import Group, Sample, group
-from reference_model.train.metrics import Comparison
-from reference_model.train.scales import STRESS_UNITS, VOIGT
 
 ALSO_CORRELATED = 0.35
 """Correlation of what differs between the structures of a group, from which sign and ratio are believed."""
@@ -49,14 +48,21 @@ class Evidence:
         return self.ratio < 0.0, min(STRESS_UNITS, key=lambda u: abs(math.log(size * STRESS_UNITS[u]))), self.order
 
 
-def judged(found: Comparison, samples: Sequence[Sample]) -> dict[Group, Evidence]:
-    """Return what is found on each group that has stresses enough, of labels against what the small network says."""
+def judged(labels: FloatArray, predicted: FloatArray, groups: Sequence[Group]) -> dict[Group, Evidence]:
+    """Return what is found on each group that has stresses enough, of labels against what a potential says.
+
+    Parameters
+    ----------
+    labels, predicted : (n, 3, 3) arrays, eV/Å³
+        Labels as they stand in the file, in whatever unit; NaN where there is none.
+    groups : sequence of Group
+    """
     members: dict[Group, list[int]] = {}
-    for index, sample in enumerate(samples):
-        if sample.frame.stress is not None:
-            members.setdefault(group(sample.frame), []).append(index)
+    for index, name in enumerate(groups):
+        if np.isfinite(labels[index]).all():
+            members.setdefault(name, []).append(index)
     return {
-        name: _of_stresses(found.stresses[0, those], found.stresses[1, those])
+        name: _of_stresses(labels[those], predicted[those])
         for name, those in members.items()
         if len(those) >= FEWEST_STRESSES
     }
@@ -80,6 +86,24 @@ def _of_stresses(label: FloatArray, predicted: FloatArray) -> Evidence:
     told = correlation(*changes) * np.sign(correlation(*parts)) > ALSO_CORRELATED
     times = ratio(parts[0].ravel(), parts[1].ravel(), taken=parts[0].shape[1]) if told else None
     return Evidence(times, order)
+
+
+def convention_of(here: Group, itself: Evidence | None, judged: Mapping[Group, Evidence]) -> Convention | None:
+    """Return how stresses of a group are labelled, or None where nothing can be told.
+
+    A group that was not judged is taken to be labelled as all others of its elements, if these are labelled alike.
+
+    Parameters
+    ----------
+    here : Group
+    itself : Evidence or None
+        What was found on the group.
+    judged : dict of Group to Evidence
+        All groups that may say something of it.
+    """
+    alike = [found for name, found in judged.items() if name[1] == here[1]] if itself is None else [itself]
+    conventions = {found.convention for found in alike if found.ratio is not None or found.order is not None}
+    return conventions.pop() if len(conventions) == 1 else None
 
 
 def converted(stress: FloatArray, convention: Convention) -> tuple[FloatArray, list[str]]:

@@ -1,0 +1,1 @@
+"""Errors against quantum reference data: labels, units, errors by group. Numpy and ASE alone."""

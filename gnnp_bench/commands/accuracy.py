@@ -1,0 +1,155 @@
+"""``gnnp-bench accuracy``: errors of a potential against quantum reference data."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from gnnp_bench.commands.exits import PARTIAL, BadRequest
+from gnnp_bench.commands.loading import Env, load_potential, parse_species, with_env
+from gnnp_bench.commands.output import own_stdout, write_bytes
+from gnnp_bench.commands.signals import terminable
+
+EVERY = 10.0
+"""Seconds between two lines of progress."""
+
+
+def accuracy(
+    spec: Annotated[str, typer.Argument(metavar="SPEC", help="The potential, such as chgnet or reference:si.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Labelled structures, as ASE reads them.")],
+    env: Env = None,
+    species: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Elements of the potential, such as Cu,Au: for ASE calculators.")
+    ] = None,
+    by: Annotated[str, typer.Option(metavar="KEY", help="Key of atoms.info that groups structures.")] = "config_type",
+    energy: Annotated[str | None, typer.Option(metavar="KEY", help="Under which name energies stand.")] = None,
+    forces: Annotated[str | None, typer.Option(metavar="KEY", help="Under which name forces stand.")] = None,
+    stress: Annotated[str | None, typer.Option(metavar="KEY", help="Under which name stresses stand, eV/Å³.")] = None,
+    virial: Annotated[str | None, typer.Option(metavar="KEY", help="Or virials, eV, compression-positive.")] = None,
+    trust_labels: Annotated[
+        bool, typer.Option("--trust-labels", help="Do not examine units, signs and the order of stresses.")
+    ] = False,
+    worst: Annotated[int, typer.Option(min=1, metavar="N", help="How many of the worst structures are named.")] = 10,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the result here; - is standard output.")
+    ] = None,
+    plot: Annotated[str | None, typer.Option(metavar="FILE", help="Draw figures here: .png, .svg or .pdf.")] = None,
+) -> int:
+    """Measure how far a potential is from labelled structures: energies, forces and stresses, by group and species.
+
+    Structures are read one at a time, so that files may be larger than memory. Labels are looked for under the names
+    that are usual (docs/accuracy.md); the first lines tell which were taken.
+
+    Exit status: 0 measured, 2 the request was wrong or the labels cannot be used, 3 interrupted (what was measured
+    until then is told) or nothing could be compared.
+    """
+    import msgspec
+
+    from gnnp_bench.accuracy.labels import DataError
+    from gnnp_bench.accuracy.measure import Found, compare, judge
+    from gnnp_bench.accuracy.results import result
+    from gnnp_bench.accuracy.sanity import Judgement
+    from gnnp_bench.accuracy.stream import Keys, survey
+    from gnnp_bench.report.accuracy import print_accuracy
+    from gnnp_bench.report.stream import console
+
+    if stress is not None and virial is not None:
+        raise BadRequest("--stress and --virial are both given: a file is read by one of them")
+    keys = Keys(energy, forces, stress, virial)
+    _check_files(json, plot)
+    try:
+        surveys = [survey(file, keys) for file in files]
+    except DataError as error:
+        raise BadRequest(str(error)) from error
+    loaded = load_potential(with_env(spec, env), parse_species(species))
+    potential = loaded.potential
+    found, judgement, complete = Found(worst), Judgement(), False
+    with own_stdout() as stdout:
+        progress, report = console(sys.stderr), console(sys.stderr if json == "-" else stdout)
+        for one in surveys:
+            named = "; ".join(
+                f"{label} from {', '.join(f'{name} ({n})' for name, n in names.items())}"
+                for label, names in one.named.items()
+                if names
+            )
+            progress.print(f"{one.path}: {one.frames} structures; {named or 'no labels'}", soft_wrap=True, markup=False)
+        count = _Count(sum(one.frames for one in surveys), progress)
+        try:
+            with terminable():
+                if not trust_labels:
+                    judgement = judge(potential, surveys, keys, by)
+                if judgement.complaints:
+                    raise BadRequest(f"{'; '.join(judgement.complaints)}. --trust-labels compares them as they are")
+                compare(potential, surveys, keys, by, judgement, found, count.told)
+            complete = True
+        except KeyboardInterrupt as interruption:
+            report.print(f"stopped by {str(interruption) or 'Ctrl-C'} after {count.done} structures", markup=False)
+        except DataError as error:
+            raise BadRequest(str(error)) from error
+        finally:
+            if (close := getattr(potential, "close", None)) is not None:
+                close()
+        if not found.total.structures:
+            for reasons in (found.refused, found.skipped):
+                if reasons:
+                    report.print(f"{reasons[0].source} {reasons[0].reason}", soft_wrap=True, markup=False)
+            report.print("nothing could be compared", markup=False)
+            return PARTIAL
+        measured = result(potential, surveys, found, judgement, by=by, complete=complete)
+        print_accuracy(report, measured)
+        data = msgspec.json.format(msgspec.json.encode(measured), indent=2) + b"\n"
+        if json == "-":
+            write_bytes(stdout, data)
+        _write(json, data, plot, found)
+    return 0 if complete else PARTIAL
+
+
+class _Count:
+    """Says how many structures were read, now and then."""
+
+    def __init__(self, total: int, progress: object) -> None:
+        self.total, self.progress, self.done = total, progress, 0
+        self.begun = self.last = time.monotonic()
+
+    def told(self, n: int) -> None:
+        """Count some more."""
+        self.done += n
+        now = time.monotonic()
+        if now - self.last > EVERY:
+            self.last = now
+            left = (now - self.begun) / self.done * (self.total - self.done)
+            self.progress.print(f"{self.done} of {self.total} structures, about {left:.0f} s left")  # type: ignore[attr-defined]
+
+
+def _check_files(json: str | None, plot: str | None) -> None:
+    from importlib.util import find_spec
+
+    from gnnp_bench.accuracy.figures import kind_of
+    from gnnp_bench.certificate import io
+
+    try:
+        if json not in (None, "-"):
+            io.check_writable(str(json))
+        if plot is not None:
+            if find_spec("matplotlib") is None:
+                raise ValueError("figures need matplotlib: pip install matplotlib")
+            kind_of(plot)
+            io.check_writable(plot)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
+
+
+def _write(json: str | None, data: bytes, plot: str | None, found: object) -> None:
+    from gnnp_bench.accuracy.figures import drawn, kind_of
+    from gnnp_bench.certificate.io import replace_file
+
+    try:
+        if json not in (None, "-"):
+            replace_file(str(json), data)
+        if plot is not None:
+            replace_file(plot, drawn(found, kind_of(plot)))  # type: ignore[arg-type]
+    except ValueError as unwritten:
+        raise BadRequest(str(unwritten)) from unwritten
