@@ -24,11 +24,11 @@ FORCE_UNITS = {
 STRESS_UNITS = {"eV/Å³": 1.0, "GPa": units.GPa, "kbar": 0.1 * units.GPa}
 """Unit -> its size in eV, eV/Å, eV/Å³."""
 VOIGT = {
-    "xx yy zz xy yz zx (VASP's)": (2, 0, 1),
+    "xx yy zz xy yz zx (VASP's)": (1, 2, 0),
     "xx yy zz xy xz yz": (2, 1, 0),
     "xx yy zz xz yz xy": (1, 0, 2),
     "xx yy zz yz xy xz": (0, 2, 1),
-    "xx yy zz xz xy yz": (1, 2, 0),
+    "xx yy zz xz xy yz": (2, 0, 1),
 }
 """Order in which labels may stand -> where among the last three ASE's yz, xz and xy are then found."""
 KITTEL = (
