@@ -139,8 +139,8 @@ class MattersimPotential:
 
         cutoffs = {f"{name}body_cutoff": self._cutoffs()[key] for name, key in _DIRECT.items()}
         wrapped = [converter._normalize_atoms(structure, *cutoffs.values()) for structure in structures]
-        floats = {"dtype": torch.float64 if self.capabilities.dtype == "float64" else torch.float32}
-        device = {"device": self.capabilities.device}
+        floats: dict[str, Any] = {"dtype": torch.float64 if self.capabilities.dtype == "float64" else torch.float32}
+        device: dict[str, Any] = {"device": self.capabilities.device}
         graph: dict[str, Any] = converter.create_batch_graph_dict(
             torch.tensor(np.concatenate([one.positions for one in wrapped]), **floats, **device),
             torch.tensor(np.stack([one.cell.array for one in wrapped]), **floats, **device),
