@@ -59,10 +59,9 @@ def install(asked: Asked, folder: Path, lock: int) -> dict[str, str]:
         there = str(folder.parent)
         _run(asked, folder, lock, [uv, "venv", "--quiet", "--python", asked.python.path, str(folder)], there)
         _run(asked, folder, lock, [uv, "pip", "install", "--quiet", "--python", python, *wanted], there)
-        _run(asked, folder, lock, [uv, "venv", "--quiet", "--python", asked.python.path, str(folder)])
-        _run(asked, folder, lock, [uv, "pip", "install", "--quiet", "--python", python, *asked.requirements])
         if asked.alone:
-            _run(asked, folder, lock, [uv, "pip", "install", "--quiet", "--python", python, "--no-deps", *asked.alone])
+            alone = [uv, "pip", "install", "--quiet", "--python", python, "--no-deps", *asked.alone]
+            _run(asked, folder, lock, alone, there)
     else:
         _run(asked, folder, lock, [asked.python.path, "-I", "-m", "venv", str(folder)])
         pip = [python, "-I", "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
