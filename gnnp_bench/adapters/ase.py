@@ -121,14 +121,27 @@ class AsePotential:
         ask, calculator = self._answer, self.calculator
         stress = ask("stress", lambda: calculator.get_stress(atoms)) if "stress" in properties else None
         forces = ask("forces", lambda: calculator.get_forces(atoms)) if "forces" in properties else None
-        consistent = {"force_consistent": True} if self.free_energy else {}
-        energy = ask("energy", lambda: calculator.get_potential_energy(atoms, **consistent))
+        energy = ask("energy", lambda: self._energy(atoms))
         reported = None
         if self.free_energy and "energy" in self.capabilities.energies:
             reported = ask("energy", lambda: calculator.get_potential_energy(atoms))
         return Prediction(
             _answers.number(energy), forces, _answers.stress(stress), reported_energy=_answers.number(reported)
         )
+
+    def _energy(self, atoms: Atoms) -> Any:
+        """Return the energy that the forces are derivatives of.
+
+        A calculator may list a free energy, as some list all properties that ASE knows, and refuse it in its own words:
+        then it has one energy only, for which ASE's optimisers take it as well.
+        """
+        if self.free_energy:
+            try:
+                return self.calculator.get_potential_energy(atoms, force_consistent=True)
+            except PropertyNotImplementedError as error:
+                if "energy" not in self.capabilities.energies or _answers.left_out(error):
+                    raise
+        return self.calculator.get_potential_energy(atoms)
 
     def _answer(self, name: Property, get: Callable[[], Any]) -> Any:
         """Return one property, or None where the calculator declares it, computes, and leaves it out."""

@@ -27,12 +27,16 @@ class Asked:
         As pip reads them, pinned.
     variables : mapping of str to str
         Of the environment; {prefix} in them is its folder.
+    alone : tuple of str
+        Packages that are installed after the requirements, without those that they ask for, on any Python: what they
+        need is among the requirements.
     """
 
     name: str
     python: Found
     requirements: tuple[str, ...]
     variables: Mapping[str, str] = field(default_factory=dict)
+    alone: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -43,6 +47,8 @@ class Asked:
             "variables": dict(self.variables),
             "machine": [platform.system(), platform.machine()],
         }
+        if self.alone:
+            told["alone"] = sorted(self.alone)
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -79,7 +85,8 @@ def ask(name: str, python: str | None = None, requirements: Sequence[str] = ()) 
     told = tomllib.loads(known[name]) if name in known and not requirements else {}
     versions = [str(version) for version in told.get("python", ())]
     found = find(python, versions, name)
-    return Asked(name, found, tuple(requirements or told["requirements"]), told.get("variables", {}))
+    pinned = tuple(requirements or told["requirements"])
+    return Asked(name, found, pinned, told.get("variables", {}), tuple(told.get("alone", ())))
 
 
 def check_name(name: str) -> None:

@@ -140,7 +140,7 @@ def create(asked: Asked) -> Built:
 def _build(asked: Asked, folder: Path, lock: int) -> Built:
     print(
         f"gnnp-bench: building the environment {asked.name} with Python {asked.python.version} "
-        f"({', '.join(asked.requirements)}); this can take minutes",
+        f"({', '.join((*asked.requirements, *asked.alone))}); this can take minutes",
         file=sys.stderr,
         flush=True,
     )
@@ -150,7 +150,7 @@ def _build(asked: Asked, folder: Path, lock: int) -> Built:
             "name": asked.name,
             "hash": asked.digest,
             "python": asked.python.version,
-            "requirements": list(asked.requirements),
+            "requirements": [*asked.requirements, *asked.alone],
             "variables": dict(asked.variables),
             "packages": packages,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -59,10 +59,16 @@ def install(asked: Asked, folder: Path, lock: int) -> dict[str, str]:
         there = str(folder.parent)
         _run(asked, folder, lock, [uv, "venv", "--quiet", "--python", asked.python.path, str(folder)], there)
         _run(asked, folder, lock, [uv, "pip", "install", "--quiet", "--python", python, *wanted], there)
+        if asked.alone:
+            alone = [uv, "pip", "install", "--quiet", "--python", python, "--no-deps", *asked.alone]
+            _run(asked, folder, lock, alone, there)
     else:
         _run(asked, folder, lock, [asked.python.path, "-I", "-m", "venv", str(folder)])
         pip = [python, "-I", "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
-        _run(asked, folder, lock, [*pip, "--retries", "2", "--no-compile", *asked.requirements])
+        pip += ["--retries", "2", "--no-compile"]
+        _run(asked, folder, lock, [*pip, *asked.requirements])
+        if asked.alone:
+            _run(asked, folder, lock, [*pip, "--no-deps", "--ignore-requires-python", *asked.alone])
     told = _run(asked, folder, lock, [python, "-I", "-c", CHECK])
     packages: dict[str, str] = json.loads(told.strip().splitlines()[-1])
     return dict(sorted(packages.items()))

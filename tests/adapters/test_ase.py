@@ -18,6 +18,7 @@ from ase.calculators.calculator import (
     InputError,
     PropertyNotImplementedError,
     all_changes,
+    all_properties,
 )
 from ase.calculators.eam import EAM
 from ase.calculators.emt import EMT
@@ -124,6 +125,25 @@ def test_careless_calculator_reaches_neither_the_input_nor_standard_output(capsy
     assert len(structure.constraints) == 1
     assert structure.info == {"seen": []}
     assert capsys.readouterr().out == ""
+
+
+class ListsEverything(EMT):
+    """Lists what ASE knows and refuses what it lacks, as `MetatomicCalculator` does."""
+
+    implemented_properties = list(all_properties)  # noqa: RUF012  # ASE's own form
+
+    def calculate(self, atoms: Any = None, properties: Any = ("energy",), system_changes: Any = all_changes) -> None:
+        if "free_energy" in properties:
+            raise PropertyNotImplementedError("free_energy is not supported by this calculator")
+        super().calculate(atoms, properties, system_changes)
+        del self.results["free_energy"]
+
+
+def test_a_free_energy_that_is_listed_and_refused_is_no_refusal() -> None:
+    crystal = bulk("Cu", cubic=True)
+    (found,) = from_calculator(ListsEverything(), ["Cu"]).evaluate([crystal], ALL_PROPERTIES)
+    (sound,) = from_calculator(EMT(), ["Cu"]).evaluate([crystal], ALL_PROPERTIES)
+    assert (found.energy, found.reported_energy) == (sound.energy, sound.reported_energy)
 
 
 def test_energy_is_the_free_energy_where_there_is_one_and_charges_and_moments_arrive() -> None:

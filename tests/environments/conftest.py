@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,28 @@ USERS_CACHE = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
 """Read before the tests get a cache of their own: large environments stay there from one run to the next."""
 TEST_CACHE = os.environ.get("GNNP_BENCH_TEST_CACHE")
 """Where small environments of the tests stay; they are in pytest's temporary folder otherwise."""
+WANTED = "GNNP_BENCH_TEST_ENVIRONMENTS"
+
+
+@contextlib.contextmanager
+def environment(name: str) -> Iterator[Built]:
+    """Yield the environment that an adapter declares, kept in the user's own cache; skip where it is not wanted."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("XDG_CACHE_HOME", USERS_CACHE)
+        asked = ask(name)
+        folder = Path(USERS_CACHE) / "gnnp-bench" / "environments" / f"{name}-{asked.digest}"
+        if WANTED not in os.environ and not folder.exists():
+            pytest.skip(f"building the environment takes minutes and more than 1 GB: set {WANTED}=1")
+        yield create(asked)
+
+
+def made(built: Built, script: str, path: Path, *arguments: str) -> Path:
+    """Return a path to which a script of this folder, run by the Python of an environment, has written a model."""
+    python = str(built.folder / "bin" / "python")
+    variables = {**os.environ, **built.record["variables"], "PYTHONPATH": ""}
+    command = [python, "-W", "ignore", str(HERE / script), str(path), *arguments]
+    subprocess.run(command, check=True, env=variables, capture_output=True)
+    return path
 
 
 @pytest.fixture(scope="session")
