@@ -29,6 +29,19 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f": did you mean {close[0]!r}?" if close else ""
 
 
+def check_options(adapter: str, options: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse options that an adapter does not have.
+
+    Raises
+    ------
+    PotentialError
+        Names the first of them, and what is most like it.
+    """
+    known = tuple(known)
+    if strange := sorted(set(options) - set(known)):
+        raise PotentialError(f"{adapter} has no option {strange[0]!r}{suggestion(strange[0], known)}")
+
+
 def path_hint(name: str, known: Iterable[str]) -> str:
     """Return ": did you mean …?" for what is the path of a file or a directory, else nothing."""
     path = Path(name)

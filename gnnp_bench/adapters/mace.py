@@ -18,10 +18,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from gnnp_bench.adapters._batches import batches
-from gnnp_bench.adapters._factory import one_line, suggestion
+from gnnp_bench.adapters._factory import check_options, one_line, suggestion
+from gnnp_bench.adapters._refusals import refuse_strangers
+from gnnp_bench.adapters._tensors import to_numpy
 from gnnp_bench.potential import (
     Capabilities,
     Claim,
@@ -29,7 +29,6 @@ from gnnp_bench.potential import (
     PotentialError,
     Prediction,
     Property,
-    Unsupported,
 )
 from gnnp_bench.silence import silenced
 
@@ -82,13 +81,9 @@ class MacePotential:
         return predictions
 
     def _graph(self, structure: Atoms) -> Any:
-        known = set(self.capabilities.species)
-        if beyond := sorted({chemical_symbols[z] for z in structure.numbers} - known):
-            raise Unsupported(
-                f"the model does not know {', '.join(beyond)}: it was made for {', '.join(sorted(known))}"
-            )
-        if not len(structure):
-            raise Unsupported("MACE builds no graph without atoms")
+        known = self.capabilities.species
+        made_for = f": it was made for {', '.join(sorted(known))}"
+        refuse_strangers(structure, known, made_for, "MACE builds no graph without atoms")
         keys = mace_data.KeySpecification(info_keys={}, arrays_keys={})
         with torch_tools.default_dtype(self.capabilities.dtype):
             config = mace_data.config_from_atoms(structure, key_specification=keys, head_name=self.head)
@@ -103,9 +98,9 @@ class MacePotential:
         batch = torch_geometric.Batch.from_data_list(graphs).to(self.capabilities.device)
         found = self.model(batch.to_dict(), compute_force="forces" in properties, compute_stress="stress" in properties)
         ends = batch.ptr.tolist()
-        energy, energies = _array(found["energy"]), _array(found["node_energy"])
-        forces = _array(found["forces"]) if "forces" in properties else None
-        stress = _array(found["stress"]) if "stress" in properties else None
+        energy, energies = to_numpy(found["energy"]), to_numpy(found["node_energy"])
+        forces = to_numpy(found["forces"]) if "forces" in properties else None
+        stress = to_numpy(found["stress"]) if "stress" in properties else None
         for k, (begin, end) in enumerate(pairwise(ends)):
             yield Prediction(
                 float(energy[k]),
@@ -125,8 +120,7 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
     """
     if argument is None:
         raise PotentialError("mace needs the file of a model: mace:model.pt (nothing is downloaded)")
-    if strange := sorted(set(options) - set(OPTIONS)):
-        raise PotentialError(f"mace has no option {strange[0]!r}{suggestion(strange[0], OPTIONS)}")
+    check_options("mace", options, OPTIONS)
     path, device, wanted = Path(argument).expanduser(), options.get("device", "cpu"), options.get("dtype")
     if wanted not in (None, "float32", "float64"):
         raise PotentialError(f"dtype is float32 or float64, not {wanted!r}")
@@ -200,7 +194,3 @@ def _capabilities(model: Any, device: str) -> Capabilities:
         claims=claims,
         smoothness=SMOOTHNESS,
     )
-
-
-def _array(tensor: Any) -> Any:
-    return tensor.detach().cpu().numpy().astype(np.float64)

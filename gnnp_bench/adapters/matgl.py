@@ -21,7 +21,9 @@ from typing import Any
 import numpy as np
 
 from gnnp_bench.adapters._batches import batches
-from gnnp_bench.adapters._factory import one_line, suggestion
+from gnnp_bench.adapters._factory import check_options, one_line
+from gnnp_bench.adapters._refusals import refuse_strangers
+from gnnp_bench.adapters._tensors import to_numpy
 from gnnp_bench.potential import (
     Capabilities,
     Claim,
@@ -29,7 +31,6 @@ from gnnp_bench.potential import (
     PotentialError,
     Prediction,
     Property,
-    Unsupported,
 )
 from gnnp_bench.silence import silenced
 
@@ -86,10 +87,8 @@ class MatglPotential:
 
     def _graph(self, structure: Atoms) -> tuple[Any, Any, bool]:
         known = self.capabilities.species
-        if beyond := sorted(set(structure.get_chemical_symbols()) - set(known)):
-            raise Unsupported(f"the model does not know {', '.join(beyond)}: it was made for {', '.join(known[:9])} …")
-        if not len(structure):
-            raise Unsupported("MatGL builds no graph without atoms")
+        made_for = f": it was made for {', '.join(known[:9])} …"
+        refuse_strangers(structure, known, made_for, "MatGL builds no graph without atoms")
         network = self.model.model
         graph, lattice, _ = Atoms2Graph(network.element_types, network.cutoff).get_graph(structure)
         return graph, lattice.reshape(3, 3), bool(structure.pbc.any())
@@ -100,9 +99,9 @@ class MatglPotential:
         device = self.capabilities.device
         graph = Batch.from_data_list([graph for graph, _, _ in parts]).to(device)
         found = model(graph, torch.stack([lattice for _, lattice, _ in parts]).to(device))
-        energy = np.atleast_1d(_array(found[0]))
-        forces = _array(found[1]) if "forces" in properties else None
-        stress = _array(found[2]).reshape(-1, 3, 3) * units.GPa if model.calc_stresses else None
+        energy = np.atleast_1d(to_numpy(found[0]))
+        forces = to_numpy(found[1]) if "forces" in properties else None
+        stress = to_numpy(found[2]).reshape(-1, 3, 3) * units.GPa if model.calc_stresses else None
         for k, (begin, end) in enumerate(pairwise(graph.ptr.tolist())):
             yield Prediction(
                 float(energy[k]),
@@ -122,8 +121,7 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
     """
     if argument is None:
         raise PotentialError("matgl needs the folder of a saved potential: matgl:FOLDER (nothing is downloaded)")
-    if strange := sorted(set(options) - set(OPTIONS)):
-        raise PotentialError(f"matgl has no option {strange[0]!r}{suggestion(strange[0], OPTIONS)}")
+    check_options("matgl", options, OPTIONS)
     device, dtype = options.get("device", "cpu"), options.get("dtype", "float32")
     if dtype not in ("float32", "float64"):
         raise PotentialError(f"dtype is float32 or float64, not {dtype!r}")
@@ -214,7 +212,3 @@ def _reach(network: Any) -> float:
         return int(network.n_blocks) * max(cutoff, float(network.threebody_cutoff))
     # A bond hears of the bonds at either end of it.
     return int(network.n_blocks) * (cutoff + float(network.three_body_cutoff))
-
-
-def _array(tensor: Any) -> Any:
-    return tensor.detach().cpu().numpy().astype(np.float64)

@@ -23,7 +23,9 @@ from typing import Any
 import numpy as np
 
 from gnnp_bench.adapters._batches import batches
-from gnnp_bench.adapters._factory import one_line, suggestion
+from gnnp_bench.adapters._factory import check_options, one_line
+from gnnp_bench.adapters._refusals import refuse_strangers
+from gnnp_bench.adapters._tensors import to_numpy
 from gnnp_bench.potential import (
     Capabilities,
     Claim,
@@ -31,7 +33,6 @@ from gnnp_bench.potential import (
     PotentialError,
     Prediction,
     Property,
-    Unsupported,
 )
 from gnnp_bench.silence import silenced
 
@@ -95,26 +96,21 @@ class MattersimPotential:
             yield from batches(alike, len, MAX_BATCH_ATOMS)
 
     def _refuse(self, structure: Atoms) -> None:
-        known = set(self.capabilities.species)
-        if beyond := sorted({chemical_symbols[z] for z in structure.numbers} - known):
-            raise Unsupported(
-                f"the model does not know {', '.join(beyond)}: it ends with {self.capabilities.species[-1]}"
-            )
-        if not len(structure):
-            raise Unsupported("MatterSim builds no graph without atoms")
+        known = self.capabilities.species
+        refuse_strangers(structure, known, f": it ends with {known[-1]}", "MatterSim builds no graph without atoms")
 
     def _forward(self, structures: list[Atoms], properties: frozenset[Property]) -> Iterator[Prediction]:
         graph = self._direct(structures) if self.together is None else self._loaded(structures)
         stress = "stress" in properties
         # The package computes stress with forces only.
         found = self.model(graph, include_forces=stress or "forces" in properties, include_stresses=stress)
-        energy = _array(found["total_energy"]).reshape(-1)
+        energy = to_numpy(found["total_energy"]).reshape(-1)
         ends = np.cumsum([0, *map(len, structures)])
         for k in range(len(structures)):
-            tensor = _array(found["stresses"])[k] * units.GPa if stress else None
+            tensor = to_numpy(found["stresses"])[k] * units.GPa if stress else None
             yield Prediction(
                 float(energy[k]),
-                _array(found["forces"])[ends[k] : ends[k + 1]] if "forces" in properties else None,
+                to_numpy(found["forces"])[ends[k] : ends[k + 1]] if "forces" in properties else None,
                 None if tensor is None else (tensor + tensor.T) / 2,
             )
 
@@ -169,8 +165,7 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
     """
     if argument is None:
         raise PotentialError("mattersim needs the file of a checkpoint: mattersim:model.pth (nothing is downloaded)")
-    if strange := sorted(set(options) - set(OPTIONS)):
-        raise PotentialError(f"mattersim has no option {strange[0]!r}{suggestion(strange[0], OPTIONS)}")
+    check_options("mattersim", options, OPTIONS)
     path, device, dtype = Path(argument).expanduser(), options.get("device", "cpu"), options.get("dtype", "float32")
     version = importlib.metadata.version("mattersim")
     together = _together(options, version)
@@ -247,7 +242,3 @@ def _capabilities(model: Any, device: str) -> Capabilities:
         claims=claims,
         smoothness=SMOOTHNESS,
     )
-
-
-def _array(tensor: Any) -> Any:
-    return tensor.detach().cpu().numpy().astype(np.float64)

@@ -22,7 +22,8 @@ from typing import Any, Literal
 import numpy as np
 
 from gnnp_bench.adapters._batches import batches
-from gnnp_bench.adapters._factory import one_line, suggestion
+from gnnp_bench.adapters._factory import check_options, one_line
+from gnnp_bench.adapters._refusals import refuse_strangers
 from gnnp_bench.potential import (
     Capabilities,
     Claim,
@@ -30,7 +31,6 @@ from gnnp_bench.potential import (
     PotentialError,
     Prediction,
     Property,
-    Unsupported,
 )
 from gnnp_bench.silence import silenced
 
@@ -89,10 +89,8 @@ class MetatomicPotential:
 
     def _refuse(self, structure: Atoms) -> None:
         known = self.capabilities.species
-        if beyond := sorted(set(structure.get_chemical_symbols()) - set(known)):
-            raise Unsupported(f"the model does not know {', '.join(beyond)}: it was made for {', '.join(known)}")
-        if not len(structure):
-            raise Unsupported("metatomic's calculator takes no structure without atoms")
+        made_for = f": it was made for {', '.join(known)}"
+        refuse_strangers(structure, known, made_for, "metatomic's calculator takes no structure without atoms")
 
     def _forward(self, batch: list[Atoms], properties: frozenset[Property]) -> Iterator[Prediction]:
         derived = bool(properties & {"forces", "stress"})
@@ -117,8 +115,7 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
     """
     if argument is None:
         raise PotentialError("metatomic needs the file of an exported model: metatomic:model.pt")
-    if strange := sorted(set(options) - set(OPTIONS)):
-        raise PotentialError(f"metatomic has no option {strange[0]!r}{suggestion(strange[0], OPTIONS)}")
+    check_options("metatomic", options, OPTIONS)
     direct = options.get("non_conservative", "false").lower()
     if direct not in DIRECT:
         raise PotentialError(f"non_conservative is one of {', '.join(DIRECT)}, not {options['non_conservative']!r}")

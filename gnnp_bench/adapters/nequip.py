@@ -22,7 +22,9 @@ import numpy as np
 
 from gnnp_bench.adapters import _nequip_files
 from gnnp_bench.adapters._batches import batches
-from gnnp_bench.adapters._factory import one_line, suggestion
+from gnnp_bench.adapters._factory import check_options, one_line, suggestion
+from gnnp_bench.adapters._refusals import refuse_strangers
+from gnnp_bench.adapters._tensors import to_numpy
 from gnnp_bench.potential import (
     Capabilities,
     Claim,
@@ -81,10 +83,8 @@ class NequipPotential:
 
     def _graph(self, structure: Atoms) -> Any:
         known = self.capabilities.species
-        if beyond := sorted(set(structure.get_chemical_symbols()) - set(known)):
-            raise Unsupported(f"the model does not know {', '.join(beyond)}: it was made for {', '.join(known)}")
-        if not len(structure):
-            raise Unsupported("NequIP builds no graph without atoms")
+        made_for = f": it was made for {', '.join(known)}"
+        refuse_strangers(structure, known, made_for, "NequIP builds no graph without atoms")
         cell = structure.cell.array
         if structure.pbc.any() and not cell.any():
             raise Unsupported("NequIP refuses periodic structures without a cell")
@@ -104,10 +104,10 @@ class NequipPotential:
         # A compiled file reads with the strides it was made for; of a single structure `batch` would have stride 0.
         data = {key: tensor.to(self.capabilities.device).contiguous() for key, tensor in data.items()}
         found = self.file.model(data)
-        energy = _array(found[AtomicDataDict.TOTAL_ENERGY_KEY]).reshape(-1)
-        energies = _array(found[AtomicDataDict.PER_ATOM_ENERGY_KEY]).reshape(-1)
-        forces = _array(found[AtomicDataDict.FORCE_KEY]) if "forces" in properties else None
-        stress = _array(found[AtomicDataDict.STRESS_KEY]).reshape(-1, 3, 3) if "stress" in properties else None
+        energy = to_numpy(found[AtomicDataDict.TOTAL_ENERGY_KEY]).reshape(-1)
+        energies = to_numpy(found[AtomicDataDict.PER_ATOM_ENERGY_KEY]).reshape(-1)
+        forces = to_numpy(found[AtomicDataDict.FORCE_KEY]) if "forces" in properties else None
+        stress = to_numpy(found[AtomicDataDict.STRESS_KEY]).reshape(-1, 3, 3) if "stress" in properties else None
         ends = np.cumsum([0, *(AtomicDataDict.num_nodes(graph) for graph in graphs)])
         for k, (begin, end) in enumerate(pairwise(ends)):
             yield Prediction(
@@ -129,8 +129,7 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
     """
     if argument is None:
         raise PotentialError("nequip needs a file: nequip:model.nequip.zip, .ckpt or .nequip.pt2 (none is downloaded)")
-    if strange := sorted(set(options) - set(OPTIONS)):
-        raise PotentialError(f"nequip has no option {strange[0]!r}{suggestion(strange[0], OPTIONS)}")
+    check_options("nequip", options, OPTIONS)
     path, device = Path(argument).expanduser(), options.get("device", "cpu")
     kind = _nequip_files.kind(argument, path)
     layers = _layers(kind, options.get("layers"))
@@ -233,7 +232,3 @@ def _has(distribution: str) -> bool:
 
 def _has_stress(graph: Any) -> bool:
     return bool(graph[AtomicDataDict.PBC_KEY].any() and torch.linalg.det(graph[AtomicDataDict.CELL_KEY]) != 0)
-
-
-def _array(tensor: Any) -> Any:
-    return tensor.detach().cpu().numpy().astype(np.float64)

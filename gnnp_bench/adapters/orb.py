@@ -24,7 +24,9 @@ from typing import Any
 import numpy as np
 
 from gnnp_bench.adapters._batches import batches
-from gnnp_bench.adapters._factory import one_line, suggestion
+from gnnp_bench.adapters._factory import check_options, one_line
+from gnnp_bench.adapters._refusals import refuse_strangers
+from gnnp_bench.adapters._tensors import to_numpy
 from gnnp_bench.potential import (
     ALL_PROPERTIES,
     ENERGY_FORCES,
@@ -90,13 +92,8 @@ class OrbPotential:
         return predictions
 
     def _refuse(self, structure: Atoms) -> None:
-        known = set(self.capabilities.species)
-        if beyond := sorted({chemical_symbols[z] for z in structure.numbers} - known):
-            raise Unsupported(
-                f"the model does not know {', '.join(beyond)}: it ends with {self.capabilities.species[-1]}"
-            )
-        if not len(structure):
-            raise Unsupported("Orb builds no graph without atoms")
+        known = self.capabilities.species
+        refuse_strangers(structure, known, f": it ends with {known[-1]}", "Orb builds no graph without atoms")
         if structure.pbc.any() and not structure.pbc.all():
             raise Unsupported("Orb takes three periodic directions or none")
 
@@ -107,15 +104,15 @@ class OrbPotential:
         found = self.model.predict(batch)
         # A conservative model names what it derives; a direct one has a head for each.
         prefix = "grad_" if hasattr(self.model, "grad_forces_name") else ""
-        energy = _array(found["energy"]).reshape(-1)
+        energy = to_numpy(found["energy"]).reshape(-1)
         ends = [0, *np.cumsum(batch.n_node.cpu().numpy()).tolist()]
         for k, (begin, end) in enumerate(pairwise(ends)):
             # Without a cell the package divides by zero.
             wanted = "stress" in properties and bool(structures[k].pbc.any())
-            voigt = _array(found[f"{prefix}stress"])[k] if wanted else None
+            voigt = to_numpy(found[f"{prefix}stress"])[k] if wanted else None
             yield Prediction(
                 float(energy[k]),
-                _array(found[f"{prefix}forces"])[begin:end] if "forces" in properties else None,
+                to_numpy(found[f"{prefix}forces"])[begin:end] if "forces" in properties else None,
                 None if voigt is None else np.array(voigt_6_to_full_3x3_stress(voigt)),
             )
 
@@ -133,8 +130,7 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
             f"orb needs the file of a state: orb:state.ckpt?architecture={ARCHITECTURES[0]}&max_num_neighbors=20"
             " (nothing is downloaded)"
         )
-    if strange := sorted(set(options) - set(OPTIONS)):
-        raise PotentialError(f"orb has no option {strange[0]!r}{suggestion(strange[0], OPTIONS)}")
+    check_options("orb", options, OPTIONS)
     path, device = Path(argument).expanduser(), options.get("device", "cpu")
     architecture, precision = options.get("architecture"), options.get("precision", PRECISIONS[0])
     if architecture not in ARCHITECTURES:
@@ -243,7 +239,3 @@ def _precision(name: str) -> Iterator[None]:
     finally:
         torch.set_default_dtype(before[0])
         torch.set_float32_matmul_precision(before[1])
-
-
-def _array(tensor: Any) -> Any:
-    return tensor.detach().cpu().numpy().astype(np.float64)

@@ -20,7 +20,7 @@ from typing import Any
 from ase.data import chemical_symbols
 
 from gnnp_bench.adapters import ase
-from gnnp_bench.adapters._factory import one_line, suggestion
+from gnnp_bench.adapters._factory import check_options, one_line
 from gnnp_bench.adapters.ase import AsePotential
 from gnnp_bench.potential import Identity, PotentialError
 from gnnp_bench.silence import silenced
@@ -43,8 +43,7 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
     """
     if argument is None:
         raise PotentialError("quip needs a file of parameters: quip:gap.xml")
-    if strange := sorted(set(options) - set(OPTIONS)):
-        raise PotentialError(f"quip has no option {strange[0]!r}{suggestion(strange[0], OPTIONS)}")
+    check_options("quip", options, OPTIONS)
     path = Path(argument)
     if not path.is_file():
         raise PotentialError(f"there is no file {argument}")

@@ -23,6 +23,7 @@ from ase.data import chemical_symbols
 
 from gnnp_bench.adapters._batches import batches
 from gnnp_bench.adapters._factory import one_line, suggestion
+from gnnp_bench.adapters._tensors import to_numpy
 from gnnp_bench.potential import (
     Capabilities,
     Claim,
@@ -120,15 +121,15 @@ class SevennetPotential:
         with torch.set_grad_enabled(differentiate):
             found = (self.model if differentiate else self.energy_model)(batch.to(self.capabilities.device))
         sizes = [graph.num_nodes for graph in graphs]
-        atomic = np.split(_array(found[_keys.ATOMIC_ENERGY]).ravel(), np.cumsum(sizes)[:-1])
-        totals = _array(found[_keys.PRED_TOTAL_ENERGY])
+        atomic = np.split(to_numpy(found[_keys.ATOMIC_ENERGY]).ravel(), np.cumsum(sizes)[:-1])
+        totals = to_numpy(found[_keys.PRED_TOTAL_ENERGY])
         forces: list[FloatArray | None] = [None] * len(graphs)
         stresses: list[FloatArray | None] = [None] * len(graphs)
         if "forces" in properties:
-            forces = list(np.split(_array(found[_keys.PRED_FORCE]), np.cumsum(sizes)[:-1]))
+            forces = list(np.split(to_numpy(found[_keys.PRED_FORCE]), np.cumsum(sizes)[:-1]))
         if "stress" in properties:
             # It comes compression-positive, in the order xx, yy, zz, xy, yz, zx.
-            stresses = list(-_array(found[_keys.PRED_STRESS])[:, ((0, 3, 5), (3, 1, 4), (5, 4, 2))])
+            stresses = list(-to_numpy(found[_keys.PRED_STRESS])[:, ((0, 3, 5), (3, 1, 4), (5, 4, 2))])
         for energy, own, force, stress in zip(totals, atomic, forces, stresses, strict=True):
             yield Prediction(float(energy), force, stress, own)
 
@@ -237,7 +238,3 @@ def _require_volume(structure: Atoms) -> None:
     cell = structure.cell.array
     if not structure.pbc.any() or abs(np.linalg.det(cell)) <= 1e-12 * np.prod(np.linalg.norm(cell, axis=1)):
         raise Unsupported("stress needs a periodic direction and a cell of non-zero volume")
-
-
-def _array(tensor: torch.Tensor) -> FloatArray:
-    return tensor.detach().cpu().numpy().astype(np.float64)

@@ -20,7 +20,7 @@ import numpy as np
 from ase import Atoms
 
 from gnnp_bench.adapters import _ipi
-from gnnp_bench.adapters._factory import suggestion
+from gnnp_bench.adapters._factory import check_options
 from gnnp_bench.adapters._ipi import Driver, Transport
 from gnnp_bench.potential import Capabilities, FloatArray, Identity, PotentialError, Prediction, Property, Unsupported
 
@@ -120,8 +120,7 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
     """
     if argument is None:
         raise PotentialError("socket needs the command of a driver: 'socket:python driver.py {structure} {address}'")
-    if strange := sorted(set(options) - set(OPTIONS)):
-        raise PotentialError(f"socket has no option {strange[0]!r}{suggestion(strange[0], OPTIONS)}")
+    check_options("socket", options, OPTIONS)
     transport = options.get("transport", "unix")
     if transport not in get_args(Transport):
         raise PotentialError(f"transport is unix or tcp, not {transport!r}")

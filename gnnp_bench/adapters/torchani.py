@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from gnnp_bench.adapters._factory import one_line, suggestion
+from gnnp_bench.adapters._factory import check_options, one_line
+from gnnp_bench.adapters._tensors import to_numpy
 from gnnp_bench.potential import (
     Capabilities,
     Claim,
@@ -105,11 +106,13 @@ class TorchaniPotential:
             positions[k, : len(structure)] = torch.tensor(structure.positions, dtype=self._dtype)
         positions = positions.to(self.capabilities.device).requires_grad_("forces" in properties)
         energy, energies = self._energies(species.to(self.capabilities.device), positions)
-        forces = _array(-torch.autograd.grad(energy.sum(), positions)[0]) if "forces" in properties else None
+        forces = to_numpy(-torch.autograd.grad(energy.sum(), positions)[0]) if "forces" in properties else None
         for k, structure in enumerate(structures):
             n = len(structure)
             # Without a cell there is no stress.
-            yield Prediction(float(energy[k]), None if forces is None else forces[k, :n], None, _array(energies[k])[:n])
+            yield Prediction(
+                float(energy[k]), None if forces is None else forces[k, :n], None, to_numpy(energies[k])[:n]
+            )
 
     def _in_cell(self, structure: Atoms, properties: frozenset[Property]) -> Prediction:
         device = self.capabilities.device
@@ -122,10 +125,10 @@ class TorchaniPotential:
         energy, energies = self._energies(species[None], (positions @ strain)[None], cell @ strain, pbc)
         wanted = [positions] * ("forces" in properties) + [strain] * ("stress" in properties)
         found = list(torch.autograd.grad(energy.sum(), wanted)) if wanted else []
-        forces = -_array(found.pop(0)) if "forces" in properties else None
-        stress = _array(found.pop()) / structure.cell.complete().volume if "stress" in properties else None
+        forces = -to_numpy(found.pop(0)) if "forces" in properties else None
+        stress = to_numpy(found.pop()) / structure.cell.complete().volume if "stress" in properties else None
         return Prediction(
-            float(energy[0]), forces, None if stress is None else (stress + stress.T) / 2, _array(energies[0])
+            float(energy[0]), forces, None if stress is None else (stress + stress.T) / 2, to_numpy(energies[0])
         )
 
     def _energies(self, species: Any, positions: Any, cell: Any = None, pbc: Any = None) -> tuple[Any, Any]:
@@ -156,8 +159,7 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
     PotentialError
         The model, an option or the device is not there.
     """
-    if strange := sorted(set(options) - set(OPTIONS)):
-        raise PotentialError(f"torchani has no option {strange[0]!r}{suggestion(strange[0], OPTIONS)}")
+    check_options("torchani", options, OPTIONS)
     named, device, dtype = (
         (argument or MODELS[0]).lower(),
         options.get("device", "cpu"),
@@ -244,7 +246,3 @@ def _batches(structures: Sequence[Atoms]) -> Iterator[list[Atoms]]:
         batch.append(structure)
     if batch:
         yield batch
-
-
-def _array(tensor: Any) -> Any:
-    return tensor.detach().cpu().numpy().astype(np.float64)

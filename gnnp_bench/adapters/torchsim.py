@@ -21,6 +21,7 @@ import numpy as np
 
 from gnnp_bench.adapters import _factory, _keywords
 from gnnp_bench.adapters._batches import batches
+from gnnp_bench.adapters._tensors import to_numpy
 from gnnp_bench.adapters._volume import volume_of
 from gnnp_bench.potential import (
     Capabilities,
@@ -227,4 +228,4 @@ def _hash(model: Any) -> str | None:
 
 
 def _array(tensor: Any) -> Any:
-    return None if tensor is None else tensor.detach().cpu().numpy().astype(np.float64)
+    return None if tensor is None else to_numpy(tensor)

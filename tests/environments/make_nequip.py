@@ -1,6 +1,6 @@
 """Train a small NequIP or Allegro for one epoch on EMT, package and compile it, by the package's own commands.
 
-Run by the Python of the environment `nequip`: make_nequip.py {nequip,allegro} {float32,float64} FOLDER [TARGET …]. It
+Run by the Python of the environment `nequip`: make_nequip.py FOLDER {nequip,allegro} {float32,float64} [TARGET …]. It
 writes last.ckpt, model.nequip.zip and, for each target (ase, batch, pair_nequip), TARGET.nequip.pt2.
 """
 
@@ -120,4 +120,4 @@ def call(folder: Path, command: str, *args: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]).resolve(), sys.argv[4:])
+    main(sys.argv[2], sys.argv[3], Path(sys.argv[1]).resolve(), sys.argv[4:])

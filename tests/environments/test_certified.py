@@ -12,9 +12,7 @@ from pathlib import Path
 import pytest
 
 from gnnp_bench.cli import main
-from tests.environments.conftest import USERS_CACHE
-
-WANTED = "GNNP_BENCH_TEST_ENVIRONMENTS"
+from tests.environments.conftest import USERS_CACHE, WANTED
 
 
 @pytest.mark.skipif(WANTED not in os.environ, reason=f"building environments takes a minute: set {WANTED}=1")

@@ -6,8 +6,6 @@ there already.
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -19,30 +17,15 @@ from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.cli import main
 from gnnp_bench.engine.run import run
 from gnnp_bench.engine.settings import Settings
-from gnnp_bench.environments.asked import ask
-from gnnp_bench.environments.building import Built, create
 from gnnp_bench.potential import ALL_PROPERTIES, PotentialError, Unsupported
-from tests.environments.conftest import HERE, USERS_CACHE
-
-WANTED = "GNNP_BENCH_TEST_ENVIRONMENTS"
+from tests.environments.conftest import environment, made
 
 
 @pytest.fixture(scope="module")
 def mace(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Return the environment, which is kept in the user's own cache; and the file of a model."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("XDG_CACHE_HOME", USERS_CACHE)
-        asked = ask("mace")
-        folder = Path(USERS_CACHE) / "gnnp-bench" / "environments" / f"mace-{asked.digest}"
-        if WANTED not in os.environ and not folder.exists():
-            pytest.skip(f"building the environment takes minutes and 1.4 GB: set {WANTED}=1")
-        built: Built = create(asked)
-        file = tmp_path_factory.mktemp("mace") / "model.pt"
-        python = str(built.folder / "bin" / "python")
-        variables = {**os.environ, **built.record["variables"], "PYTHONPATH": ""}
-        command = [python, "-W", "ignore", str(HERE / "make_mace.py"), str(file)]
-        subprocess.run(command, check=True, env=variables, capture_output=True)
-        yield file
+    with environment("mace") as built:
+        yield made(built, "make_mace.py", tmp_path_factory.mktemp("mace") / "model.pt")
 
 
 @pytest.fixture(scope="module")

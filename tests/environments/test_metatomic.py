@@ -6,8 +6,6 @@ there already.
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -20,29 +18,17 @@ from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.cli import main
 from gnnp_bench.engine.run import run
 from gnnp_bench.engine.settings import Settings
-from gnnp_bench.environments.asked import ask
-from gnnp_bench.environments.building import create
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, PotentialError, Unsupported
-from tests.environments.conftest import HERE, USERS_CACHE
-
-WANTED = "GNNP_BENCH_TEST_ENVIRONMENTS"
+from tests.environments.conftest import environment, made
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Return a folder with the files of models; the environment is kept in the user's own cache."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("XDG_CACHE_HOME", USERS_CACHE)
-        asked = ask("metatomic")
-        folder = Path(USERS_CACHE) / "gnnp-bench" / "environments" / f"metatomic-{asked.digest}"
-        if WANTED not in os.environ and not folder.exists():
-            pytest.skip(f"building the environment takes minutes and 1.2 GB: set {WANTED}=1")
-        python = str(create(asked).folder / "bin" / "python")
-        files = tmp_path_factory.mktemp("metatomic")
-        made = [python, "-W", "ignore", str(HERE / "make_metatomic.py")]
+    files = tmp_path_factory.mktemp("metatomic")
+    with environment("metatomic") as built:
         for name, variants in (("model", ()), ("variants", ("pbe", "scan")), ("asks", ("", "?charge"))):
-            command = [*made, str(files / f"{name}.pt"), *variants]
-            subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": ""}, capture_output=True)
+            made(built, "make_metatomic.py", files / f"{name}.pt", *variants)
         yield files
 
 

@@ -6,9 +6,7 @@ there already. Compiling takes a minute or more and a C++ compiler.
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +19,9 @@ from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.cli import main
 from gnnp_bench.engine.run import run
 from gnnp_bench.engine.settings import Settings
-from gnnp_bench.environments.asked import ask
-from gnnp_bench.environments.building import create
 from gnnp_bench.potential import ALL_PROPERTIES, PotentialError, Unsupported
-from tests.environments.conftest import HERE, USERS_CACHE
+from tests.environments.conftest import environment, made
 
-WANTED = "GNNP_BENCH_TEST_ENVIRONMENTS"
 EVERYTHING = {"conservative", "equivariant", "permutation-invariant", "size-extensive", "strictly-local", "smooth"}
 
 
@@ -34,26 +29,15 @@ EVERYTHING = {"conservative", "equivariant", "permutation-invariant", "size-exte
 def make(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Return a function that trains, packages and compiles, each model once; the environment is the user's own."""
     folders: dict[tuple[str, ...], Path] = {}
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("XDG_CACHE_HOME", USERS_CACHE)
-        asked = ask("nequip")
-        folder = Path(USERS_CACHE) / "gnnp-bench" / "environments" / f"nequip-{asked.digest}"
-        if WANTED not in os.environ and not folder.exists():
-            pytest.skip(f"building the environment takes minutes and 1.1 GB: set {WANTED}=1")
-        built = create(asked)
+    with environment("nequip") as built:
 
-        def made(kind: str, dtype: str = "float64", *targets: str) -> Path:
+        def model(kind: str, dtype: str = "float64", *targets: str) -> Path:
             key = (kind, dtype, *targets)
             if key not in folders:
-                path = tmp_path_factory.mktemp(kind)
-                python = str(built.folder / "bin" / "python")
-                command = [python, "-W", "ignore", str(HERE / "make_nequip.py"), kind, dtype, str(path), *targets]
-                variables = {**os.environ, **built.record["variables"], "PYTHONPATH": ""}
-                subprocess.run(command, check=True, env=variables, capture_output=True)
-                folders[key] = path
+                folders[key] = made(built, "make_nequip.py", tmp_path_factory.mktemp(kind), *key)
             return folders[key]
 
-        yield made
+        yield model
 
 
 def load(spec: str) -> Any:

@@ -6,8 +6,7 @@ is there already.
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -16,26 +15,17 @@ from ase import Atoms
 from ase.build import bulk, molecule
 
 from gnnp_bench.adapters import registry
-from gnnp_bench.environments.asked import ask
-from gnnp_bench.environments.building import create
 from gnnp_bench.potential import ALL_PROPERTIES, PotentialError, Unsupported
-from tests.environments.conftest import USERS_CACHE
-
-WANTED = "GNNP_BENCH_TEST_ENVIRONMENTS"
+from tests.environments.conftest import environment
 
 
 @pytest.fixture(scope="module")
 def load() -> Any:
     """Return a function that loads a spec in the environment of its adapter, kept in the user's own cache."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("XDG_CACHE_HOME", USERS_CACHE)
+    with contextlib.ExitStack() as stack:
 
         def loaded(spec: str) -> Any:
-            asked = ask(spec.partition("?")[0].partition(":")[0])
-            folder = Path(USERS_CACHE) / "gnnp-bench" / "environments" / f"{asked.name}-{asked.digest}"
-            if WANTED not in os.environ and not folder.exists():
-                pytest.skip(f"building the environment takes minutes and up to 1.3 GB: set {WANTED}=1")
-            create(asked)
+            stack.enter_context(environment(spec.partition("?")[0].partition(":")[0]))
             return registry.load(f"{spec}{'&' if '?' in spec else '?'}env=auto").potential
 
         yield loaded

@@ -6,8 +6,6 @@ there already.
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,12 +17,9 @@ from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.cli import main
 from gnnp_bench.engine.run import run
 from gnnp_bench.engine.settings import Settings
-from gnnp_bench.environments.asked import ask
-from gnnp_bench.environments.building import create
 from gnnp_bench.potential import ALL_PROPERTIES, PotentialError, Unsupported
-from tests.environments.conftest import HERE, USERS_CACHE
+from tests.environments.conftest import HERE, environment
 
-WANTED = "GNNP_BENCH_TEST_ENVIRONMENTS"
 LENNARD_JONES = "torchsim:torch_sim.models.lennard_jones:LennardJonesModel?sigma=3.405&epsilon=0.0104&cutoff=8.5"
 SMOOTH = "torchsim:torchsim_models:smooth"
 
@@ -32,14 +27,8 @@ SMOOTH = "torchsim:torchsim_models:smooth"
 @pytest.fixture(scope="module")
 def load() -> Any:
     """Return a function that loads a spec in the environment of the adapter, kept in the user's own cache."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("XDG_CACHE_HOME", USERS_CACHE)
+    with environment("torchsim"), pytest.MonkeyPatch.context() as patched:
         patched.chdir(HERE)
-        asked = ask("torchsim")
-        folder = Path(USERS_CACHE) / "gnnp-bench" / "environments" / f"torchsim-{asked.digest}"
-        if WANTED not in os.environ and not folder.exists():
-            pytest.skip(f"building the environment takes minutes and 1.2 GB: set {WANTED}=1")
-        create(asked)
 
         def loaded(spec: str, species: tuple[str, ...] | None = ("Ar",)) -> Any:
             return registry.load(f"{spec}{'&' if '?' in spec else '?'}env=auto", species=species)
