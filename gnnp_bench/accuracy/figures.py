@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 
 import numpy as np
 
@@ -43,20 +42,6 @@ def drawn(found: Found, kind: str) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, dpi=150)
     return buffer.getvalue()
-
-
-def kind_of(path: str | os.PathLike[str]) -> str:
-    """Return the kind of picture that a file is to be.
-
-    Raises
-    ------
-    ValueError
-        Its suffix is none of those known.
-    """
-    suffix = os.path.splitext(os.fspath(path))[1].lstrip(".").lower()
-    if suffix not in ("png", "svg", "pdf"):
-        raise ValueError(f"cannot draw {os.fspath(path)}: let its name end in .png, .svg or .pdf")
-    return suffix
 
 
 def _distribution(spread: Spread) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from ase import Atoms
@@ -61,9 +62,21 @@ class Frame:
     state: str = ""
 
 
-def group(frame: Frame) -> Group:
+class Grouped(Protocol):
+    """What belongs to a group: a `Frame`, or a structure of `stream`."""
+
+    @property
+    def structure(self) -> Atoms:
+        """Of which the species count."""
+
+    @property
+    def config_type(self) -> str:
+        """As the file says."""
+
+
+def group(one: Grouped) -> Group:
     """Return what structures share that were labelled alike: config type and species."""
-    return frame.config_type, frozenset(frame.structure.get_chemical_symbols())
+    return one.config_type, frozenset(one.structure.get_chemical_symbols())
 
 
 def read_frames(path: str | Path) -> tuple[list[Frame], list[str]]:

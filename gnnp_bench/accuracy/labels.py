@@ -44,12 +44,24 @@ def results_of(atoms: Atoms) -> Mapping[str, Any]:
 
 
 def label_of(atoms: Atoms, name: str | None, keys: Iterable[str], store: Mapping[str, Any]) -> Any:
-    """Return what stands under a key that names a reference, else what ASE reads as a result, else under another."""
+    """Return the label that `named_label` finds, or None."""
+    found = named_label(atoms, name, keys, store)
+    return None if found is None else found[1]
+
+
+def named_label(
+    atoms: Atoms, name: str | None, keys: Iterable[str], store: Mapping[str, Any]
+) -> tuple[str, Any] | None:
+    """Return what stands under a key that names a reference, else what ASE reads as a result, else under another.
+
+    With it the name under which it stands.
+    """
     present = [key for key in keys if key in store and is_label(store[key])]
     explicit = next((key for key in present if names_a_reference(key)), None)
     if explicit is None and name is not None and is_label(results_of(atoms).get(name)):
-        return results_of(atoms)[name]
-    return store[explicit or present[0]] if present else None
+        return name, results_of(atoms)[name]
+    key = explicit or next(iter(present), None)
+    return None if key is None else (key, store[key])
 
 
 def names_a_reference(key: str) -> bool:
@@ -81,18 +93,22 @@ def under(atoms: Atoms, key: str) -> Any:
 
 def stress_of(atoms: Atoms, where: str) -> FloatArray | None:
     """Return the stress as a symmetric matrix; a virial, compression-positive, is divided by −V."""
+    found = named_stress(atoms)
+    return None if found is None else symmetric(found[1], where)
+
+
+def named_stress(atoms: Atoms) -> tuple[str, FloatArray] | None:
+    """Return the name under which a stress or virial stands, and the stress, in whatever shape."""
     if not atoms.pbc.all() or not abs(atoms.cell.volume) > 0.0:
         return None
     named = has_reference(atoms, (*ENERGY_KEYS, *STRESS_KEYS, *VIRIAL_KEYS))
     # Beside an energy that is named a reference, a stress that is not is of some other calculator.
     keys = [key for key in STRESS_KEYS if not named or names_a_reference(key)]
-    label, factor = label_of(atoms, None if named else "stress", keys, atoms.info), 1.0
-    if label is None:
+    found, factor = named_label(atoms, None if named else "stress", keys, atoms.info), 1.0
+    if found is None:
         keys = [key for key in VIRIAL_KEYS if not named or names_a_reference(key)]
-        label, factor = label_of(atoms, None, keys, atoms.info), -1.0 / abs(atoms.cell.volume)
-    if label is None:
-        return None
-    return symmetric(factor * np.asarray(label, float), where)
+        found, factor = named_label(atoms, None, keys, atoms.info), -1.0 / abs(atoms.cell.volume)
+    return None if found is None else (found[0], factor * np.asarray(found[1], float))
 
 
 def symmetric(array: FloatArray, where: str) -> FloatArray:

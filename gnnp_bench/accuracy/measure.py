@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gnnp_bench.accuracy.errors import Shift, Spread, Worst
-from gnnp_bench.accuracy.sanity import Judgement, examined, group_of, mended
+from gnnp_bench.accuracy.frames import group
+from gnnp_bench.accuracy.sanity import Judgement, examined, mended
 from gnnp_bench.accuracy.stream import Keys, Labelled, Skipped, Survey, stream
 from gnnp_bench.potential import FloatArray, Potential, Prediction, Property, Unsupported
 
@@ -126,7 +127,7 @@ def judge(potential: Potential, surveys: Sequence[Survey], keys: Keys, by: str) 
     chosen: list[Labelled] = []
     atoms = 0
     for one in _labelled(surveys, keys, by):
-        kind = group_of(one)
+        kind = group(one)
         if counts[kind] >= JUDGED_EACH or (kind not in counts and len(counts) >= JUDGED_GROUPS):
             continue
         if chosen and atoms + len(one.structure) > JUDGED_ATOMS:

@@ -14,7 +14,7 @@ import numpy as np
 
 from gnnp_bench.accuracy import stresses
 from gnnp_bench.accuracy.correlation import ratio, ratio_among
-from gnnp_bench.accuracy.frames import Group
+from gnnp_bench.accuracy.frames import Group, group
 from gnnp_bench.accuracy.scales import ENERGY_UNITS, FORCE_UNITS
 from gnnp_bench.accuracy.stream import Labelled
 from gnnp_bench.potential import FloatArray, Prediction
@@ -68,17 +68,12 @@ def mended(one: Labelled, judgement: Judgement) -> tuple[FloatArray | None, str 
     """Return a structure's stress as it should be, eV/Å³, and what was wrong with the label."""
     if one.stress is None:
         return None, None
-    here = group_of(one)
+    here = group(one)
     convention = stresses.convention_of(here, judgement.conventions.get(here), judgement.conventions)
     if convention is None:
         return one.stress, None
     stress, wrong = stresses.converted(one.stress, convention)
     return stress, " and ".join(wrong) or None
-
-
-def group_of(one: Labelled) -> Group:
-    """Return what structures share that were labelled alike: config type and species."""
-    return one.config_type, frozenset(one.structure.get_chemical_symbols())
 
 
 def _force_ratio(both: Sequence[tuple[Labelled, Prediction]]) -> float | None:
@@ -104,4 +99,4 @@ def _conventions(both: Sequence[tuple[Labelled, Prediction]]) -> dict[Group, str
         return {}
     labels = np.array([one.stress for one, _ in these])
     predicted = np.array([p.stress for _, p in these])
-    return stresses.judged(labels, predicted, [group_of(one) for one, _ in these])
+    return stresses.judged(labels, predicted, [group(one) for one, _ in these])

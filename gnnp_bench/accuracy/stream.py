@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -14,14 +13,12 @@ from ase import Atoms
 from gnnp_bench.accuracy.labels import (
     ENERGY_KEYS,
     FORCES_KEYS,
-    STRESS_KEYS,
-    VIRIAL_KEYS,
     DataError,
     each_structure,
     has_reference,
-    is_label,
     label_of,
-    names_a_reference,
+    named_label,
+    named_stress,
     results_of,
     stress_of,
     symmetric,
@@ -123,7 +120,10 @@ def survey(path: str | Path, keys: Keys = Keys()) -> Survey:
     for label, key in (("energy", keys.energy), ("forces", keys.forces), ("stress", keys.stress or keys.virial)):
         if key is not None and not named[label][key]:
             raise DataError(f"{path}: no structure has anything that is named {key!r}")
-    return Survey(str(path), frames, free and not referenced, referenced, named)
+    free = free and not referenced
+    if free and keys.energy is None:
+        named["energy"] = Counter({"free_energy": frames})
+    return Survey(str(path), frames, free, referenced, named)
 
 
 def stream(found: Survey, keys: Keys = Keys(), by: str = "config_type") -> Iterator[Labelled | Skipped]:
@@ -185,23 +185,19 @@ def _labelled(atoms: Atoms, source: str, found: Survey, keys: Keys, by: str) -> 
 
 def _names(atoms: Atoms, keys: Keys) -> dict[str, str]:
     """Return under which name each label of a structure stands."""
-    results, found = results_of(atoms), {}
-    guesses: dict[str, tuple[Sequence[str], Mapping[str, Any], str | None]] = {
-        "energy": (ENERGY_KEYS, atoms.info, keys.energy),
-        "forces": (FORCES_KEYS, atoms.arrays, keys.forces),
-        "stress": ((*STRESS_KEYS, *VIRIAL_KEYS), atoms.info, keys.stress or keys.virial),
+    guessed = {
+        "energy": named_label(atoms, "energy", ENERGY_KEYS, atoms.info),
+        "forces": named_label(atoms, "forces", FORCES_KEYS, atoms.arrays),
+        "stress": named_stress(atoms),
     }
-    for label, (known, store, wanted) in guesses.items():
-        if wanted is not None:
-            if under(atoms, wanted) is not None:
-                found[label] = wanted
-            continue
-        present = [key for key in known if is_label(store.get(key))]
-        explicit = next((key for key in present if names_a_reference(key)), None)
-        plain = label if is_label(results.get(label)) else None
-        if name := explicit or plain or next(iter(present), None):
-            found[label] = name
-    return found
+    names = {label: found[0] for label, found in guessed.items() if found is not None}
+    wanted = {"energy": keys.energy, "forces": keys.forces, "stress": keys.stress or keys.virial}
+    for label, key in wanted.items():
+        if key is not None:
+            names.pop(label, None)
+            if under(atoms, key) is not None:
+                names[label] = key
+    return names
 
 
 def _named_stress(atoms: Atoms, keys: Keys) -> FloatArray | None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gnnp_bench.commands.exits import PARTIAL, BadRequest
 from gnnp_bench.commands.loading import Env, load_potential, parse_species, with_env
-from gnnp_bench.commands.output import own_stdout, write_bytes
+from gnnp_bench.commands.output import check_files, own_stdout, write_bytes
 from gnnp_bench.commands.signals import terminable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gnnp_bench.accuracy.measure import Found
 
 EVERY = 10.0
 """Seconds between two lines of progress."""
@@ -59,7 +64,7 @@ def accuracy(
     if stress is not None and virial is not None:
         raise BadRequest("--stress and --virial are both given: a file is read by one of them")
     keys = Keys(energy, forces, stress, virial)
-    _check_files(json, plot)
+    check_files(json, plot)
     try:
         surveys = [survey(file, keys) for file in files]
     except DataError as error:
@@ -110,7 +115,7 @@ def accuracy(
 class _Count:
     """Says how many structures were read, now and then."""
 
-    def __init__(self, total: int, progress: object) -> None:
+    def __init__(self, total: int, progress: Console) -> None:
         self.total, self.progress, self.done = total, progress, 0
         self.begun = self.last = time.monotonic()
 
@@ -121,35 +126,18 @@ class _Count:
         if now - self.last > EVERY:
             self.last = now
             left = (now - self.begun) / self.done * (self.total - self.done)
-            self.progress.print(f"{self.done} of {self.total} structures, about {left:.0f} s left")  # type: ignore[attr-defined]
+            self.progress.print(f"{self.done} of {self.total} structures, about {left:.0f} s left")
 
 
-def _check_files(json: str | None, plot: str | None) -> None:
-    from importlib.util import find_spec
-
-    from gnnp_bench.accuracy.figures import kind_of
-    from gnnp_bench.certificate import io
-
-    try:
-        if json not in (None, "-"):
-            io.check_writable(str(json))
-        if plot is not None:
-            if find_spec("matplotlib") is None:
-                raise ValueError("figures need matplotlib: pip install matplotlib")
-            kind_of(plot)
-            io.check_writable(plot)
-    except ValueError as error:
-        raise BadRequest(str(error)) from error
-
-
-def _write(json: str | None, data: bytes, plot: str | None, found: object) -> None:
-    from gnnp_bench.accuracy.figures import drawn, kind_of
+def _write(json: str | None, data: bytes, plot: str | None, found: Found) -> None:
+    from gnnp_bench.accuracy.figures import drawn
     from gnnp_bench.certificate.io import replace_file
+    from gnnp_bench.perf.figures import check_drawable
 
     try:
         if json not in (None, "-"):
             replace_file(str(json), data)
         if plot is not None:
-            replace_file(plot, drawn(found, kind_of(plot)))  # type: ignore[arg-type]
+            replace_file(plot, drawn(found, check_drawable(plot)))
     except ValueError as unwritten:
         raise BadRequest(str(unwritten)) from unwritten

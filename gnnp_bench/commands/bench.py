@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from gnnp_bench.commands.exits import BadRequest
 from gnnp_bench.commands.loading import Env, parse_species, with_env
-from gnnp_bench.commands.output import own_stdout, write_bytes
+from gnnp_bench.commands.output import check_files, own_stdout, write_bytes
 from gnnp_bench.commands.signals import terminable
 from gnnp_bench.potential import PotentialError
 
@@ -68,7 +67,7 @@ def bench(
 
     if len(set(specs)) < len(specs):
         raise BadRequest("the same SPEC is given twice")
-    _check_files(json, plot)
+    check_files(json, plot)
     errors = {with_env(spec, env): x for spec, x in parse_errors(error or [], specs).items()}
     specs = [with_env(spec, env) for spec in specs]
     plan = Plan(
@@ -190,25 +189,3 @@ def _free_gigabytes() -> float:
     import psutil
 
     return 0.8 * float(psutil.virtual_memory().available) / 1e9
-
-
-def _check_files(json: str | None, plot: str | None) -> None:
-    from gnnp_bench.certificate.io import check_writable
-
-    if plot == "-":
-        raise BadRequest("--plot needs a file")
-    named = [path for path in (json, plot) if path not in (None, "-")]
-    if len({os.path.realpath(str(path)) for path in named}) < len(named):
-        raise BadRequest("--json and --plot must be different files")
-    for path in named:
-        try:
-            check_writable(str(path))
-        except ValueError as error:
-            raise BadRequest(str(error)) from error
-    if plot is not None:
-        from gnnp_bench.perf.figures import check_drawable
-
-        try:
-            check_drawable(plot)
-        except ValueError as error:
-            raise BadRequest(str(error)) from error

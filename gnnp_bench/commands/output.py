@@ -56,3 +56,32 @@ def write_bytes(stream: TextIO, data: bytes) -> None:
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
         raise BadRequest(f"the certificate could not be written to standard output: {error.strerror}") from error
+
+
+def check_files(json: str | None, plot: str | None) -> None:
+    """See that the files of --json and --plot can be written, before an hour is spent on computing them.
+
+    Raises
+    ------
+    BadRequest
+        If one cannot, or both are one file.
+    """
+    from gnnp_bench.certificate.io import check_writable
+
+    if plot == "-":
+        raise BadRequest("--plot needs a file")
+    named = [path for path in (json, plot) if path not in (None, "-")]
+    if len({os.path.realpath(str(path)) for path in named}) < len(named):
+        raise BadRequest("--json and --plot must be different files")
+    for path in named:
+        try:
+            check_writable(str(path))
+        except ValueError as error:
+            raise BadRequest(str(error)) from error
+    if plot is not None:
+        from gnnp_bench.perf.figures import check_drawable
+
+        try:
+            check_drawable(plot)
+        except ValueError as error:
+            raise BadRequest(str(error)) from error

@@ -149,7 +149,7 @@ def test_what_cannot_be_used_is_counted_and_named(tmp_path: Path) -> None:
     found = measured(tmp_path, these)
     assert found["structures"] == 3
     assert found["skipped"]["structures"] == 2
-    assert [re.search(r"frame (\d)", one["structure"]).group(1) for one in found["skipped"]["named"]] == ["1", "2"]  # type: ignore[union-attr]
+    assert [re.findall(r"frame (\d)", one["structure"]) for one in found["skipped"]["named"]] == [["1"], ["2"]]
     assert found["refused"]["structures"] == 1
     assert "frame 4" in found["refused"]["named"][0]["structure"]
 
@@ -169,6 +169,17 @@ def test_names_of_labels_can_be_told(tmp_path: Path) -> None:
     assert found["forces_mae_mev_per_ang"] == pytest.approx(0.0, abs=1e-3)
     assert found["stress_mae_gpa"] == pytest.approx(0.0, abs=1e-4)
     assert measured(tmp_path, these, "--energy", "nowhere", status=2) is not None
+
+
+def test_what_is_told_of_names_is_what_is_read(tmp_path: Path) -> None:
+    """A stress of another calculator, beside an energy that is named a reference, is neither read nor told."""
+    these = [relabelled(a) for a in frames(4)]
+    for atoms in these:
+        atoms.info["REF_energy"] = atoms.calc.results["energy"]
+        atoms.arrays["REF_forces"] = atoms.calc.results["forces"]
+    found = measured(tmp_path, these)
+    assert found["files"][0]["labels"] == {"energy": {"REF_energy": 4}, "forces": {"REF_forces": 4}, "stress": {}}
+    assert found["stress_mae_gpa"] is None
 
 
 def test_one_file_is_read_in_little_memory(tmp_path: Path) -> None:
