@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ase import Atoms
@@ -15,6 +15,7 @@ from gnnp_bench.check import EndedProcess, Request, Watch
 from gnnp_bench.engine.batches import Wanted, batches, copied
 from gnnp_bench.engine.calling import called, evaluated_at_once, quietly
 from gnnp_bench.engine.contract import refuse_overwritten, validated
+from gnnp_bench.engine.driving import outcomes
 from gnnp_bench.engine.ended import Done, Failed
 from gnnp_bench.engine.memory import Memory
 from gnnp_bench.engine.processes import Asked, Elsewhere
@@ -110,30 +111,15 @@ class Evaluator:
         A batch that raises is evaluated again one structure at a time, and each exception is thrown into the
         generator that asked for the structure. Returns one outcome per generator, in order.
         """
-        outcomes: list[Done[T] | Failed | None] = [None] * len(generators)
+        ended = dict(self.stream(generators))
+        return [ended[index] for index in range(len(generators))]
+
+    def stream(
+        self, generators: Iterable[Generator[Request, list[Prediction], T]], atoms: float = math.inf
+    ) -> Iterator[tuple[int, Done[T] | Failed]]:
+        """Run generators as `drive` does, however many there are, and yield outcomes as they come: see `driving`."""
         self._own.clear()
-        waiting: dict[int, Request] = {}
-
-        def resume(index: int, action: Callable[[], Request], thrown: Exception | None = None) -> None:
-            waiting.pop(index, None)
-            try:
-                waiting[index] = action()
-            except StopIteration as stop:
-                outcomes[index] = Done(stop.value)
-            except Exception as error:
-                outcomes[index] = Failed(error, by_potential=error is thrown)
-
-        for index, generator in enumerate(generators):
-            resume(index, partial(next, generator))
-        while waiting:
-            answers = self._answer(waiting)
-            for index in sorted(waiting):
-                generator, answer = generators[index], answers[index]
-                if isinstance(answer, Exception):
-                    resume(index, partial(generator.throw, answer), answer)
-                else:
-                    resume(index, partial(generator.send, answer))
-        return [outcome for outcome in outcomes if outcome is not None]
+        return outcomes(self._answer, generators, atoms)
 
     def _answer(self, requests: dict[int, Request]) -> dict[int, list[Prediction] | Exception]:
         answers: dict[int, list[Prediction] | Exception] = {}
