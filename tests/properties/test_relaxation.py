@@ -39,7 +39,7 @@ def test_it_takes_the_steps_that_ase_takes(emt):
     (ours,) = map(value, emt.drive([relaxed(rattled(), symmetric=None, fmax=0.01)]))
     theirs = rattled()
     theirs.calc = EMT()
-    optimizer = BFGS(FrechetCellFilter(theirs), logfile=None)
+    optimizer = BFGS(FrechetCellFilter(theirs), logfile=None)  # type: ignore[arg-type]  # as ASE documents it
     assert optimizer.run(fmax=0.01)
     assert ours.steps == optimizer.nsteps > 3
     np.testing.assert_allclose(ours.structure.cell.array, theirs.cell.array, atol=1e-9)
