@@ -79,6 +79,7 @@ def relaxed(
     symmetric: float | None = 1e-3,
     mask: FloatArray | None = None,
     pressure: float = 0.0,
+    constant_volume: bool = False,
 ) -> Generator[Request, list[Prediction], Relaxed]:
     """Relax a structure.
 
@@ -99,6 +100,8 @@ def relaxed(
         Components of the strain that may change.
     pressure : float
         eV/Å³, of the surroundings.
+    constant_volume : bool
+        Whether the cell changes its shape alone.
 
     Returns
     -------
@@ -118,7 +121,9 @@ def relaxed(
     moving.calc = answer = _Answer(_symmetriser(moving, symmetric))
     cell = cell and periodicity_of(structure) == "periodic"
     wanted: frozenset[Property] = frozenset({"energy", "forces", "stress"} if cell else {"energy", "forces"})
-    moved = FrechetCellFilter(moving, mask=mask, scalar_pressure=pressure) if cell else moving
+    moved = moving
+    if cell:
+        moved = FrechetCellFilter(moving, mask=mask, scalar_pressure=pressure, constant_volume=constant_volume)
     name = optimizer or ("BFGS" if len(structure) <= BFGS_ATOMS else "LBFGS")
     optimiser = getattr(optimize, name)(moved, logfile=None)
     start: float | None = None

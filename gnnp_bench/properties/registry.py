@@ -1,0 +1,51 @@
+"""All properties by name: what `gnnp-bench properties` measures, and what is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gnnp_bench.check import Request
+from gnnp_bench.potential import ALL_PROPERTIES, Prediction, Property
+from gnnp_bench.properties.crystal import Crystal, Settings
+from gnnp_bench.properties.values import Summary
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Measurable:
+    """A property of a relaxed crystal.
+
+    Attributes
+    ----------
+    title : str
+        In a few words, for tables.
+    measure : callable
+        Takes a `Crystal` and `Settings`; a generator of requests that returns a frozen dataclass of its own, or raises
+        `NoValue`.
+    summary : callable
+        Takes what `measure` returned; returns what is told of it.
+    draw : callable or None
+        Takes what `measure` returned and an empty matplotlib figure, and draws into it.
+    needs : frozenset of Property
+        What the potential has to have.
+    packages : tuple of str
+        Modules that have to be importable, beyond the project's own requirements: "spglib", "phonopy".
+    applies : callable
+        Returns the reason why a crystal has no such property, as one sentence, or None.
+    """
+
+    title: str
+    measure: Callable[[Crystal, Settings], Generator[Request, list[Prediction], Any]]
+    summary: Callable[[Any], Summary]
+    draw: Callable[[Any, Figure], None] | None = None
+    needs: frozenset[Property] = ALL_PROPERTIES
+    packages: tuple[str, ...] = ()
+    applies: Callable[[Crystal], str | None] = lambda crystal: None
+
+
+PROPERTIES: dict[str, Measurable] = {}
+"""By name, in the order of reports."""
