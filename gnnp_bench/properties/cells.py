@@ -13,12 +13,12 @@ TOLERANCE = 1e-4
 Repeats = tuple[int, int, int]
 
 
-def spglib_cell(structure: Atoms) -> tuple[FloatArray, FloatArray, list[int]]:
+def spglib_cell(structure: Atoms) -> tuple[list[list[float]], list[list[float]], list[int]]:
     """Return a structure as spglib takes it; atoms of other charges or moments count as other species."""
     told = [structure.arrays[name] for name in ARRAYS.values() if name in structure.arrays]
     rows = np.column_stack([structure.numbers, *(np.reshape(values, (len(structure), -1)) for values in told)])
     kinds = np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1)
-    return structure.cell.array, structure.get_scaled_positions(), kinds.tolist()
+    return structure.cell.array.tolist(), structure.get_scaled_positions().tolist(), kinds.tolist()
 
 
 def primitive(structure: Atoms) -> Atoms:

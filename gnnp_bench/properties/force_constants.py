@@ -84,14 +84,17 @@ def force_constants(
     from phonopy.structure.atoms import PhonopyAtoms
 
     cell = PhonopyAtoms(
-        numbers=unit.numbers, scaled_positions=unit.get_scaled_positions(), cell=unit.cell.array, masses=unit.get_masses()
+        numbers=unit.numbers,
+        scaled_positions=unit.get_scaled_positions(),
+        cell=unit.cell.array,
+        masses=unit.get_masses(),
     )
     phonopy = Phonopy(cell, np.diag(repeats), primitive_matrix=np.eye(3))
     phonopy.generate_displacements(distance=displacement, is_plusminus=True)
     base = phonopy.supercell.u2u_map
     images = [base[int(index)] for index in phonopy.supercell.s2u_map]
     structures = []
-    for displaced in phonopy.supercells_with_displacements:
+    for displaced in phonopy.supercells_with_displacements or []:
         structure = unit[images]
         multiply(structure, len(images) // len(unit))
         structure.set_cell(displaced.cell)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ase.units import _Nav, _k
+from ase.units import _k, _Nav
 
 from gnnp_bench.check import Request
 from gnnp_bench.potential import FloatArray, Prediction
@@ -33,6 +33,7 @@ CONVERGED = 0.02
 """Of the highest frequency: by how much a smaller supercell or larger displacements may change any, to be trusted."""
 GAS_CONSTANT = _Nav * _k
 """J/(mol K)."""
+GAMMA = np.zeros((1, 3))
 COLOUR = "#0072b2"
 ONE_LEVEL = 1e-3
 """THz, within which modes at Γ are told as one."""
@@ -62,11 +63,14 @@ class Phonons:
     thermal : Thermal or NoValue
     thermal_errors : tuple of three float, or None
         Of free energy, entropy and heat capacity at 300 K: what a smaller supercell or a coarser mesh changes.
-    size_error : float or None
-        THz: how much any frequency of the path changes from the smaller supercell to this one. None where the cell is
-        so large that there is no smaller one.
+    band_errors : (n, 3 atoms) array or None, THz
+        How much bands change from the smaller supercell to this one. None where the cell is so large that there is no
+        smaller one.
+    gamma_errors : (3 atoms,) array or None, THz
+        The same of the modes at Γ.
     displacement_error : float
-        THz: how far the finite displacement is from an infinitesimal one, from a displacement twice as large.
+        THz: how much any band changes where the displacement is twice as large. Three times what the displacement
+        itself costs a smooth potential; forces that are rough on that scale have no better limit.
     """
 
     constants: ForceConstants
@@ -80,13 +84,9 @@ class Phonons:
     modes: tuple[Mode, ...]
     thermal: Thermal | NoValue
     thermal_errors: tuple[float, float, float] | None
-    size_error: float | None
+    band_errors: FloatArray | None
+    gamma_errors: FloatArray | None
     displacement_error: float
-
-    @property
-    def error(self) -> float:
-        """Error bar of a frequency, THz."""
-        return self.displacement_error + (self.size_error or 0.0)
 
 
 def phonons(crystal: Crystal, settings: Settings) -> Generator[Request, list[Prediction], Phonons]:
@@ -101,9 +101,8 @@ def phonons(crystal: Crystal, settings: Settings) -> Generator[Request, list[Pre
     path = unit.cell.bandpath(npoints=POINTS)
     along, places, labels = path.get_linear_kpoint_axis()
     bands, small_bands = constants.frequencies(path.kpts), small.frequencies(path.kpts)
-    # Central differences err by the square of the displacement: three quarters of the change come from the larger one.
-    displacement_error = float(np.abs(coarse.frequencies(path.kpts) - small_bands).max()) / 3
-    modes = imaginary(constants, path)
+    displacement_error = float(np.abs(coarse.frequencies(path.kpts) - small_bands).max())
+    at_gamma, modes = constants.frequencies(GAMMA)[0], imaginary(constants, path)
     harmonic = _thermal(constants)
     phonopy = constants.phonopy
     phonopy.run_mesh(MESH, is_gamma_center=True)
@@ -114,13 +113,14 @@ def phonons(crystal: Crystal, settings: Settings) -> Generator[Request, list[Pre
         along,
         tuple(zip(map(float, places), labels, strict=True)),
         bands,
-        constants.frequencies(np.zeros((1, 3)))[0],
+        at_gamma,
         np.array(states.frequency_points),
         np.array(states.dos),
         modes,
         harmonic,
-        None if isinstance(harmonic, NoValue) else _thermal_errors(harmonic, constants, small),
-        float(np.abs(bands - small_bands).max()) if less else None,
+        None if isinstance(harmonic, NoValue) else _thermal_errors(harmonic, constants, small, coarse),
+        np.abs(bands - small_bands) if less else None,
+        np.abs(at_gamma - small.frequencies(GAMMA)[0]) if less else None,
         displacement_error,
     )
 
@@ -133,28 +133,39 @@ def _thermal(constants: ForceConstants, mesh: float = MESH) -> Thermal | NoValue
 
 
 def _thermal_errors(
-    best: Thermal, constants: ForceConstants, small: ForceConstants
+    best: Thermal, constants: ForceConstants, small: ForceConstants, coarse: ForceConstants
 ) -> tuple[float, float, float] | None:
-    others = [_thermal(small), _thermal(constants, MESH / 2)]
-    told = [at_room(other) for other in others if isinstance(other, Thermal)]
+    others = [_thermal(small), _thermal(coarse), _thermal(constants, MESH / 2)]
+    told = [np.array(at_room(other)) for other in others if isinstance(other, Thermal)]
     if len(told) < len(others):
         return None
-    a, b, c = np.abs(np.array(told) - at_room(best)).max(axis=0)
+    of_small, of_coarse, of_mesh = told
+    here = np.array(at_room(best))
+    a, b, c = np.abs(of_small - here) + np.abs(of_coarse - of_small) + np.abs(of_mesh - here)
     return float(a), float(b), float(c)
 
 
 def summary(values: Phonons) -> Summary:
     """Return what is told of phonons."""
     highest = float(values.bands.max())
-    converged = values.size_error is not None and values.error <= CONVERGED * highest
-    quantities = [
-        Quantity("phonon_highest", highest, "THz", values.error, converged),
-        Quantity("phonon_lowest", float(values.bands.min()), "THz", values.error, converged),
-    ]
-    optical = np.sort(sorted(values.at_gamma, key=abs)[3:])
-    starts = np.flatnonzero(np.diff(optical, prepend=-np.inf) > ONE_LEVEL)
-    for number, level in enumerate(optical[starts], start=1):
-        quantities.append(Quantity(f"phonon_gamma_{number}", float(level), "THz", values.error, converged))
+
+    def told(name: str, frequency: float, size_error: float | None) -> Quantity:
+        error = values.displacement_error + (size_error or 0.0)
+        return Quantity(name, frequency, "THz", error, size_error is not None and error <= CONVERGED * highest)
+
+    quantities = []
+    ends = [("phonon_highest", values.bands.argmax()), ("phonon_lowest", values.bands.argmin())]
+    for name, place in ends if values.modes else ends[:1]:
+        error = None if values.band_errors is None else float(values.band_errors.flat[place])
+        quantities.append(told(name, float(values.bands.flat[place]), error))
+    optical = sorted(sorted(range(len(values.at_gamma)), key=lambda i: abs(values.at_gamma[i]))[3:])
+    last, number = -np.inf, 0
+    for i in optical:
+        if values.at_gamma[i] - last > ONE_LEVEL:
+            number += 1
+            error = None if values.gamma_errors is None else float(values.gamma_errors[i])
+            quantities.append(told(f"phonon_gamma_{number}", float(values.at_gamma[i]), error))
+        last = values.at_gamma[i]
     arrays = {
         "q": Array(values.q, ""),
         "path": Array(values.along, "1/Å"),
@@ -178,17 +189,28 @@ def summary(values: Phonons) -> Summary:
             "entropy": Array(values.thermal.entropy, "J/(mol K)"),
             "heat_capacity": Array(values.thermal.heat_capacity, "J/(mol K)"),
         }
-    return Summary(tuple(quantities), arrays, tuple(_notes(values, converged)))
+    return Summary(tuple(quantities), arrays, tuple(_notes(values)))
 
 
-def _notes(values: Phonons, converged: bool) -> list[str]:
+def _notes(values: Phonons) -> list[str]:
     constants = values.constants
-    n = len(constants.phonopy.supercell)
-    size = " × ".join(map(str, constants.repeats))
-    told = "is not known, for there is no smaller one" if values.size_error is None else f"{values.size_error:.2g} THz"
-    notes = [
-        f"Supercell {size} ({n} atoms): what its size leaves open {told}; displacements of "
-        f"{constants.displacement:g} Å, {values.displacement_error:.1g} THz.",
+    size = f"Supercell {' × '.join(map(str, constants.repeats))} ({len(constants.phonopy.supercell)} atoms)"
+    if values.band_errors is None:
+        notes = [f"{size}: what its size leaves open is not known, for there is no smaller one."]
+    else:
+        largest = float(values.band_errors.max())
+        where = values.q[int(values.band_errors.max(axis=1).argmax())]
+        notes = [
+            f"{size}: from the one before it bands change by {largest:.2g} THz at most, at "
+            f"({' '.join(f'{x:.3g}' for x in where)}), and by {float(values.band_errors.mean()):.1g} THz on average."
+        ]
+        if largest > CONVERGED * values.bands.max():
+            notes.append("Frequencies are not converged with the supercell.")
+    if values.displacement_error > CONVERGED * values.bands.max():
+        notes.append("Forces are not linear in displacements so small: frequencies depend on them.")
+    notes += [
+        f"Displacements twice as large as {constants.displacement:g} Å change bands by "
+        f"{values.displacement_error:.1g} THz at most.",
         f"A shift of the whole crystal costs {constants.sum_rule:.1g} eV/Å² (acoustic sum rule, before it is imposed); "
         f"force constants miss their symmetry by {constants.asymmetry:.1g} eV/Å².",
     ]
@@ -198,8 +220,6 @@ def _notes(values: Phonons, converged: bool) -> list[str]:
         notes.append(f"No thermal properties: {values.thermal}.")
     else:
         notes.append("Thermal properties are those of vibrations at constant volume, per mole of formula units.")
-    if not converged and values.size_error is not None:
-        notes.append("Frequencies are not converged with the supercell.")
     return notes
 
 

@@ -211,7 +211,9 @@ def summary(values: Expansion) -> Summary:
     if len(values.ratios) < len(RATIOS):
         notes.append("At other volumes modes are imaginary.")
     if errors is None:
-        notes.append("How far it is converged with the supercell is not known: there is no smaller one without imaginary modes.")
+        notes.append(
+            "How far it is converged with the supercell is not known: there is no smaller one without imaginary modes."
+        )
     elif not settled:
         notes.append("The expansion is not converged with supercell, volumes and equation of state.")
     return Summary(quantities, arrays, tuple(notes))

@@ -67,9 +67,9 @@ def thermal(constants: ForceConstants, mesh: float = MESH) -> Thermal:
     n = formula_units(constants.unit)
     return Thermal(
         np.array(TEMPERATURES, dtype=float),
-        found.free_energy / get_physical_units().EvTokJmol / n,
-        found.entropy / n,
-        found.heat_capacity / n,
+        np.array(found.free_energy) / get_physical_units().EvTokJmol / n,
+        np.array(found.entropy) / n,
+        np.array(found.heat_capacity) / n,
     )
 
 
