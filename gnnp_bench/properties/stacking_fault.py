@@ -27,8 +27,6 @@ from gnnp_bench.structures.geometry import minimum_distance
 from gnnp_bench.structures.transform import supercell
 
 LAYERS = (6, 9, 12)
-FMAX = 1e-3
-"""eV/Å, where relaxations end: faults cost some meV per atom."""
 CONVERGED = 2.0
 """mJ/m²: what three more layers may change."""
 MILLIJOULE = 16021.76634
@@ -95,10 +93,7 @@ def stacking_fault(crystal: Crystal, settings: Settings) -> Generator[Request, l
     others = [_stacked(layer, "+-", shift), _stacked(layer, "++--", shift)]
     first = yield Request([*faulted, *others], frozenset({"energy"}))
     ends = yield from abreast(
-        [
-            relaxed(one, mask=ACROSS, fmax=max(FMAX, settings.fmax), steps=settings.steps, symmetric=None)
-            for one in faulted
-        ]
+        [relaxed(one, mask=ACROSS, fmax=settings.fmax, steps=settings.steps, symmetric=None) for one in faulted]
     )
     relaxations: list[Relaxed] = []
     for end in ends:

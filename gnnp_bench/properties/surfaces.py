@@ -28,8 +28,6 @@ THICKNESSES = (8.0, 12.0, 16.0)
 """Å, which slabs have at least."""
 VACUUM = 15.0
 """Å, and more where the potential sees further."""
-FMAX = 0.01
-"""eV/Å, where relaxations end, for the energy errs by the square of what is left."""
 CONVERGED = 0.02
 """J/m²: what the last 4 Å of a slab may change."""
 JOULE = 16.02176634
@@ -105,10 +103,9 @@ def surfaces(crystal: Crystal, settings: Settings) -> Generator[Request, list[Pr
     for facet in planes:
         places = [i for i, (other, _, _) in enumerate(cuts) if other is facet]
         chosen.append((facet, min(places, key=lambda i: bare[i][-1]), tuple(float(bare[i][-1]) for i in places)))
-    fmax = max(FMAX, settings.fmax)
     ends = yield from abreast(
         [
-            relaxed(slab, cell=False, fmax=fmax, steps=settings.steps, symmetric=None)
+            relaxed(slab, cell=False, fmax=settings.fmax, steps=settings.steps, symmetric=None)
             for _, place, _ in chosen
             for slab in slabs[place]
         ]

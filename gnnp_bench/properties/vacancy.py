@@ -23,8 +23,6 @@ from gnnp_bench.structures.transform import supercell
 
 CONVERGED = 0.1
 """eV, by which the energy may change from one supercell to the next: experiments are not better."""
-FMAX = 0.01
-"""eV/Å, where relaxations end, for the energy errs by the square of what is left."""
 SHAKEN = 0.01
 """Å, by which atoms are moved at random, lest they be held by a symmetry that costs energy (Jahn and Teller)."""
 
@@ -84,7 +82,7 @@ def vacancy(crystal: Crystal, settings: Settings) -> Generator[Request, list[Pre
     first = yield Request([hole for _, hole in holes], frozenset({"energy"}))
     ends = yield from abreast(
         [
-            relaxed(_shaken(hole), cell=False, fmax=max(FMAX, settings.fmax), steps=settings.steps, symmetric=None)
+            relaxed(_shaken(hole), cell=False, fmax=settings.fmax, steps=settings.steps, symmetric=None)
             for _, hole in holes
         ]
     )
