@@ -21,6 +21,10 @@ class Crystal:
         Its cell, relaxed under its own symmetry. Nobody changes it.
     prediction : Prediction
         Of that structure: energy, forces, stress.
+    given : Atoms
+        As it was before it was relaxed.
+    left : float
+        The largest force that is left, eV/Å; see `relaxation.Relaxed`.
     prototype : str or None
         A key of `structures.PROTOTYPES`, where it was asked for by that name.
     """
@@ -28,6 +32,8 @@ class Crystal:
     name: str
     structure: Atoms
     prediction: Prediction
+    given: Atoms
+    left: float
     prototype: str | None = None
 
     @property
@@ -51,9 +57,12 @@ class Settings:
         Of a relaxation, at most.
     supercell : float
         Å, no vector of a supercell for phonons and vacancies is shorter. The next smaller one shows what is left open.
+    symmetric : float
+        Å, within which a space group is found; relaxations keep it.
     """
 
     capabilities: Capabilities
     fmax: float = 1e-3
     steps: int = 500
     supercell: float = 12.0
+    symmetric: float = 1e-3

@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from gnnp_bench.check import Request
 from gnnp_bench.potential import ALL_PROPERTIES, Prediction, Property
+from gnnp_bench.properties import (
+    cohesive,
+    delta,
+    elasticity,
+    elasticity_told,
+    equation_of_state,
+    lattice,
+    polymorphs,
+)
 from gnnp_bench.properties.crystal import Crystal, Settings
 from gnnp_bench.properties.values import Summary
 
@@ -47,5 +56,20 @@ class Measurable:
     applies: Callable[[Crystal], str | None] = lambda crystal: None
 
 
-PROPERTIES: dict[str, Measurable] = {}
+PROPERTIES: dict[str, Measurable] = {
+    "lattice": Measurable("relaxed lattice", lattice.lattice, lattice.summary),
+    "eos": Measurable(
+        "equation of state", equation_of_state.equation_of_state, equation_of_state.summary, equation_of_state.draw
+    ),
+    "elasticity": Measurable(
+        "elastic tensor and its averages", elasticity.elasticity, elasticity_told.summary, elasticity_told.draw
+    ),
+    "cohesive": Measurable("cohesive energy", cohesive.cohesive, cohesive.summary),
+    "polymorphs": Measurable(
+        "other prototypes of the composition", polymorphs.polymorphs, polymorphs.summary, applies=polymorphs.applies
+    ),
+    "delta": Measurable(
+        "Δ value against all-electron PBE", delta.delta, delta.summary, delta.draw, applies=delta.applies
+    ),
+}
 """By name, in the order of reports."""
