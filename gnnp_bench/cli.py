@@ -28,6 +28,8 @@ from gnnp_bench.commands.exits import BAD_REQUEST, PARTIAL, BadRequest
 from gnnp_bench.commands.gate import gate
 from gnnp_bench.commands.new_law import new_law
 from gnnp_bench.commands.plugins import CommandGroup
+from gnnp_bench.commands.properties import properties
+from gnnp_bench.commands.relax import relax
 from gnnp_bench.commands.reproduce import reproduce
 
 PROGRAM = "gnnp-bench"
@@ -51,6 +53,8 @@ app.command("reproduce")(reproduce)
 app.command("compare")(compare)
 app.command("compare-deployments")(compare_deployments)
 app.command("accuracy")(accuracy)
+app.command("properties")(properties)
+app.command("relax")(relax)
 app.command("bench")(bench)
 app.command("gate")(gate)
 app.command("new-law")(new_law)

@@ -178,8 +178,8 @@ def summary(found: EquationOfState) -> Summary:
     if not converged.all():
         names = [name for name, good in zip(("V0", "B0", "B0'"), converged, strict=True) if not good]
         notes.append(
-            f"{', '.join(names)} depend on the range of volumes and on single points by more than"
-            f" {', '.join(f'{share:.1%}' for share in TRUSTED)} (V0, B0, B0'): the energies are not smooth"
+            f"not converged: {', '.join(names)}; without the outer half of the volumes, or without one of them, the fit"
+            f" changes by more than {', '.join(f'{share:.1%}' for share in TRUSTED)} (V0, B0, B0')"
         )
     if found.relaxed_atoms:
         notes.append("atoms were relaxed at each volume, the shape of the cell was not")

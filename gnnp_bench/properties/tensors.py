@@ -39,8 +39,9 @@ def rotated(stiffness: FloatArray, rotation: FloatArray) -> FloatArray:
 
 def symmetrised(stiffness: FloatArray, rotations: FloatArray) -> FloatArray:
     """Return the mean of a stiffness over a point group (n, 3, 3), equal to its transpose."""
-    mean = np.asarray(np.mean([rotated(stiffness, rotation) for rotation in rotations], axis=0), dtype=float)
-    return 0.5 * (mean + mean.T)
+    mean = np.mean([rotated(stiffness, rotation) for rotation in rotations], axis=0)
+    symmetric: FloatArray = 0.5 * (mean + mean.T)
+    return symmetric
 
 
 def eigenvalues(stiffness: FloatArray) -> FloatArray:

@@ -1,0 +1,203 @@
+"""``gnnp-bench relax``: the structures of a file, moved to where forces and stresses vanish."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gnnp_bench.commands.exits import PARTIAL, BadRequest
+from gnnp_bench.commands.loading import Env, load_potential, parse_species, with_env
+from gnnp_bench.commands.output import own_stdout
+from gnnp_bench.commands.signals import terminable, undisturbed
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from gnnp_bench.check import Request
+    from gnnp_bench.potential import Prediction
+    from gnnp_bench.properties.relaxation import Relaxed
+
+OPTIMIZERS = ("BFGS", "FIRE", "LBFGS")
+
+
+def relax(
+    spec: Annotated[str, typer.Argument(metavar="SPEC", help="The potential, such as chgnet or reference.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="One structure or many, as ASE reads them.")],
+    env: Env = None,
+    species: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Elements of the potential, such as Cu,Au: for ASE calculators.")
+    ] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Where they are written, in the format of its suffix: NAME-relaxed.extxyz."),
+    ] = None,
+    fmax: Annotated[float, typer.Option(metavar="F", help="Where to end, eV/Å.")] = 0.01,
+    steps: Annotated[int, typer.Option(min=1, metavar="N", help="No more.")] = 500,
+    fixed_cell: Annotated[bool, typer.Option("--fixed-cell", help="Move atoms only.")] = False,
+    pressure: Annotated[float, typer.Option(metavar="GPA", help="Of the surroundings.")] = 0.0,
+    optimizer: Annotated[str | None, typer.Option(metavar="NAME", help="BFGS, FIRE or LBFGS.")] = None,
+    break_symmetry: Annotated[bool, typer.Option("--break-symmetry", help="Do not keep the space group.")] = False,
+) -> int:
+    """Relax the structures of a file side by side: cell and atoms, the space group kept.
+
+    Structures that do not repeat in three directions keep their cell. What is written carries energy, forces and
+    stress, and in `info` how it ended.
+
+    Exit status: 0 all came to rest, 2 the request was wrong, 3 interrupted (those that ended are written), or one did
+    not come to rest.
+    """
+    import numpy as np
+    from ase import units
+
+    from gnnp_bench.certificate.io import check_writable
+    from gnnp_bench.commands.crystals import check_species, read_structures
+
+    if not fmax > 0:
+        raise BadRequest("--fmax must be positive")
+    if not np.isfinite(pressure):
+        raise BadRequest("--pressure must be a number, in GPa")
+    if optimizer is not None and optimizer.upper() not in OPTIMIZERS:
+        raise BadRequest(f"--optimizer is one of {', '.join(OPTIMIZERS)}, not {optimizer}")
+    if fixed_cell and pressure:
+        raise BadRequest("--pressure acts on a cell, which --fixed-cell holds: leave one of them out")
+    target = out or f"{Path(file).stem}-relaxed.extxyz"
+    structures = read_structures(file)
+    try:
+        check_writable(target)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
+    written([structures[0]], target)  # a format that cannot be written is told before anything is computed
+    loaded = load_potential(with_env(spec, env), parse_species(species))
+    for place, structure in enumerate(structures):
+        check_species(f"{file}@{place}", structure, loaded.potential.capabilities)
+    options = {
+        "cell": not fixed_cell,
+        "fmax": fmax,
+        "steps": steps,
+        "optimizer": None if optimizer is None else optimizer.upper(),
+        "symmetric": None if break_symmetry else 1e-3,
+        "pressure": pressure * units.GPa,
+    }
+    with own_stdout() as stdout:
+        return _run(loaded, structures, options, target, stdout)
+
+
+def _run(loaded: Any, structures: list[Atoms], options: dict[str, Any], target: str, stdout: Any) -> int:
+    from gnnp_bench.certificate.io import replace_file
+    from gnnp_bench.commands.crystals import why
+    from gnnp_bench.engine.batches import MAX_BATCH_ATOMS
+    from gnnp_bench.engine.ended import Done
+    from gnnp_bench.engine.evaluate import Evaluator
+    from gnnp_bench.properties.relaxation import relaxed
+    from gnnp_bench.report.stream import console
+
+    report, progress = console(stdout), console(sys.stderr)
+    evaluator = Evaluator(loaded.potential, loaded.reload)
+    ended: dict[int, Relaxed] = {}
+    complete, begun, last = False, time.monotonic(), time.monotonic()
+    first: dict[int, float] = {}
+
+    def begin() -> Iterator[Generator[Request, list[Prediction], Relaxed]]:
+        for place, structure in enumerate(structures):
+            yield _with_first(relaxed(structure, **options), place, first)
+
+    try:
+        with terminable():
+            for place, outcome in evaluator.stream(begin(), atoms=MAX_BATCH_ATOMS):
+                if isinstance(outcome, Done):
+                    ended[place] = outcome.value
+                    line = _line(structures[place], outcome.value, first[place])
+                else:
+                    line = why(outcome)
+                report.print(f"{place}: {line}", soft_wrap=True, markup=False)
+                if time.monotonic() - last > 10.0:
+                    last = time.monotonic()
+                    progress.print(f"{len(ended)} of {len(structures)}, {last - begun:.0f} s", markup=False)
+        complete = True
+    except KeyboardInterrupt as interruption:
+        report.print(f"stopped by {str(interruption) or 'Ctrl-C'}", markup=False)
+    finally:
+        evaluator.close()
+        if (close := getattr(loaded.potential, "close", None)) is not None:
+            close()
+    if not ended:
+        report.print("nothing was written", markup=False)
+        return PARTIAL
+    with undisturbed():
+        try:
+            replace_file(target, written([_labelled(ended[place], first[place]) for place in sorted(ended)], target))
+        except ValueError as error:
+            raise BadRequest(str(error)) from error
+    at_rest = sum(one.converged for one in ended.values())
+    report.print(f"{at_rest} of {len(structures)} came to rest; written to {target}", soft_wrap=True, markup=False)
+    return 0 if complete and at_rest == len(structures) else PARTIAL
+
+
+def _with_first(
+    relaxing: Generator[Request, list[Prediction], Relaxed], place: int, first: dict[int, float]
+) -> Generator[Request, list[Prediction], Relaxed]:
+    """Run a relaxation, and note the energy that it begins with."""
+    answers = yield next(relaxing)
+    first[place] = float(answers[0].energy)
+    try:
+        while True:
+            request = relaxing.send(answers)
+            answers = yield request
+    except StopIteration as stop:
+        found: Relaxed = stop.value
+        return found
+
+
+def _line(before: Atoms, end: Relaxed, energy: float) -> str:
+    n = len(before)
+    formula = before.symbols.formula.reduce()[0].format("metal")
+    change = 1e3 * (end.prediction.energy - energy) / n
+    volume = ""
+    if before.cell.rank == 3:
+        volume = f", volume {100 * (end.structure.cell.volume / before.cell.volume - 1):+.2f} %"
+    rest = "" if end.converged else ", not at rest"
+    return (
+        f"{formula}, {n} atoms: {change:+.3f} meV/atom to {end.prediction.energy / n:.5f} eV/atom{volume}, {end.steps}"
+        f" steps, {end.left:.2g} eV/Å left{rest}"
+    )
+
+
+def _labelled(end: Relaxed, energy: float) -> Atoms:
+    """Return a relaxed structure with what the potential says of it."""
+    from ase.calculators.singlepoint import SinglePointCalculator
+    from ase.stress import full_3x3_to_voigt_6_stress
+
+    structure: Atoms = end.structure.copy()
+    answers: dict[str, Any] = {"energy": end.prediction.energy, "forces": end.prediction.forces}
+    if end.prediction.stress is not None:
+        answers["stress"] = full_3x3_to_voigt_6_stress(end.prediction.stress)
+    structure.calc = SinglePointCalculator(structure, **answers)
+    structure.info.update(
+        relaxed_converged=end.converged, relaxed_steps=end.steps, relaxed_left=end.left, relaxed_from_energy=energy
+    )
+    return structure
+
+
+def written(structures: list[Atoms], target: str) -> bytes:
+    """Return structures as the bytes of a file, in the format that its name asks for.
+
+    Raises
+    ------
+    BadRequest
+        If ASE cannot write them so.
+    """
+    import ase.io
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / Path(target).name
+        try:
+            ase.io.write(file, structures if len(structures) > 1 else structures[0])
+            return file.read_bytes()
+        except Exception as error:  # the writers of ASE raise anything
+            raise BadRequest(f"cannot write {target}: {type(error).__name__}: {error}; try .extxyz") from error
