@@ -8,8 +8,8 @@ from ase import Atoms
 from gnnp_bench.potential import FloatArray
 from gnnp_bench.structures.carried import ARRAYS, is_neutral
 
-TOLERANCE = 1e-4
-"""Å, within which spglib takes atoms for equivalent: relaxations keep a symmetry to far less."""
+TOLERANCE = 1e-3
+"""Å, within which spglib takes atoms for equivalent, as relaxations do (`Settings.symmetric`)."""
 Repeats = tuple[int, int, int]
 
 

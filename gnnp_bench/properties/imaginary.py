@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from ase.dft.kpoints import BandPath
 
 from gnnp_bench.potential import FloatArray
 from gnnp_bench.properties.force_constants import ForceConstants
+
+if TYPE_CHECKING:
+    from ase.dft.kpoints import BandPath
 
 FLAT = 0.05
 """THz. An interpolated acoustic branch that dips less below zero is not told from one that does not."""

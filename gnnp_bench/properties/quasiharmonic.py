@@ -186,7 +186,7 @@ def _expansion(
 def summary(values: Expansion) -> Summary:
     """Return what is told of thermal expansion."""
     names = ("volume_300K", "expansion_300K", "bulk_modulus_300K", "heat_capacity_p_300K")
-    units = ("Å³", "1e-6/K", "GPa", "J/(mol K)")
+    units = ("Å³/atom", "1e-6/K", "GPa", "J/(mol K)")
     factors = np.array([1.0, 1e6, 1.0, 1.0])
     told = values.at_room * factors
     errors = None if values.errors is None else values.errors * factors
@@ -197,7 +197,7 @@ def summary(values: Expansion) -> Summary:
     )
     arrays = {
         "temperatures": Array(values.temperatures, "K"),
-        "volume": Array(values.volume, "Å³"),
+        "volume": Array(values.volume, "Å³/atom"),
         "expansion": Array(values.expansion, "1/K"),
         "bulk_modulus": Array(values.bulk_modulus, "GPa"),
         "grueneisen": Array(values.grueneisen, ""),

@@ -15,7 +15,12 @@ from gnnp_bench.properties import (
     elasticity_told,
     equation_of_state,
     lattice,
+    phonons,
     polymorphs,
+    quasiharmonic,
+    stacking_fault,
+    surfaces,
+    vacancy,
 )
 from gnnp_bench.properties.crystal import Crystal, Settings
 from gnnp_bench.properties.values import Summary
@@ -56,6 +61,7 @@ class Measurable:
     applies: Callable[[Crystal], str | None] = lambda crystal: None
 
 
+PHONOPY = ("phonopy", "spglib")
 PROPERTIES: dict[str, Measurable] = {
     "lattice": Measurable("relaxed lattice", lattice.lattice, lattice.summary),
     "eos": Measurable(
@@ -70,6 +76,27 @@ PROPERTIES: dict[str, Measurable] = {
     ),
     "delta": Measurable(
         "Δ value against all-electron PBE", delta.delta, delta.summary, delta.draw, applies=delta.applies
+    ),
+    "vacancy": Measurable(
+        "vacancy formation energy", vacancy.vacancy, vacancy.summary, packages=("spglib",), applies=vacancy.applies
+    ),
+    "surfaces": Measurable("surfaces of low indices", surfaces.surfaces, surfaces.summary, packages=("spglib",)),
+    "stacking_fault": Measurable(
+        "intrinsic stacking fault",
+        stacking_fault.stacking_fault,
+        stacking_fault.summary,
+        packages=("spglib",),
+        applies=stacking_fault.applies,
+    ),
+    "phonons": Measurable(
+        "phonons, and what they make of heat", phonons.phonons, phonons.summary, phonons.draw, packages=PHONOPY
+    ),
+    "expansion": Measurable(
+        "quasi-harmonic thermal expansion",
+        quasiharmonic.quasiharmonic,
+        quasiharmonic.summary,
+        quasiharmonic.draw,
+        packages=PHONOPY,
     ),
 }
 """By name, in the order of reports."""

@@ -80,8 +80,10 @@ def stacking_fault(crystal: Crystal, settings: Settings) -> Generator[Request, l
     Raises
     ------
     NoValue
-        If the crystal collapses at the fault.
+        If the crystal has no such fault, or collapses at it.
     """
+    if (reason := applies(crystal)) is not None:
+        raise NoValue(reason)
     unit = primitive(crystal.structure)
     (plane,) = (facet for facet in facets(unit) if facet.indices == (1, 1, 1))
     layer, _ = supercell(unit, plane.matrix)

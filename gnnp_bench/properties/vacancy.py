@@ -67,10 +67,12 @@ def vacancy(crystal: Crystal, settings: Settings) -> Generator[Request, list[Pre
     Raises
     ------
     NoValue
-        If the crystal around collapses.
+        If it is a compound, or the crystal around the vacancy collapses.
     """
     import spglib
 
+    if (reason := applies(crystal)) is not None:
+        raise NoValue(reason)
     unit = primitive(crystal.structure)
     dataset = spglib.get_symmetry_dataset(spglib_cell(unit), symprec=TOLERANCE)
     kinds = range(len(unit)) if dataset is None else dataset.equivalent_atoms
