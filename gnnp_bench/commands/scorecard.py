@@ -46,7 +46,7 @@ def parse_beside(texts: Sequence[str]) -> Beside:
         If a word is not known, or a file cannot be read or has no labels.
     """
     from gnnp_bench.accuracy.labels import DataError
-    from gnnp_bench.accuracy.stream import Keys, survey
+    from gnnp_bench.accuracy.stream import survey
 
     words: list[str] = []
     for text in texts:
@@ -68,7 +68,7 @@ def parse_beside(texts: Sequence[str]) -> Beside:
         if kind == "accuracy":
             files.append(argument)
     try:
-        surveys = tuple(survey(file, Keys(None, None, None, None)) for file in files)
+        surveys = tuple(survey(file) for file in files)
     except DataError as error:
         raise BadRequest(str(error)) from error
     return Beside("bench" in words, surveys)
@@ -99,14 +99,14 @@ def _accuracy(spec: str, species: tuple[str, ...] | None, survey: Survey) -> tup
     from gnnp_bench.accuracy.scores import missing, scores
     from gnnp_bench.accuracy.stream import Keys
 
-    name, keys, by = Path(survey.path).name, Keys(None, None, None, None), "config_type"
+    name, keys = Path(survey.path).name, Keys()
     potential = load_potential(spec, species).potential
     found = Found(1)
     try:
-        judgement = judge(potential, [survey], keys, by)
+        judgement = judge(potential, [survey], keys)
         if judgement.complaints:
             return (missing(name, "; ".join(judgement.complaints)),)
-        compare(potential, [survey], keys, by, judgement, found)
+        compare(potential, [survey], keys, judgement, found)
     except DataError as error:
         return (missing(name, str(error)),)
     finally:
