@@ -73,7 +73,7 @@ def certify(
         typer.Option(
             "--with",
             metavar="LIST",
-            help="Measure these beside the laws: accuracy:FILE (labelled structures), bench. Repeatable.",
+            help="Measure these beside the laws: properties[:CRYSTAL], accuracy:FILE (labelled), bench. Repeatable.",
         ),
     ] = None,
     waivers: Annotated[

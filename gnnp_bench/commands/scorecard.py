@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from gnnp_bench.certificate.result import Score
 
 Tell = Callable[[str], None]
-KINDS = ("accuracy", "bench")
+KINDS = ("properties", "accuracy", "bench")
 SIZES = (8, 64, 512, 4096)
 BENCH_SECONDS = 20.0
 """For each potential, loading apart."""
@@ -31,10 +32,13 @@ class Beside:
     bench : bool
     surveys : tuple of Survey
         Files of labelled structures.
+    crystals : tuple of str or None
+        As `gnnp-bench properties` takes them; none stands for those of the table of references. None: not asked for.
     """
 
     bench: bool = False
     surveys: tuple[Survey, ...] = ()
+    crystals: tuple[str, ...] | None = None
 
 
 def parse_beside(texts: Sequence[str]) -> Beside:
@@ -63,7 +67,7 @@ def parse_beside(texts: Sequence[str]) -> Beside:
             raise BadRequest(f"--with {word!r} is not known{nearest(kind, KINDS)}")
         if kind == "accuracy" and not argument:
             raise BadRequest("--with accuracy needs a file of labelled structures: accuracy:FILE")
-        if kind != "accuracy" and mark:
+        if (kind == "bench" and mark) or (mark and not argument):
             raise BadRequest(f"--with {kind} takes no {argument!r}")
         if kind == "accuracy":
             files.append(argument)
@@ -71,7 +75,28 @@ def parse_beside(texts: Sequence[str]) -> Beside:
         surveys = tuple(survey(file) for file in files)
     except DataError as error:
         raise BadRequest(str(error)) from error
-    return Beside("bench" in words, surveys)
+    asked = [word.partition(":")[2] for word in words if word.partition(":")[0] == "properties"]
+    if asked:
+        from gnnp_bench.commands.properties import check_packages
+        from gnnp_bench.properties.registry import PROPERTIES
+
+        check_packages(PROPERTIES)
+    for crystal in filter(None, asked):
+        _check_crystal(crystal)
+    return Beside("bench" in words, surveys, tuple(filter(None, asked)) if asked else None)
+
+
+def _check_crystal(text: str) -> None:
+    from gnnp_bench.commands.crystals import read_structures
+    from gnnp_bench.properties.named import named
+
+    if os.path.exists(text) or ":" not in text:
+        read_structures(text)
+        return
+    try:
+        named(text)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
 
 
 def measured(beside: Beside, spec: str, species: tuple[str, ...] | None, tell: Tell) -> Iterator[tuple[Score, ...]]:
@@ -85,12 +110,39 @@ def measured(beside: Beside, spec: str, species: tuple[str, ...] | None, tell: T
     tell : callable
         Is given a line at a time about what is going on.
     """
+    if beside.crystals is not None:
+        tell("measuring properties ...")
+        yield _properties(spec, species, beside.crystals, tell)
     for survey in beside.surveys:
         tell(f"measuring errors on {survey.path}, {survey.frames} structures ...")
         yield _accuracy(spec, species, survey)
     if beside.bench:
         tell("measuring speed ...")
         yield _bench(spec, species, tell)
+
+
+def _properties(spec: str, species: tuple[str, ...] | None, crystals: tuple[str, ...], tell: Tell) -> tuple[Score, ...]:
+    from gnnp_bench.commands.crystals import given_crystals, measure
+    from gnnp_bench.engine.evaluate import Evaluator
+    from gnnp_bench.properties.crystal import Settings
+    from gnnp_bench.properties.registry import PROPERTIES
+    from gnnp_bench.properties.results import PotentialResult, PropertiesResult
+    from gnnp_bench.properties.scores import missing, scores
+
+    loaded = load_potential(spec, species)
+    potential = loaded.potential
+    evaluator, settings = Evaluator(potential, loaded.reload), Settings(potential.capabilities)
+    found = PropertiesResult(PotentialResult(spec, potential.name, None, None), settings.fmax, [])
+    try:
+        given = given_crystals(crystals, potential.capabilities, PROPERTIES)
+        measure(evaluator, given, PROPERTIES, settings, found, lambda done: tell(f"  {done}"), lambda *value: None)
+    except BadRequest as error:
+        return (missing("crystals", "relaxed lattice", str(error)),)
+    finally:
+        evaluator.close()
+        if (close := getattr(potential, "close", None)) is not None:
+            close()
+    return scores(found)
 
 
 def _accuracy(spec: str, species: tuple[str, ...] | None, survey: Survey) -> tuple[Score, ...]:

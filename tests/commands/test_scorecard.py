@@ -42,6 +42,19 @@ def test_errors_and_speed_stand_beside_the_laws(labels, tmp_path, capsys):
     assert "speed, on this machine and day" in told
 
 
+def test_properties_stand_beside_the_laws_with_their_error_bars(tmp_path):
+    out = tmp_path / "certificate.json"
+    assert main([*ONE, "--with", "properties:Cu:fcc", "--json", str(out)]) == 3
+    found = {score.name: score for score in io.read(out).scores}
+    assert {score.subject for score in found.values()} == {"Cu:fcc"}
+    modulus = found["B0"]
+    assert modulus.value == pytest.approx(134.6, abs=1.0)  # GPa
+    assert modulus.uncertainty is not None
+    assert modulus.uncertainty < 1.0
+    assert modulus.reference is not None  # a calculation where there is one
+    assert "reference:" in modulus.remark
+
+
 def test_labels_that_cannot_be_used_are_a_number_that_is_missing(tmp_path):
     structures = [relabelled(a, forces=-a.calc.results["forces"]) for a in frames(24)]
     file, out = tmp_path / "gradients.extxyz", tmp_path / "certificate.json"
@@ -59,6 +72,9 @@ def test_labels_that_cannot_be_used_are_a_number_that_is_missing(tmp_path):
         ("accuracy", "accuracy:FILE"),
         ("accuracy:nowhere.extxyz", "nowhere.extxyz"),
         ("bench:64", "takes no '64'"),
+        ("properties:", "takes no ''"),
+        ("properties:Cu:fccc", "fcc"),
+        ("properties:nowhere.cif", "nowhere.cif"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_before_the_laws(asked, said, capsys):
