@@ -62,7 +62,8 @@ class Phonons:
         The imaginary ones.
     thermal : Thermal or NoValue
     thermal_errors : tuple of three float, or None
-        Of free energy, entropy and heat capacity at 300 K: what a smaller supercell or a coarser mesh changes.
+        Of free energy, entropy and heat capacity at 300 K: what a smaller supercell, a larger displacement and a
+        coarser mesh change. None where modes are imaginary there.
     band_errors : (n, 3 atoms) array or None, THz
         How much bands change from the smaller supercell to this one. None where the cell is so large that there is no
         smaller one.
@@ -135,6 +136,7 @@ def _thermal(constants: ForceConstants, mesh: float = MESH) -> Thermal | NoValue
 def _thermal_errors(
     best: Thermal, constants: ForceConstants, small: ForceConstants, coarse: ForceConstants
 ) -> tuple[float, float, float] | None:
+    """Return None where modes of the other supercell, or of the other displacement, are imaginary."""
     others = [_thermal(small), _thermal(coarse), _thermal(constants, MESH / 2)]
     told = [np.array(at_room(other)) for other in others if isinstance(other, Thermal)]
     if len(told) < len(others):
@@ -220,6 +222,11 @@ def _notes(values: Phonons) -> list[str]:
         notes.append(f"No thermal properties: {values.thermal}.")
     else:
         notes.append("Thermal properties are those of vibrations at constant volume, per mole of formula units.")
+        if values.thermal_errors is None:
+            notes.append(
+                "How far they are converged is not known: elsewhere, in a smaller supercell or with larger "
+                "displacements, modes are imaginary."
+            )
     return notes
 
 

@@ -75,7 +75,7 @@ def with_error(one: QuantityResult) -> str:
     """Return a number with the digits that its error bar bears out, six at most."""
     unit = f" {one.unit}" if one.unit else ""
     if one.error is None:
-        return f"{one.value:.6g}{unit}"
+        return f"{one.value:.6g}{unit}" + ("" if one.converged else ", not converged")
     borne_out = 1 - math.floor(math.log10(max(abs(one.error), 1e-12)))
     six = 5 - math.floor(math.log10(max(abs(one.value), 1e-6)))
     digits = max(0, min(borne_out, six))
