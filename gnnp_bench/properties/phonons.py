@@ -206,6 +206,8 @@ def _notes(values: Phonons) -> list[str]:
             f"{size}: from the one before it bands change by {largest:.2g} THz at most, at "
             f"({' '.join(f'{x:.3g}' for x in where)}), and by {float(values.band_errors.mean()):.1g} THz on average."
         ]
+        if 1 in constants.repeats:
+            notes.append("Along vectors that are there once nothing shows what the size of the supercell leaves open.")
         if largest > CONVERGED * values.bands.max():
             notes.append("Frequencies are not converged with the supercell.")
     if values.displacement_error > CONVERGED * values.bands.max():
