@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -58,6 +59,14 @@ class Errors:
     pressure: float = 0.0
     stressed: int = 0
 
+    @property
+    def stress_rmse_without_pressure(self) -> float | None:
+        """RMSE of stresses after the mean error of ⅓ tr σ is taken off them all, eV/Å³: Σ e² loses 3 of its squares."""
+        if not self.stressed:
+            return None
+        left = self.stress.squares - 3.0 * self.pressure**2 / self.stressed
+        return math.sqrt(max(0.0, left) / self.stress.n)
+
 
 @dataclass(slots=True)
 class Points:
@@ -91,6 +100,8 @@ class Found:
     ----------
     total : Errors
     groups, species : dict of name to Errors or Spread (forces, eV/Å)
+    distances : dict of float to Errors
+        From the training set: the lower end of a range, of the series 1, 2, 5, 10, …; 0 holds what is no more than 0.
     shift : Shift
     worst : dict of "energy", "forces" to Worst
     skipped, refused : list of Skipped
@@ -106,6 +117,7 @@ class Found:
     total: Errors = field(default_factory=Errors)
     groups: dict[str, Errors] = field(default_factory=dict)
     species: dict[str, Spread] = field(default_factory=dict)
+    distances: dict[float, Errors] = field(default_factory=dict)
     shift: Shift = field(default_factory=Shift)
     worst: dict[str, Worst] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
@@ -121,12 +133,12 @@ class Found:
         self.points = {name: Points(np.random.default_rng(0)) for name in ("energy", "forces", "stress")}
 
 
-def judge(potential: Potential, surveys: Sequence[Survey], keys: Keys, by: str) -> Judgement:
+def judge(potential: Potential, surveys: Sequence[Survey], keys: Keys) -> Judgement:
     """Return what is wrong with labels, by predictions of some structures of each group."""
     counts: Counter[object] = Counter()
     chosen: list[Labelled] = []
     atoms = 0
-    for one in _labelled(surveys, keys, by):
+    for one in _labelled(surveys, keys):
         kind = group(one)
         if counts[kind] >= JUDGED_EACH or (kind not in counts and len(counts) >= JUDGED_GROUPS):
             continue
@@ -143,7 +155,6 @@ def compare(
     potential: Potential,
     surveys: Sequence[Survey],
     keys: Keys,
-    by: str,
     judgement: Judgement,
     found: Found,
     told: Callable[[int], object] = lambda structures: None,
@@ -153,7 +164,7 @@ def compare(
     Parameters
     ----------
     potential : Potential
-    surveys, keys, by
+    surveys, keys
         What to read: see `stream`.
     judgement : Judgement
         By which stresses are mended.
@@ -164,7 +175,7 @@ def compare(
 
     def usable() -> Iterator[Labelled]:
         for survey in surveys:
-            for one in stream(survey, keys, by):
+            for one in stream(survey, keys):
                 told(1)
                 if isinstance(one, Skipped):
                     found.n_skipped += 1
@@ -197,8 +208,8 @@ def predicted(potential: Potential, structures: Iterable[Labelled]) -> Iterator[
         yield from _answered(potential, batch, wanted)
 
 
-def _labelled(surveys: Sequence[Survey], keys: Keys, by: str) -> Iterator[Labelled]:
-    every = itertools.chain.from_iterable(stream(survey, keys, by) for survey in surveys)
+def _labelled(surveys: Sequence[Survey], keys: Keys) -> Iterator[Labelled]:
+    every = itertools.chain.from_iterable(stream(survey, keys) for survey in surveys)
     return (one for one in every if isinstance(one, Labelled))
 
 
@@ -243,7 +254,9 @@ def _usable(one: Labelled, answer: Prediction, wanted: frozenset[Property]) -> P
 def _add(found: Found, one: Labelled, answer: Prediction, judgement: Judgement) -> None:
     n_atoms = len(one.structure)
     symbols = np.array(one.structure.get_chemical_symbols())
-    every = (found.total, found.groups.setdefault(one.config_type or "(none)", Errors()))
+    every = [found.total, found.groups.setdefault(one.config_type or "(none)", Errors())]
+    if one.distance is not None:
+        every.append(found.distances.setdefault(lower_end(one.distance), Errors()))
     for errors in every:
         errors.structures += 1
         errors.atoms += n_atoms
@@ -265,6 +278,21 @@ def _add(found: Found, one: Labelled, answer: Prediction, judgement: Judgement) 
             errors.pressure += float(np.trace(answer.stress - stress)) / 3.0
             errors.stressed += 1
         found.points["stress"].add(stress, answer.stress)
+
+
+def lower_end(distance: float) -> float:
+    """Return where the range of a distance begins: the largest of 1, 2, 5, 10, 20, … and 0.5, 0.2, … not above it.
+
+    Examples
+    --------
+    >>> lower_end(3.7), lower_end(0.05), lower_end(0.0)
+    (2.0, 0.05, 0.0)
+    """
+    if distance <= 0.0:
+        return 0.0
+    decade = math.floor(math.log10(distance))
+    ends = [float(f"{step}e{power}") for power in (decade - 1, decade, decade + 1) for step in (1, 2, 5)]
+    return max(end for end in ends if end <= distance)
 
 
 def _add_forces(

@@ -10,7 +10,7 @@ from ase import units
 from gnnp_bench.accuracy.errors import QUANTILES, Spread
 from gnnp_bench.accuracy.measure import LEAST_FORCE, Errors, Found
 from gnnp_bench.accuracy.sanity import Judgement
-from gnnp_bench.accuracy.stream import Skipped, Survey
+from gnnp_bench.accuracy.stream import Keys, Skipped, Survey
 from gnnp_bench.potential import Potential
 
 SCHEMA = 1
@@ -20,7 +20,7 @@ Result = dict[str, Any]
 
 
 def result(
-    potential: Potential, surveys: Sequence[Survey], found: Found, judgement: Judgement, *, by: str, complete: bool
+    potential: Potential, surveys: Sequence[Survey], found: Found, judgement: Judgement, keys: Keys, *, complete: bool
 ) -> Result:
     """Return errors in meV/atom, meV/Å and GPa.
 
@@ -33,8 +33,8 @@ def result(
     surveys : sequence of Survey
     found : Found
     judgement : Judgement
-    by : str
-        What structures are grouped by.
+    keys : Keys
+        By which structures were read and grouped.
     complete : bool
         All structures were read.
     """
@@ -54,8 +54,10 @@ def result(
         **errors_of(found.total),
         "energy_rmse_shifted_mev_per_atom": _times(found.shift.rmse, MILLI),
         "shift_ev": found.shift.solved(),
-        "grouped_by": by,
+        "grouped_by": keys.by,
         "per_config_type": {name: errors_of(errors) for name, errors in sorted(found.groups.items())},
+        "distance_from_training": keys.distance,
+        "per_distance": {f"{end:g}": errors_of(errors) for end, errors in sorted(found.distances.items())},
         "per_species": {
             symbol: {"atoms": spread.n // 3, **_pair("forces", spread, MILLI, "mev_per_ang")}
             for symbol, spread in sorted(found.species.items())
@@ -85,6 +87,7 @@ def errors_of(errors: Errors) -> Result:
         "stress_mean_error_of_trace_third_gpa": errors.pressure / errors.stressed * PER_GPA
         if errors.stressed
         else None,
+        "stress_rmse_without_mean_pressure_gpa": _times(errors.stress_rmse_without_pressure, PER_GPA),
         "force_magnitude_mae_mev_per_ang": _times(errors.magnitude.mae, MILLI),
         "force_vector_mae_mev_per_ang": _times(errors.vector.mae, MILLI),
         "force_angle_mae_deg": errors.angle.mae,

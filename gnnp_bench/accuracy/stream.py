@@ -36,12 +36,18 @@ class Keys:
     energy, forces, stress, virial : str or None
         In `atoms.info`, `atoms.arrays` or among the results that ASE reads; None guesses, as `read_frames` does. Where
         a stress or a virial is named, only that is looked for.
+    by : str
+        Key of `atoms.info` that groups structures.
+    distance : str or None
+        Key of `atoms.info`, or of an array of atoms, that tells how far a structure is from the training set.
     """
 
     energy: str | None = None
     forces: str | None = None
     stress: str | None = None
     virial: str | None = None
+    by: str = "config_type"
+    distance: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,8 @@ class Labelled:
         Tension-positive.
     config_type, source : str
         As in `Frame`.
+    distance : float or None
+        From the training set, as the file says, in whatever unit.
     """
 
     structure: Atoms
@@ -66,6 +74,7 @@ class Labelled:
     stress: FloatArray | None
     config_type: str
     source: str
+    distance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +116,13 @@ def survey(path: str | Path, keys: Keys = Keys()) -> Survey:
     DataError
         It is missing, unreadable or empty; or a name of `keys` occurs nowhere.
     """
-    frames, free, referenced = 0, True, False
+    frames, free, referenced, measured = 0, True, False, False
     named: dict[str, Counter[str]] = {"energy": Counter(), "forces": Counter(), "stress": Counter()}
     for atoms in each_structure(path):
         frames += 1
         free = free and "free_energy" in results_of(atoms)
         referenced = referenced or has_reference(atoms, ENERGY_KEYS)
+        measured = measured or _distance(atoms, keys.distance) is not None
         for label, name in _names(atoms, keys).items():
             named[label][name] += 1
     if frames == 0:
@@ -120,13 +130,15 @@ def survey(path: str | Path, keys: Keys = Keys()) -> Survey:
     for label, key in (("energy", keys.energy), ("forces", keys.forces), ("stress", keys.stress or keys.virial)):
         if key is not None and not named[label][key]:
             raise DataError(f"{path}: no structure has anything that is named {key!r}")
+    if keys.distance is not None and not measured:
+        raise DataError(f"{path}: no structure has a number that is named {keys.distance!r}")
     free = free and not referenced
     if free and keys.energy is None:
         named["energy"] = Counter({"free_energy": frames})
     return Survey(str(path), frames, free, referenced, named)
 
 
-def stream(found: Survey, keys: Keys = Keys(), by: str = "config_type") -> Iterator[Labelled | Skipped]:
+def stream(found: Survey, keys: Keys = Keys()) -> Iterator[Labelled | Skipped]:
     """Read the structures of a file in order, one in memory at a time; those without usable labels are told.
 
     Parameters
@@ -134,18 +146,16 @@ def stream(found: Survey, keys: Keys = Keys(), by: str = "config_type") -> Itera
     found : Survey
         Of this file.
     keys : Keys, optional
-    by : str, optional
-        Key of `atoms.info` that groups structures.
     """
     for index, atoms in enumerate(each_structure(found.path)):
         source = f"{found.path}: frame {index} ({atoms.get_chemical_formula()})"
         try:
-            yield _labelled(atoms, source, found, keys, by)
+            yield _labelled(atoms, source, found, keys)
         except DataError as error:
             yield Skipped(source, str(error).removeprefix(source).strip())
 
 
-def _labelled(atoms: Atoms, source: str, found: Survey, keys: Keys, by: str) -> Labelled | Skipped:
+def _labelled(atoms: Atoms, source: str, found: Survey, keys: Keys) -> Labelled | Skipped:
     if not len(atoms):
         return Skipped(source, "has no atoms")
     if (atoms.numbers == 0).any():
@@ -178,9 +188,20 @@ def _labelled(atoms: Atoms, source: str, found: Survey, keys: Keys, by: str) -> 
         numbers["energy"].item() if "energy" in numbers else None,
         numbers.get("forces"),
         stress,
-        str(atoms.info.get(by, "")),
+        str(atoms.info.get(keys.by, "")),
         source,
+        _distance(atoms, keys.distance),
     )
+
+
+def _distance(atoms: Atoms, key: str | None) -> float | None:
+    """Return how far a structure is from the training set: a number, or the largest of numbers of its atoms."""
+    found = None if key is None else under(atoms, key)
+    try:
+        numbers = np.asarray([] if found is None else found, float)
+    except (TypeError, ValueError):
+        return None
+    return float(numbers.max()) if numbers.size and np.isfinite(numbers).all() else None
 
 
 def _names(atoms: Atoms, keys: Keys) -> dict[str, str]:

@@ -92,7 +92,18 @@ class KimPotential:
             The model returns an error.
         """
         with _ONE_AT_A_TIME:
+            self._refresh()
             return [self._evaluate_one(structure, properties) for structure in structures]
+
+    def _refresh(self) -> None:
+        """Have the model read its parameters, as ASE's calculator does at every step: nothing may come of it."""
+        _kim_api.forget()
+        try:
+            with _kim_api.unlogged():
+                self.model.clear_then_refresh()
+        except RuntimeError as error:
+            said = _kim_api.words()
+            raise RuntimeError(f"{self.name} cannot be refreshed{': ' + said if said else ''}") from error
 
     def _evaluate_one(self, structure: Atoms, properties: frozenset[Property]) -> Prediction:
         volume = volume_of(structure) if "stress" in properties else 0.0

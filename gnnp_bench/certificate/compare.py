@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from gnnp_bench.certificate.compare_scores import ScoreChange, compare_scores
 from gnnp_bench.certificate.result import Certificate, CheckResult, PotentialRecord
 from gnnp_bench.certificate.verdict import told_only
 
@@ -51,11 +52,14 @@ class Comparison:
         Why the new certificate is worse; empty if it is not.
     remarks : tuple of str
         What makes the two hard to compare.
+    scores : tuple of ScoreChange
+        Numbers beside the laws that differ, worst kind first.
     """
 
     changes: tuple[Change, ...]
     reasons: tuple[str, ...]
     remarks: tuple[str, ...]
+    scores: tuple[ScoreChange, ...] = ()
 
     @property
     def worse(self) -> bool:
@@ -68,10 +72,20 @@ def compare(old: Certificate, new: Certificate) -> Comparison:
 
     The new one is worse if a binding law that held is violated, holds less exactly or is no longer shown to hold, if
     the potential is no longer certified or its grade dropped from exact to physical, or if it is incomplete, for then
-    what is missing may be worse. Informational checks never make it worse.
+    what is missing may be worse. Informational checks never make it worse. Of the numbers beside the laws, an error
+    that grew by more than 1 % does, or a number that is no longer there; times never do.
     """
     changes = tuple(sorted(_changes(old, new), key=lambda change: KINDS.index(change.kind)))
-    return Comparison(changes=changes, reasons=tuple(_reasons(old, new, changes)), remarks=tuple(_remarks(old, new)))
+    scores = tuple(sorted(compare_scores(old, new), key=lambda change: KINDS.index(change.kind)))
+    reasons = (*_reasons(old, new, changes), *map(_grown, (change for change in scores if change.step_back)))
+    return Comparison(changes=changes, reasons=reasons, remarks=tuple(_remarks(old, new)), scores=scores)
+
+
+def _grown(change: ScoreChange) -> str:
+    old, new = change.old, change.new
+    if old is None or old.value is None or new is None or new.value is None:
+        return f"{change.subject} is no longer measured"
+    return f"{change.subject} was {old.value:.4g} and is {new.value:.4g} {new.unit}"
 
 
 def _changes(old: Certificate, new: Certificate) -> Iterator[Change]:

@@ -22,8 +22,8 @@ from gnnp_bench.certificate.result import SCHEMA_VERSION, Certificate, CheckResu
 
 T = TypeVar("T")
 
-READABLE = (1, SCHEMA_VERSION)
-"""Version 1 called what rounding limits *approximate*; the numbers tell the two apart."""
+READABLE = (1, 2, SCHEMA_VERSION)
+"""Version 1 called what rounding limits *approximate*; the numbers tell the two apart. Version 2 had no scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +87,11 @@ def decode(data: bytes | str) -> Certificate:
         version = msgspec.json.decode(data, type=_Versioned).schema_version
         if version not in READABLE:
             other = "a newer" if version > SCHEMA_VERSION else "another"
-            known = f"this gnnp-bench reads {' and '.join(map(str, READABLE))}"
+            *earlier, last = map(str, READABLE)
+            known = f"this gnnp-bench reads {', '.join(earlier)} and {last}"
             raise ValueError(f"certificate has schema version {version}; {known}: read it with {other} one")
         certificate = msgspec.json.decode(data, type=Certificate)
+        certificate = replace(certificate, schema_version=SCHEMA_VERSION)
         return _with_limits(certificate) if version == 1 else certificate
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         if str(error) == "Input data was truncated":
@@ -100,7 +102,7 @@ def decode(data: bytes | str) -> Certificate:
 def _with_limits(certificate: Certificate) -> Certificate:
     """Return a certificate of version 1 with the grades of today."""
     checks = tuple(_regraded(check) for check in certificate.checks)
-    return replace(certificate, schema_version=SCHEMA_VERSION, checks=checks)
+    return replace(certificate, checks=checks)
 
 
 def _regraded(check: CheckResult) -> CheckResult:
@@ -232,11 +234,12 @@ def _sync_directory(directory: Path) -> None:
 
 
 def comparable(certificate: Certificate) -> Certificate:
-    """Return the certificate without times and environment: equal for equal seeds and budgets on one machine."""
+    """Return the certificate without times, speed and environment: equal for equal seeds and budgets on one machine."""
     return replace(
         certificate,
         environment={},
         elapsed_s=0.0,
         potential_s=0.0,
         checks=tuple(replace(check, elapsed_s=0.0) for check in certificate.checks),
+        scores=tuple(score for score in certificate.scores if score.kind != "bench"),
     )

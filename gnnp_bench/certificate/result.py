@@ -11,7 +11,7 @@ Grade: TypeAlias = Literal["exact", "limited", "approximate", "violated"]
 """`limited`: nothing is seen that matters, but rounding would hide it; see `certificate.verdict`."""
 Verdict: TypeAlias = Literal["certified", "failed", "partial"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +121,40 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """One number beside the laws: of accuracy, of speed, or a property of a material.
+
+    Attributes
+    ----------
+    kind : str
+        "accuracy", "bench" or "properties".
+    subject : str
+        What it is of: a file and a group of its structures, a size, a crystal.
+    name : str
+        "forces, MAE", "bulk modulus". With `kind` and `subject` it is the key by which certificates are compared.
+    value, uncertainty : float or None
+        In `unit`. The uncertainty is a half width; None where none is known. No value where there is none to be had.
+    unit : str
+    better : str
+        Which direction is an improvement; "neither" of a property.
+    reference : float or None
+        What others found, in `unit`; never a pass mark.
+    remark : str
+        Why there is no value, what it lacks, or where the reference comes from.
+    """
+
+    kind: Literal["accuracy", "bench", "properties"]
+    subject: str
+    name: str
+    value: float | None
+    unit: str
+    uncertainty: float | None = None
+    better: Literal["lower", "higher", "neither"] = "neither"
+    reference: float | None = None
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PotentialRecord:
     """Which potential was judged."""
 
@@ -173,3 +207,4 @@ class Certificate:
     noise: NoiseRecord
     checks: tuple[CheckResult, ...] = field(default=())
     causes: tuple[Cause, ...] = ()
+    scores: tuple[Score, ...] = ()

@@ -38,6 +38,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "noise": "The largest noise floor over the pool.",
         "checks": "What each check found, in the order of the registry.",
         "causes": "Mistakes without which laws that fail would hold; empty where none was found.",
+        "scores": "Numbers beside the laws, as --with asks for them: accuracy, speed, properties of materials.",
     },
     "PotentialRecord": {
         "spec": "The text by which the user named it, and by which it is loaded again.",
@@ -113,6 +114,17 @@ FIELDS: dict[str, dict[str, str]] = {
         "looks_like": "The likeliest mistake behind it.",
         "mend": "What to do about it.",
         "explains": "Ids of the checks that hold on their counterexample once the mistake is taken back.",
+    },
+    "Score": {
+        "kind": "accuracy, bench or properties.",
+        "subject": "What it is of: a file and a group of its structures, a size, a crystal.",
+        "name": "What was measured. Certificates are compared by kind, subject and name.",
+        "value": "The number; null where there is none to be had, and remark says why.",
+        "unit": "Unit of the numbers.",
+        "uncertainty": "Half width of what it is known to; null where that is not known.",
+        "better": "Which direction is an improvement: lower, higher or neither.",
+        "reference": "What others found, never a pass mark; null where nothing is known.",
+        "remark": "Why there is no value, what it lacks, or where the reference comes from.",
     },
 }
 """What each field means, class by class."""

@@ -30,6 +30,10 @@ def accuracy(
         str | None, typer.Option(metavar="LIST", help="Elements of the potential, such as Cu,Au: for ASE calculators.")
     ] = None,
     by: Annotated[str, typer.Option(metavar="KEY", help="Key of atoms.info that groups structures.")] = "config_type",
+    distance: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="Number of a structure, or of its atoms: its distance from the training set."),
+    ] = None,
     energy: Annotated[str | None, typer.Option(metavar="KEY", help="Under which name energies stand.")] = None,
     forces: Annotated[str | None, typer.Option(metavar="KEY", help="Under which name forces stand.")] = None,
     stress: Annotated[str | None, typer.Option(metavar="KEY", help="Under which name stresses stand, eV/Å³.")] = None,
@@ -63,7 +67,7 @@ def accuracy(
 
     if stress is not None and virial is not None:
         raise BadRequest("--stress and --virial are both given: a file is read by one of them")
-    keys = Keys(energy, forces, stress, virial)
+    keys = Keys(energy, forces, stress, virial, by, distance)
     check_files(json, plot)
     try:
         surveys = [survey(file, keys) for file in files]
@@ -85,10 +89,10 @@ def accuracy(
         try:
             with terminable():
                 if not trust_labels:
-                    judgement = judge(potential, surveys, keys, by)
+                    judgement = judge(potential, surveys, keys)
                 if judgement.complaints:
                     raise BadRequest(f"{'; '.join(judgement.complaints)}. --trust-labels compares them as they are")
-                compare(potential, surveys, keys, by, judgement, found, count.told)
+                compare(potential, surveys, keys, judgement, found, count.told)
             complete = True
         except KeyboardInterrupt as interruption:
             report.print(f"stopped by {str(interruption) or 'Ctrl-C'} after {count.done} structures", markup=False)
@@ -103,7 +107,7 @@ def accuracy(
                     report.print(f"{reasons[0].source} {reasons[0].reason}", soft_wrap=True, markup=False)
             report.print("nothing could be compared", markup=False)
             return PARTIAL
-        measured = result(potential, surveys, found, judgement, by=by, complete=complete)
+        measured = result(potential, surveys, found, judgement, keys, complete=complete)
         print_accuracy(report, measured)
         data = msgspec.json.format(msgspec.json.encode(measured), indent=2) + b"\n"
         if json == "-":

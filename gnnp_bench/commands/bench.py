@@ -60,6 +60,7 @@ def bench(
     import msgspec
 
     from gnnp_bench.commands.exits import PARTIAL
+    from gnnp_bench.perf.memory import free_gigabytes
     from gnnp_bench.perf.run import Plan
     from gnnp_bench.perf.run import bench as measure
     from gnnp_bench.report.speed import print_bench
@@ -76,7 +77,7 @@ def bench(
         cell=None if structure is None else read_structure(structure),
         max_seconds=_positive("--max-seconds", max_seconds),
         seconds=None if seconds is None else _positive("--seconds", seconds),
-        max_gigabytes=_free_gigabytes() if max_memory is None else _positive("--max-memory", max_memory),
+        max_gigabytes=free_gigabytes() if max_memory is None else _positive("--max-memory", max_memory),
         timestep_fs=_positive("--timestep", timestep),
     )
     with own_stdout() as stdout:
@@ -183,9 +184,3 @@ def _positive(option: str, value: float) -> float:
     if not 0.0 < value < float("inf"):
         raise BadRequest(f"{option} must be a positive number, not {value:g}")
     return value
-
-
-def _free_gigabytes() -> float:
-    import psutil
-
-    return 0.8 * float(psutil.virtual_memory().available) / 1e9

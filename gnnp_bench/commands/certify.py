@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +27,7 @@ from gnnp_bench.commands.loading import (
     with_env,
 )
 from gnnp_bench.commands.output import own_stdout, write_bytes
+from gnnp_bench.commands.scorecard import Beside, measured, parse_beside
 from gnnp_bench.commands.signals import terminable, undisturbed
 from gnnp_bench.engine.settings import Budget, Profile, Settings, Step
 from gnnp_bench.potential import PotentialError
@@ -67,6 +68,14 @@ def certify(
             " limit in one process.",
         ),
     ] = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="LIST",
+            help="Measure these beside the laws: accuracy:FILE (labelled structures), bench. Repeatable.",
+        ),
+    ] = None,
     waivers: Annotated[
         str | None, typer.Option(metavar="FILE", help="TOML file of failures that are permitted for a while.")
     ] = None,
@@ -104,6 +113,7 @@ def certify(
     )
     check_globs(settings, checks)
     request = _Request(
+        beside=parse_beside(beside or []),
         settings=settings,
         species=restricted_to,
         checks=checks,
@@ -126,7 +136,9 @@ def certify(
             terminal.summary(report, certificate, checks=checks, path=kept)
             for line in unused(request.waivers, certificate):
                 report.print(f"warning: {plain(line)}", soft_wrap=True)
-            if stopped_by is not None:
+            if stopped_by is not None and certificate.complete:
+                report.print(f"stopped by {stopped_by}: numbers beside the laws are missing")
+            elif stopped_by is not None:
                 report.print(f"stopped by {stopped_by}: the certificate holds what was finished and is not complete")
             if json == "-":
                 write_bytes(stdout, io.encode(certificate))
@@ -179,8 +191,9 @@ def check_globs(settings: Settings, checks: Mapping[str, Check]) -> None:
 class _Request:
     """What was asked for, beyond what the certificate itself tells."""
 
+    beside: Beside
     settings: Settings
-    species: Sequence[str] | None
+    species: tuple[str, ...] | None
     checks: Mapping[str, Check]
     waivers: Sequence[Waiver]
     jobs: int
@@ -202,6 +215,15 @@ def _follow(request: _Request, report: Console) -> tuple[Certificate | None, str
                 # A full disk must not throw away an hour of computing: it is tried again at the end.
                 _save(certificate, request.path)
                 progress(report, step)
+            if certificate is not None:
+                for scores in measured(
+                    request.beside,
+                    request.settings.spec,
+                    request.species,
+                    lambda line: report.print(plain(line), soft_wrap=True),
+                ):
+                    certificate = replace(certificate, scores=(*certificate.scores, *scores))
+                    _save(certificate, request.path)
     except PotentialError as error:
         raise BadRequest(str(error)) from error
     except KeyboardInterrupt as interruption:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from gnnp_bench.commands.compare import read_certificates
 from gnnp_bench.commands.exits import PARTIAL, BadRequest
 from gnnp_bench.commands.output import own_stdout, write_bytes
 from gnnp_bench.commands.signals import terminable
@@ -51,6 +52,13 @@ def gate(
     extras: Annotated[
         str | None, typer.Option(metavar="LIST", help="Of the project, for own environments, such as test,chgnet.")
     ] = None,
+    certificates: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="OLD.json NEW.json",
+            help="Certificates of the two revisions: what gnnp-bench compare calls worse is worse here too.",
+        ),
+    ] = None,
     repository: Annotated[str, typer.Option(metavar="DIR", help="Which repository.")] = ".",
     cache: Annotated[
         str | None, typer.Option(metavar="DIR", help="For revisions and environments; ~/.cache/gnnp-bench by default.")
@@ -67,17 +75,23 @@ def gate(
 ) -> int:
     """Compare two revisions by the head's benchmarks, and tell whether anything got worse.
 
-    Exit status: 0 nothing worse, 1 worse, 2 could not measure or the request was wrong, 3 inconclusive or interrupted.
+    Exit status: 0 nothing worse, 1 worse (a benchmark, or the new certificate), 2 could not measure or the request was
+    wrong, 3 inconclusive or interrupted.
     """
-    from gnnp_bench.perf.gate_judge import exit_status
+    from gnnp_bench.certificate.compare import compare as compared
     from gnnp_bench.perf.gate_revisions import CannotMeasure
     from gnnp_bench.perf.gate_run import Order, names_in
     from gnnp_bench.perf.gate_run import gate as measured
+    from gnnp_bench.report import comparison
+    from gnnp_bench.report.comparison import print_comparison
     from gnnp_bench.report.gate import Sides, print_gate
+    from gnnp_bench.report.gate import markdown as as_markdown
     from gnnp_bench.report.stream import console
 
     files = _Files(json, markdown, history)
     files.check()
+    pair = None if certificates is None else read_certificates(*certificates)
+    physics = None if pair is None else compared(*pair)
     for option, value in (("--minutes", minutes), ("--seconds", seconds)):
         if not 0.0 < value < float("inf"):
             raise BadRequest(f"{option} must be a positive number, not {value:g}")
@@ -118,8 +132,17 @@ def gate(
             ) from error
         sides = Sides(_said(before), _said(after))
         print_gate(report, found, sides)
-        files.write(found, sides, before, after, stdout)
-    return exit_status(found)
+        values, text = as_values(found, sides, before.commit, after.commit), as_markdown(found, sides)
+        if pair is not None and physics is not None:
+            report.print()
+            print_comparison(report, *pair, physics)
+            values |= {"certificates": comparison.as_values(*pair, physics)}
+            text += f"\n{comparison.as_markdown(*pair, physics)}"
+            if physics.worse:
+                values["exit_status"] = 1
+        files.write(values, text, stdout)
+    status: int = values["exit_status"]
+    return status
 
 
 def chosen(known: dict[str, str], patterns: list[str]) -> tuple[str, ...]:
@@ -184,17 +207,16 @@ class _Files:
             except ValueError as error:
                 raise BadRequest(str(error)) from error
 
-    def write(self, found: list[BenchmarkResult], sides: Sides, base: Revision, head: Revision, stdout: Any) -> None:
+    def write(self, values: dict[str, Any], markdown: str, stdout: Any) -> None:
         import msgspec
 
         from gnnp_bench.certificate.io import replace_file
-        from gnnp_bench.report.gate import markdown
 
-        line = msgspec.json.encode(as_values(found, sides, base.commit, head.commit))
+        line = msgspec.json.encode(values)
         try:
             for path, data in (
                 (self.json, msgspec.json.format(line, indent=2) + b"\n"),
-                (self.markdown, markdown(found, sides).encode()),
+                (self.markdown, markdown.encode()),
             ):
                 if path == "-":
                     write_bytes(stdout, data)

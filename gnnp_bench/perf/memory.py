@@ -48,3 +48,10 @@ def accelerator(device: str) -> Any | None:
     if torch is None or not device.startswith("cuda") or not torch.cuda.is_available():
         return None
     return torch.cuda
+
+
+def free_gigabytes() -> float:
+    """Return four fifths of the memory that is free, GB: what a process may take unless it is told otherwise."""
+    import psutil
+
+    return 0.8 * float(psutil.virtual_memory().available) / 1e9

@@ -27,7 +27,12 @@ LARGE_BIAS = 0.3
 
 def print_accuracy(console: Console, result: Mapping[str, Any]) -> None:
     """Print the errors over all structures, by group and species, the worst, and what was left out."""
-    console.print(_groups(result))
+    console.print(_table(result["grouped_by"], result["per_config_type"], result))
+    if result["per_distance"]:
+        console.print()
+        ranges = {f"from {end}": errors for end, errors in result["per_distance"].items()}
+        console.print(_table(f"{result['distance_from_training']}, distance from training", ranges, None))
+        console.print()
     total = result["quantiles"]
     for name, title, unit in (
         ("energy_mev_per_atom", "energy", "meV/atom"),
@@ -42,7 +47,7 @@ def print_accuracy(console: Console, result: Mapping[str, Any]) -> None:
         _say(
             console,
             f"⅓ tr σ is off by {bias:+.3g} GPa in the mean: a constant pressure between labels and energies (Pulay"
-            " stress) looks like that",
+            f" stress) looks like that. Without it: RMSE {number(result['stress_rmse_without_mean_pressure_gpa'])} GPa",
         )
     if result["force_vector_mae_mev_per_ang"] is not None:
         angle, from_ = result["force_angle_mae_deg"], result["force_angle_from_ev_per_ang"]
@@ -79,15 +84,15 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g}"
 
 
-def _groups(result: Mapping[str, Any]) -> Table:
+def _table(heading: str, parts: Mapping[str, Mapping[str, Any]], every: Mapping[str, Any] | None) -> Table:
     table = Table(box=None, pad_edge=False, header_style="")
-    table.add_column(plain(result["grouped_by"]))
-    shown = [(key, title) for key, title in COLUMNS if result[key] is not None]
+    table.add_column(plain(heading))
+    rows: Sequence[tuple[str, Mapping[str, Any]]] = [*parts.items()]
+    if every is not None:
+        rows = [*rows, ("all", every)] if len(rows) > 1 else [("all", every)]
+    shown = [(key, title) for key, title in COLUMNS if any(errors[key] is not None for _, errors in rows)]
     for _, title in shown:
         table.add_column(title, justify="right")
-    rows: Sequence[tuple[str, Mapping[str, Any]]] = [*result["per_config_type"].items(), ("all", result)]
-    if len(rows) == 2:
-        rows = rows[1:]
     for name, errors in rows:
         cells = [str(errors[key]) if key == "structures" else number(errors[key]) for key, _ in shown]
         table.add_row(plain(name), *cells)

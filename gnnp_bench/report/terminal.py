@@ -18,6 +18,7 @@ from gnnp_bench.certificate.result import Certificate, CheckResult, ComponentRes
 from gnnp_bench.check import Check
 from gnnp_bench.engine.settings import Step
 from gnnp_bench.report.failures import cause, failure, reproduced
+from gnnp_bench.report.scores import scores
 from gnnp_bench.report.text import (
     MOST_SPECIES,
     duration,
@@ -230,6 +231,7 @@ def summary(
         species = f" --species {','.join(judged.species)}" if len(judged.species) <= MOST_SPECIES else ""
         look = f"gnnp-bench doctor {shlex.quote(plain(judged.spec))}{species} looks for mistakes of an adapter"
         labelled(console, "look into it", f"{look}; what a counterexample tells stands in docs/reproduce.md")
+    scores(console, certificate.scores)
     console.print()
     labelled(console, "noise floor", noise_line(certificate.noise))
     spent = f"{certificate.evaluations} evaluations in {seconds(certificate.elapsed_s)}"

@@ -230,3 +230,43 @@ def test_nothing_to_compare_is_no_success(tmp_path: Path, capsys: pytest.Capture
     bare = [atoms.copy() for atoms in frames(3)]
     assert measured(tmp_path, bare, status=3) is None
     assert "nothing could be compared" in capsys.readouterr().out
+
+
+def test_errors_by_distance_from_the_training_set(tmp_path: Path) -> None:
+    structures = []
+    for distance, a in zip((0.0, 0.3, 0.4, 3.0, 7.0, 9.0), frames(6), strict=True):
+        one = relabelled(a, forces=a.calc.results["forces"] + 0.01 * (1 + distance))
+        one.arrays["gamma"] = np.linspace(0.0, distance, len(one))  # of atoms: the largest counts
+        structures.append(one)
+    found = measured(tmp_path, structures, "--distance", "gamma", "--plot", str(tmp_path / "figure.svg"))
+    assert found["distance_from_training"] == "gamma"
+    assert {end: errors["structures"] for end, errors in found["per_distance"].items()} == {
+        "0": 1,
+        "0.2": 2,
+        "2": 1,
+        "5": 2,
+    }
+    assert found["per_distance"]["5"]["forces_mae_mev_per_ang"] == pytest.approx(90.0, abs=0.01)
+    drawing = (tmp_path / "figure.svg").read_text()
+    assert "even" in drawing  # the groups are drawn apart
+    assert "odd" in drawing
+
+
+def test_a_distance_that_is_nowhere_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    measured(tmp_path, frames(2), "--distance", "gamma", status=2)
+    assert "no structure has a number that is named 'gamma'" in capsys.readouterr().err
+
+
+def test_stresses_without_a_constant_pressure(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    noise = [1e-3 * rng.normal(size=6) for _ in range(12)]
+    shifted = [
+        relabelled(a, stress=a.calc.results["stress"] + ds + np.array([0.02] * 3 + [0.0] * 3))
+        for a, ds in zip(frames(), noise, strict=True)
+    ]
+    found = measured(tmp_path, shifted, "--trust-labels")
+    errors = np.array([ds[[0, 5, 4, 5, 1, 3, 4, 3, 2]].reshape(3, 3) for ds in noise])
+    errors -= np.trace(errors, axis1=1, axis2=2).mean() / 3.0 * np.eye(3)
+    left = float(np.sqrt((errors**2).mean())) / units.GPa
+    assert found["stress_rmse_without_mean_pressure_gpa"] == pytest.approx(left, rel=1e-4)
+    assert found["stress_rmse_gpa"] > 5.0 * left

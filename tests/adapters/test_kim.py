@@ -153,6 +153,29 @@ def test_an_error_of_the_model_is_told_in_its_words_and_the_next_structure_works
     assert potential.evaluate([bulk("Al")], ENERGY)[0].energy == before
 
 
+AUGMENTED = "MEAM_LAMMPS_FernandezPascuet_2014_U__MO_399431830125_000"
+
+
+@pytest.mark.skipif(AUGMENTED not in INSTALLED, reason=f"{AUGMENTED} is not installed")
+def test_what_a_refresh_changes_is_seen_as_users_of_ase_see_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ase.calculators.kim import KIM
+
+    monkeypatch.chdir(tmp_path)
+    atoms = bulk("U", "fcc", a=4.4, cubic=True)
+    atoms.rattle(0.1, seed=0)
+    atoms.wrap()
+    ours, theirs = create(AUGMENTED, {}, None), KIM(AUGMENTED)
+    energies = [ours.evaluate([atoms], ENERGY)[0].energy for _ in range(3)]
+    expected = []
+    for step in range(3):
+        moved = atoms.copy()
+        moved.positions[0, 0] += 1e-12 * step
+        moved.calc = theirs
+        expected.append(moved.get_potential_energy())
+    close(energies, expected, atol=1e-6)
+    assert abs(energies[2] - energies[0]) > 0.01  # eV: the model's own, see docs/findings/openkim.md
+
+
 def test_refusals() -> None:
     potential = create(SW, {}, None)
     with pytest.raises(Unsupported, match="does not support Al"):

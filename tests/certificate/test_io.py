@@ -124,10 +124,11 @@ def test_keys_stand_in_the_order_of_the_contract():
         "noise",
         "checks",
         "causes",
+        "scores",
     ]
     assert list(json.loads(text)["checks"][0]) == [field.name for field in fields(CheckResult)]
     assert text.endswith("}\n")
-    assert '\n  "schema_version": 2,\n' in text
+    assert '\n  "schema_version": 3,\n' in text
 
 
 def test_unknown_fields_are_ignored_and_absent_optional_ones_get_their_default():
@@ -143,8 +144,8 @@ def test_unknown_fields_are_ignored_and_absent_optional_ones_get_their_default()
     ("change", "message"),
     [
         (
-            {"schema_version": 3, "verdict": "anything"},
-            "certificate has schema version 3; this gnnp-bench reads 1 and 2",
+            {"schema_version": 4, "verdict": "anything"},
+            "certificate has schema version 4; this gnnp-bench reads 1, 2 and 3",
         ),
         ({"schema_version": None}, r"not a certificate.*schema_version"),
         ({"verdict": "splendid"}, r"not a certificate.*verdict"),
@@ -186,7 +187,7 @@ def test_every_field_is_described_in_the_schema_and_in_the_documentation():
 
 @pytest.mark.parametrize(
     "change",
-    [{"schema_version": 3}, {"verdict": "splendid"}, {"checks": [{}]}, {"noise": None}, {"elapsed_s": "1"}],
+    [{"schema_version": 4}, {"verdict": "splendid"}, {"checks": [{}]}, {"noise": None}, {"elapsed_s": "1"}],
 )
 def test_the_schema_refuses_what_is_no_certificate(change):
     data = json.loads(encode(certificate())) | change
@@ -242,7 +243,7 @@ def test_a_certificate_of_version_1_is_read_with_the_grades_of_today():
     )
     data = json.loads(encode(old)) | {"schema_version": 1}
     found = decode(json.dumps(data))
-    assert found.schema_version == 2
+    assert found.schema_version == 3
     headline, alone = found.checks[1:3]
     assert [c.grade for c in headline.components] == ["limited", "approximate"]
     assert (headline.grade, headline.quantity, headline.measured, headline.bound) == (

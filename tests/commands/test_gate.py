@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from gnnp_bench.certificate import io
+from gnnp_bench.certificate.result import Score
 from gnnp_bench.cli import main
+from tests.certificate.examples import certificate
 from tests.commands.processes import refused
 
 CODE = """
@@ -120,6 +124,19 @@ def test_the_same_code_passes_or_says_that_the_machine_is_too_noisy(repository, 
     out = capsys.readouterr().out
     assert "head  the working tree" in out
     assert "counter" not in out
+
+
+def test_a_certificate_that_got_worse_is_worse_whatever_the_benchmarks_say(repository, capsys):
+    error = Score(kind="accuracy", subject="Si", name="forces, MAE", value=50.0, unit="meV/Å", better="lower")
+    io.write(certificate(scores=(error,)), "old.json")
+    io.write(certificate(scores=(replace(error, value=60.0),)), "new.json")
+    options = ("--base", "first", "--quartets", "2", "--only", "answer", "--json", "g.json", "--markdown", "g.md")
+    assert gate(*options, "--certificates", "old.json", "old.json") in (0, 3)
+    assert gate(*options, "--certificates", "old.json", "new.json") == 1
+    assert "forces, MAE (Si) was 50 and is 60 meV/Å" in capsys.readouterr().out
+    found = json.loads(Path("g.json").read_text())
+    assert (found["exit_status"], found["certificates"]["worse"]) == (1, True)
+    assert "forces, MAE" in Path("g.md").read_text()
 
 
 def test_new_benchmarks_and_broken_ones(repository, capsys):

@@ -340,7 +340,16 @@ HISTORY_MUTANTS = (
         1.0,
         "fraction",
         "robustness/call-history",
-        frozenset({"symmetry/permutation", "robustness/batch"}),
+        # Their cases share positions and cells with other species', which may have been asked for before.
+        frozenset(
+            {
+                "symmetry/permutation",
+                "robustness/batch",
+                "robustness/irrelevant-attributes",
+                "robustness/processes",
+                "robustness/requested-properties",
+            }
+        ),
         _sticky("sticky-species", lambda s: s.positions.tobytes() + s.cell.array.tobytes() + s.pbc.tobytes()),
         "structures that differ in the species alone",
     ),

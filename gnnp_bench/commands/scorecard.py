@@ -1,0 +1,132 @@
+"""``certify --with``: accuracy, speed and properties beside the laws, in one certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gnnp_bench.commands.exits import BadRequest, nearest
+from gnnp_bench.commands.loading import load_potential
+from gnnp_bench.potential import PotentialError
+
+if TYPE_CHECKING:
+    from gnnp_bench.accuracy.stream import Survey
+    from gnnp_bench.certificate.result import Score
+
+Tell = Callable[[str], None]
+KINDS = ("accuracy", "bench")
+SIZES = (8, 64, 512, 4096)
+BENCH_SECONDS = 20.0
+"""For each potential, loading apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What to measure beside the laws.
+
+    Attributes
+    ----------
+    bench : bool
+    surveys : tuple of Survey
+        Files of labelled structures.
+    """
+
+    bench: bool = False
+    surveys: tuple[Survey, ...] = ()
+
+
+def parse_beside(texts: Sequence[str]) -> Beside:
+    """Return what ``properties,accuracy:FILE,bench`` asks for, before an hour is spent on the laws.
+
+    Raises
+    ------
+    BadRequest
+        If a word is not known, or a file cannot be read or has no labels.
+    """
+    from gnnp_bench.accuracy.labels import DataError
+    from gnnp_bench.accuracy.stream import survey
+
+    words: list[str] = []
+    for text in texts:
+        for part in text.split(","):
+            known = part.strip().partition(":")[0] in KINDS
+            if words and words[-1].startswith("accuracy:") and not known and text.strip() != part:
+                words[-1] += f",{part}"  # a comma in the name of a file
+            else:
+                words.append(part.strip())
+    files = []
+    for word in words:
+        kind, mark, argument = word.partition(":")
+        if kind not in KINDS:
+            raise BadRequest(f"--with {word!r} is not known{nearest(kind, KINDS)}")
+        if kind == "accuracy" and not argument:
+            raise BadRequest("--with accuracy needs a file of labelled structures: accuracy:FILE")
+        if kind != "accuracy" and mark:
+            raise BadRequest(f"--with {kind} takes no {argument!r}")
+        if kind == "accuracy":
+            files.append(argument)
+    try:
+        surveys = tuple(survey(file) for file in files)
+    except DataError as error:
+        raise BadRequest(str(error)) from error
+    return Beside("bench" in words, surveys)
+
+
+def measured(beside: Beside, spec: str, species: tuple[str, ...] | None, tell: Tell) -> Iterator[tuple[Score, ...]]:
+    """Yield numbers, those of one measurement together, as they come.
+
+    Parameters
+    ----------
+    beside : Beside
+    spec : str
+    species : tuple of str or None
+    tell : callable
+        Is given a line at a time about what is going on.
+    """
+    for survey in beside.surveys:
+        tell(f"measuring errors on {survey.path}, {survey.frames} structures ...")
+        yield _accuracy(spec, species, survey)
+    if beside.bench:
+        tell("measuring speed ...")
+        yield _bench(spec, species, tell)
+
+
+def _accuracy(spec: str, species: tuple[str, ...] | None, survey: Survey) -> tuple[Score, ...]:
+    from gnnp_bench.accuracy.labels import DataError
+    from gnnp_bench.accuracy.measure import Found, compare, judge
+    from gnnp_bench.accuracy.scores import missing, scores
+    from gnnp_bench.accuracy.stream import Keys
+
+    name, keys = Path(survey.path).name, Keys()
+    potential = load_potential(spec, species).potential
+    found = Found(1)
+    try:
+        judgement = judge(potential, [survey], keys)
+        if judgement.complaints:
+            return (missing(name, "; ".join(judgement.complaints)),)
+        compare(potential, [survey], keys, judgement, found)
+    except DataError as error:
+        return (missing(name, str(error)),)
+    finally:
+        if (close := getattr(potential, "close", None)) is not None:
+            close()
+    return scores(name, found)
+
+
+def _bench(spec: str, species: tuple[str, ...] | None, tell: Tell) -> tuple[Score, ...]:
+    from gnnp_bench.certificate.result import Score
+    from gnnp_bench.perf.memory import free_gigabytes
+    from gnnp_bench.perf.run import Plan, bench
+    from gnnp_bench.perf.scores import scores
+
+    plan = Plan(sizes=SIZES, species=species, max_seconds=BENCH_SECONDS, max_gigabytes=free_gigabytes())
+    try:
+        return scores(bench([spec], plan, tell))
+    except PotentialError as error:
+        return (
+            Score(
+                kind="bench", subject=spec, name="time", value=None, unit="µs/atom", better="lower", remark=str(error)
+            ),
+        )
