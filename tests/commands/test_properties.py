@@ -191,7 +191,7 @@ def test_a_file_is_relaxed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     cluster = Atoms("Cu4", positions=[[0, 0, 0], [2.5, 0, 0], [0, 2.5, 0], [0, 0, 2.5]])
     ase.io.write("in.extxyz", [rattled("Cu"), bulk("Cu"), cluster])
     run("relax", "in.extxyz", "--fmax", "0.005")
-    ends = ase.io.read("in-relaxed.extxyz", index=":")
+    ends = list(ase.io.iread("in-relaxed.extxyz"))
     assert [len(one) for one in ends] == [4, 1, 4]
     for one in ends:
         told = one.get_potential_energy()
@@ -210,7 +210,8 @@ def test_pressure_and_a_held_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     volumes = {}
     for name, options in {"free": [], "pressed": ["--pressure", "10"], "held": ["--fixed-cell"]}.items():
         run("relax", "in.extxyz", "--out", f"{name}.extxyz", *options)
-        volumes[name] = ase.io.read(f"{name}.extxyz").cell.volume
+        (end,) = ase.io.iread(f"{name}.extxyz")
+        volumes[name] = end.cell.volume
     assert volumes["held"] == pytest.approx(rattled("Cu").cell.volume)
     assert 0.03 < 1 - volumes["pressed"] / volumes["free"] < 0.1
 
@@ -229,7 +230,7 @@ def test_ctrl_c_keeps_the_relaxed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     ase.io.write("in.extxyz", [rattled("Cu"), bulk("Cu", a=3.59)])
     interrupted(tmp_path, monkeypatch, "5", "relax", "in.extxyz")
-    (kept,) = ase.io.read("in-relaxed.extxyz", index=":")
+    (kept,) = ase.io.iread("in-relaxed.extxyz")
     assert len(kept) == 1
 
 
