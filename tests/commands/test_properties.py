@@ -18,11 +18,25 @@ from gnnp_bench.properties.registry import PROPERTIES
 from tests.commands.processes import refused
 
 SPEC = "ase:ase.calculators.emt:EMT"
-STOPPING = """
+POTENTIALS = """
 import os
 import signal
+from dataclasses import replace
 
 from gnnp_bench.adapters.registry import load
+
+
+class Unstressed:
+    "Tells energies and forces alone."
+
+    name = "unstressed"
+
+    def __init__(self):
+        self.sound = load("ase:ase.calculators.emt:EMT", ("Cu", "Au")).potential
+        self.capabilities = replace(self.sound.capabilities, properties=frozenset({"energy", "forces"}))
+
+    def evaluate(self, structures, properties):
+        return self.sound.evaluate(structures, properties)
 
 
 class Stopping:
@@ -121,14 +135,31 @@ def test_what_does_not_apply_is_told_where_it_was_asked_for(capsys: pytest.Captu
     assert "no all-electron equation of state of AuCu3" in capsys.readouterr().out
 
 
+def lay_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write the potentials as a module, and make its directory the current one."""
+    (tmp_path / "tempers_of_crystals.py").write_text(POTENTIALS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "tempers_of_crystals", raising=False)  # that of another test's directory
+
+
 def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str, *arguments: str) -> None:
     """Run a command that is interrupted."""
-    (tmp_path / "stopping.py").write_text(STOPPING)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delitem(sys.modules, "stopping", raising=False)  # that of another test's directory
+    lay_out(tmp_path, monkeypatch)
     monkeypatch.setenv("AT", at)
     command, *others = arguments
-    assert main([command, "stopping:Stopping", *others]) == 3
+    assert main([command, "tempers_of_crystals:Stopping", *others]) == 3
+
+
+def test_without_stress_no_cell_is_relaxed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lay_out(tmp_path, monkeypatch)
+    ase.io.write("in.extxyz", rattled("Cu"))
+    spec = "tempers_of_crystals:Unstressed"
+    assert "has no stress" in refused(capsys, "relax", spec, "in.extxyz")
+    assert main(["relax", spec, "in.extxyz", "--fixed-cell"]) == 0
+    assert main(["properties", spec, "Cu:fcc"]) == 3
+    assert "no properties: the potential has no stress" in capsys.readouterr().out
 
 
 def test_ctrl_c_keeps_what_is_finished(
