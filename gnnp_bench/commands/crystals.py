@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gnnp_bench.commands.exits import BadRequest
@@ -102,8 +101,7 @@ def read_structures(path: str) -> list[Atoms]:
 
 def slug(name: str) -> str:
     """Return a crystal's name as part of a file's: letters, digits and hyphens."""
-    stem = Path(name).name if os.path.sep in name else name
-    return "-".join(filter(None, "".join(c if c.isalnum() else " " for c in stem).split())) or "crystal"
+    return "-".join("".join(c if c.isalnum() else " " for c in name).split()) or "crystal"
 
 
 def measure(
@@ -139,8 +137,12 @@ def measure(
     def counted() -> None:
         result.evaluations, result.elapsed_s = evaluator.meter.evaluations, time.monotonic() - begun
 
+    if "stress" not in settings.capabilities.properties:
+        for one in result.crystals:
+            one.missing = "the potential has no stress, without which no cell is relaxed"
+        return
     relaxed: dict[int, Crystal] = {}
-    relaxing = (relaxed_crystal(one.name, one.structure, settings, one.prototype) for one in crystals)
+    relaxing = (relaxed_crystal(given.name, given.structure, settings, given.prototype) for given in crystals)
     for place, outcome in evaluator.stream(relaxing, atoms=MAX_BATCH_ATOMS):
         if isinstance(outcome, Done):
             relaxed[place] = outcome.value

@@ -76,6 +76,8 @@ def relax(
     loaded = load_potential(with_env(spec, env), parse_species(species))
     for place, structure in enumerate(structures):
         check_species(f"{file}@{place}", structure, loaded.potential.capabilities)
+    if not fixed_cell and "stress" not in loaded.potential.capabilities.properties:
+        raise BadRequest("the potential has no stress, without which no cell is relaxed: --fixed-cell moves atoms only")
     options = {
         "cell": not fixed_cell,
         "fmax": fmax,

@@ -7,6 +7,7 @@ from ase import Atoms
 
 from gnnp_bench.potential import FloatArray
 from gnnp_bench.structures.carried import ARRAYS, is_neutral
+from gnnp_bench.structures.transform import change_cell
 
 TOLERANCE = 1e-3
 """Å, within which spglib takes atoms for equivalent, as relaxations do (`Settings.symmetric`)."""
@@ -22,7 +23,7 @@ def spglib_cell(structure: Atoms) -> tuple[list[list[float]], list[list[float]],
 
 
 def primitive(structure: Atoms) -> Atoms:
-    """Return the primitive cell of a crystal, turned and shifted by nothing.
+    """Return the primitive cell of a crystal, right-handed, turned and shifted by nothing.
 
     Parameters
     ----------
@@ -41,14 +42,13 @@ def primitive(structure: Atoms) -> Atoms:
     if is_neutral(structure):
         cell = spglib_cell(structure)
         found = spglib.standardize_cell(cell, to_primitive=True, no_idealize=True, symprec=TOLERANCE)
-    if found is None or len(found[2]) == len(structure):
-        whole: Atoms = structure.copy()
-        return whole
-    vectors, scaled, kinds = found
-    part: Atoms = structure[[cell[2].index(kind) for kind in kinds]]
-    part.set_cell(vectors)
-    part.set_scaled_positions(scaled)
-    return part
+    part: Atoms = structure.copy()
+    if found is not None and len(found[2]) < len(structure):
+        vectors, scaled, kinds = found
+        part = structure[[cell[2].index(kind) for kind in kinds]]
+        part.set_cell(vectors)
+        part.set_scaled_positions(scaled)
+    return part if part.cell.handedness > 0 else change_cell(part, np.diag([1, 1, -1]), wrapped=True)
 
 
 def repeats(cell: FloatArray, length: float) -> Repeats:

@@ -2,8 +2,8 @@
 
 Lejaeghere, Van Speybroeck, Van Oost and Cottenier, doi:10.1080/10408436.2013.772503: the root mean square difference of
 two energies over ±6 % around the mean of the two volumes. Structures and all-electron PBE equations of state (WIEN2k)
-are those of `ase.collections.dcdft`, the formula is `ase.utils.deltacodesdft.delta`. Volumes are those of the
-protocol: 94 to 106 % of the reference in seven steps, shape and coordinates held.
+are those of `ase.collections.dcdft`, the formula is `ase.utils.deltacodesdft.delta`. The potential's own equation of
+state is fitted to seven volumes, 94 to 106 % of that of its relaxed crystal, in the collection's shape and coordinates.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ def delta(crystal: Crystal, settings: Settings) -> Generator[Request, list[Predi
     known = dcdft.data[symbol]
     reference = Fit(known["wien2k_volume"], 0.0, known["wien2k_B"] * units.GPa, known["wien2k_Bp"])
     one = structure(symbol)
-    start = reference.volume * len(one) / one.cell.volume
+    own = crystal.structure.cell.volume / len(crystal.structure)
+    start = own * len(one) / one.cell.volume
     structures = scaled(one, start * RATIOS)
     answers = yield Request(structures, ENERGY)
     volumes = np.array([s.cell.volume for s in structures]) / len(one)

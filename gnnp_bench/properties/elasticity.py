@@ -36,8 +36,8 @@ from gnnp_bench.structures.transform import strain, with_cell
 STRAINS = np.array([0.0025, 0.005, 0.01])
 SHIFTS = np.array([0.005, 0.01, 0.02])
 """Å: how far atoms are moved."""
-PER_PRESSURE = 5.0
-"""By how much, about, a modulus changes per pressure: what a stress that the relaxation left makes of the tensor."""
+PER_PRESSURE = 10.0
+"""By how much a modulus changes per pressure, at most, in most crystals. A relaxation leaves some stress."""
 FREE = 1e-6
 """A force constant below this share of the largest is none."""
 TRUSTED = 0.02

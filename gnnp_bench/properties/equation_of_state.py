@@ -107,7 +107,7 @@ def equation_of_state(crystal: Crystal, settings: Settings) -> Generator[Request
     volumes = np.array([structure.cell.volume for structure in structures]) / n
     energies = np.array([end.prediction.energy for end in done]) / n
     fit = fitted(volumes, energies)
-    others = [fitted(volumes[keep], energies[keep]) for keep in _subsets(len(volumes))]
+    others = [fitted(volumes[keep], energies[keep]) for keep in subsets(len(volumes))]
     errors = np.abs([other.shape - fit.shape for other in others]).max(axis=0)
     residual = energies - predicted(fit, volumes)
     return EquationOfState(
@@ -165,7 +165,7 @@ def predicted(fit: Fit, volumes: FloatArray) -> FloatArray:
     return energies
 
 
-def _subsets(n: int) -> list[FloatArray]:
+def subsets(n: int) -> list[FloatArray]:
     """Return the points of other fits: the inner half of the range, and all but one of the points."""
     inner = np.abs(np.arange(n) - n // 2) <= n // 4
     return [inner, *(np.arange(n) != left_out for left_out in range(n))]

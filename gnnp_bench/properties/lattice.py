@@ -89,10 +89,12 @@ def symmetry_of(structure: Atoms, tolerance: float) -> Symmetry:
     NoValue
         If spglib finds none, as for atoms on top of each other.
     """
-    import spglib
+    from ase.spacegroup.symmetrize import check_symmetry
 
-    cell = (structure.cell.array, structure.get_scaled_positions(), structure.numbers)
-    found = spglib.get_symmetry_dataset(cell, symprec=tolerance)
+    try:
+        found = check_symmetry(structure, symprec=tolerance)
+    except Exception as error:  # SpglibError, which older releases do not have
+        raise NoValue(f"no space group is found: {error}") from error
     if found is None:
         raise NoValue("no space group is found: atoms may lie on top of each other")
     lattice = structure.cell.array.T

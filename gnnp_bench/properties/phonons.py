@@ -62,7 +62,8 @@ class Phonons:
         The imaginary ones.
     thermal : Thermal or NoValue
     thermal_errors : tuple of three float, or None
-        Of free energy, entropy and heat capacity at 300 K: what a smaller supercell or a coarser mesh changes.
+        Of free energy, entropy and heat capacity at 300 K: what a smaller supercell, a larger displacement and a
+        coarser mesh change. None where modes are imaginary there.
     band_errors : (n, 3 atoms) array or None, THz
         How much bands change from the smaller supercell to this one. None where the cell is so large that there is no
         smaller one.
@@ -135,6 +136,7 @@ def _thermal(constants: ForceConstants, mesh: float = MESH) -> Thermal | NoValue
 def _thermal_errors(
     best: Thermal, constants: ForceConstants, small: ForceConstants, coarse: ForceConstants
 ) -> tuple[float, float, float] | None:
+    """Return None where modes of the other supercell, or of the other displacement, are imaginary."""
     others = [_thermal(small), _thermal(coarse), _thermal(constants, MESH / 2)]
     told = [np.array(at_room(other)) for other in others if isinstance(other, Thermal)]
     if len(told) < len(others):
@@ -204,6 +206,8 @@ def _notes(values: Phonons) -> list[str]:
             f"{size}: from the one before it bands change by {largest:.2g} THz at most, at "
             f"({' '.join(f'{x:.3g}' for x in where)}), and by {float(values.band_errors.mean()):.1g} THz on average."
         ]
+        if 1 in constants.repeats:
+            notes.append("Along vectors that are there once nothing shows what the size of the supercell leaves open.")
         if largest > CONVERGED * values.bands.max():
             notes.append("Frequencies are not converged with the supercell.")
     if values.displacement_error > CONVERGED * values.bands.max():
@@ -220,6 +224,11 @@ def _notes(values: Phonons) -> list[str]:
         notes.append(f"No thermal properties: {values.thermal}.")
     else:
         notes.append("Thermal properties are those of vibrations at constant volume, per mole of formula units.")
+        if values.thermal_errors is None:
+            notes.append(
+                "How far they are converged is not known: elsewhere, in a smaller supercell or with larger "
+                "displacements, modes are imaginary."
+            )
     return notes
 
 

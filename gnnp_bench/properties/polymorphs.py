@@ -133,7 +133,7 @@ def summary(found: tuple[Polymorph, ...]) -> Summary:
     there = sorted((one for one in found if not one.missing), key=lambda one: one.energy)
     notes = [f"{one.name}: {one.missing}" for one in found if one.missing]
     notes += [f"{one.name} became {one.space_group}" for one in there if one.became]
-    notes += [f"{one.name} is lower in energy" for one in there if one.energy < -one.error]
+    notes += [f"{one.name} is lower in energy, at {one.volume:.4g} Å³/atom" for one in there if one.energy < -one.error]
     notes += [
         f"{one.name}: a second relaxation ends {1e3 * one.error:.3g} meV/atom apart"
         for one in there

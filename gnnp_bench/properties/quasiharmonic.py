@@ -89,7 +89,8 @@ def quasiharmonic(crystal: Crystal, settings: Settings) -> Generator[Request, li
     Raises
     ------
     NoValue
-        If modes are imaginary at too many volumes, or the volume leaves those that were sampled below 300 K.
+        If modes are imaginary at too many volumes, the volume leaves those that were sampled below 300 K, or the
+        crystal does not come to rest at one of them.
     """
     unit = primitive(crystal.structure)
     ends = yield from abreast(
@@ -102,6 +103,8 @@ def quasiharmonic(crystal: Crystal, settings: Settings) -> Generator[Request, li
     for ratio, end in zip(RATIOS, ends, strict=True):
         if isinstance(end, NoValue):
             raise NoValue(f"at {ratio:.0%} of the volume {end}")
+        if not end.converged:
+            raise NoValue(f"at {ratio:.0%} of the volume the steps did not suffice: {end.left:.2g} eV/Å are left")
         relaxations.append(end)
     sizes = repeats(unit.cell.array, SHARE * settings.supercell)
     less = smaller(sizes)

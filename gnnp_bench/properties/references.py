@@ -18,6 +18,7 @@ from ase.formula import Formula
 
 from gnnp_bench.properties.crystal import Crystal
 from gnnp_bench.properties.lattice import symmetry_of
+from gnnp_bench.properties.novalue import NoValue
 
 LATTICES = {"fcc", "bcc", "diamond"}
 """Symmetries of `ase.data.reference_states` whose lattice constant is that of the conventional cell."""
@@ -82,8 +83,11 @@ def table() -> Table:
 
 
 def of(crystal: Crystal) -> tuple[Reference, ...]:
-    """Return all references of a crystal, by its composition and space group."""
-    number = symmetry_of(crystal.given, 1e-2).number
+    """Return all references of a crystal, by its composition and space group; none where it has none."""
+    try:
+        number = symmetry_of(crystal.given, 1e-2).number
+    except NoValue:
+        return ()
     wanted = Formula(crystal.formula).count()
     known = table()
     found: list[Reference] = []

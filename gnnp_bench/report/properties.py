@@ -75,11 +75,11 @@ def with_error(one: QuantityResult) -> str:
     """Return a number with the digits that its error bar bears out, six at most."""
     unit = f" {one.unit}" if one.unit else ""
     if one.error is None:
-        return f"{one.value:.6g}{unit}"
+        return f"{one.value:.6g}{unit}" + ("" if one.converged else ", not converged")
     borne_out = 1 - math.floor(math.log10(max(abs(one.error), 1e-12)))
     six = 5 - math.floor(math.log10(max(abs(one.value), 1e-6)))
     digits = max(0, min(borne_out, six))
-    text = f"{one.value:.{digits}f} ± {one.error:.1g}{unit}"
+    text = f"{one.value:.{digits}f} ± {float(f'{one.error:.1g}'):g}{unit}"
     return text if one.converged else f"{text}, not converged"
 
 

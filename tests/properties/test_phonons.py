@@ -18,7 +18,8 @@ from gnnp_bench.properties.phonons import draw, phonons, summary
 from gnnp_bench.properties.thermal import Thermal
 from gnnp_bench.structures import crystal
 from tests.properties import stillinger_weber
-from tests.properties.driven import EMT, LENNARD_JONES, evaluator, measured, relaxed_crystal, value
+from tests.properties.crystals import EMT, measured, relaxed
+from tests.properties.driven import LENNARD_JONES, evaluator, value
 
 GAMMA, X = np.zeros((1, 3)), np.array([[0.5, 0.0, 0.5]])
 TERAHERTZ = np.sqrt(_e * 1e20 / _amu) / (2 * np.pi * 1e12)
@@ -69,10 +70,10 @@ def test_silicon_of_stillinger_and_weber():
 
 def test_copper_of_effective_medium_theory():
     emt = evaluator(EMT, "Cu")
-    copper = relaxed_crystal(emt, bulk("Cu", cubic=True))
-    found = measured(emt, copper, phonons)
-    assert found.constants.repeats == (5, 5, 5)
-    theirs = by_plain_ase(primitive(copper.structure), effective_medium.EMT(), 5, found.q)
+    copper = relaxed(emt, bulk("Cu", cubic=True))
+    found = measured(emt, copper, phonons, supercell=9.5)
+    assert found.constants.repeats == (4, 4, 4)
+    theirs = by_plain_ase(primitive(copper.structure), effective_medium.EMT(), 4, found.q)
     np.testing.assert_allclose(found.bands, theirs, atol=1e-6)
     told = summary(found)
     assert {quantity.name for quantity in told.quantities} >= {"phonon_highest", "heat_capacity_300K"}
@@ -83,7 +84,7 @@ def test_copper_of_effective_medium_theory():
 
 def test_zone_boundary_of_a_pair_potential_is_its_lattice_sum():
     argon = evaluator(LENNARD_JONES, "Ar")
-    unit = relaxed_crystal(argon, bulk("Ar", a=5.2)).structure
+    unit = relaxed(argon, bulk("Ar", a=5.2)).structure
     found = value(argon, force_constants(unit, (4, 4, 4), 0.002))
 
     # D(q) = Σ_R Φ(R) (1 − cos q·R) / m, and Φ = φ'' RR/R² + (φ'/R) (1 − RR/R²), φ by differences of a dimer's energy.
@@ -107,7 +108,7 @@ def test_zone_boundary_of_a_pair_potential_is_its_lattice_sum():
 
 def test_heat_capacity_is_that_of_dulong_and_petit_where_it_is_hot():
     argon = evaluator(LENNARD_JONES, "Ar")
-    found = measured(argon, relaxed_crystal(argon, bulk("Ar", a=5.2)), phonons, supercell=8)
+    found = measured(argon, relaxed(argon, bulk("Ar", a=5.2)), phonons, supercell=8)
     assert isinstance(found.thermal, Thermal)
     assert found.thermal.heat_capacity[-1] == pytest.approx(3 * _k * _Nav, rel=1e-3)
     assert found.thermal.heat_capacity[0] == 0
@@ -139,7 +140,7 @@ def test_what_a_shift_of_the_crystal_costs_is_told_before_it_is_mended():
 
 def test_imaginary_modes_are_named():
     emt = evaluator(EMT, "Cu")
-    found = measured(emt, relaxed_crystal(emt, crystal("bcc", ("Cu",))), phonons, supercell=9.5)
+    found = measured(emt, relaxed(emt, crystal("bcc", ("Cu",))), phonons, supercell=9.5)
     assert found.constants.repeats == (4, 4, 4)
     worst = found.modes[0]
     assert worst.label == "N"
@@ -154,14 +155,14 @@ def test_imaginary_modes_are_named():
 
 def test_a_supercell_that_is_too_small_says_so():
     emt = evaluator(EMT, "Cu")
-    found = measured(emt, relaxed_crystal(emt, bulk("Cu")), phonons, supercell=5)
+    found = measured(emt, relaxed(emt, bulk("Cu")), phonons, supercell=5)
     assert found.constants.repeats == (2, 2, 2)
     assert any("not converged with the supercell" in note for note in summary(found).notes)
 
 
 def test_a_compound_has_optical_modes_at_gamma():
     emt = evaluator(EMT, "Cu", "Au")
-    found = measured(emt, relaxed_crystal(emt, crystal("CsCl", ("Cu", "Au"))), phonons, supercell=6)
+    found = measured(emt, relaxed(emt, crystal("CsCl", ("Cu", "Au"))), phonons, supercell=6)
     told = {quantity.name: quantity.value for quantity in summary(found).quantities}
     assert told["phonon_gamma_1"] == pytest.approx(np.sort(found.at_gamma)[-1])
     assert "phonon_gamma_2" not in told  # threefold
@@ -170,6 +171,14 @@ def test_a_compound_has_optical_modes_at_gamma():
     bands = figure.axes[0]
     assert bands.get_xticklabels()[0].get_text() == "Γ"
     assert len(bands.get_lines()) >= found.bands.shape[1]
+
+
+def test_a_compound_against_plain_ase():
+    emt = evaluator(EMT, "Cu", "Au")
+    unit = relaxed(emt, crystal("L1_2", ("Cu", "Au"))).structure
+    found = value(emt, force_constants(unit, (2, 2, 2)))
+    q = np.array([[0, 0, 0], [0.5, 0, 0], [0.1, 0.2, 0.4]])
+    np.testing.assert_allclose(found.frequencies(q), by_plain_ase(unit, effective_medium.EMT(), 2, q), atol=1e-6)
 
 
 def test_supercells():
@@ -187,6 +196,11 @@ def test_the_primitive_cell_lies_where_the_crystal_lies():
     assert len(unit) == 2
     whole = np.linalg.solve(unit.cell.array.T, cubic.cell.array.T)
     np.testing.assert_allclose(whole, np.rint(whole), atol=1e-6)
+    mirrored = bulk("NaCl", "rocksalt", a=5.6)
+    mirrored.set_cell(mirrored.cell.array[[1, 0, 2]], scale_atoms=True)
+    righted = primitive(mirrored)
+    assert mirrored.cell.handedness == -righted.cell.handedness == -1
+    np.testing.assert_allclose(righted.get_all_distances(mic=True), mirrored.get_all_distances(mic=True))
     antiferromagnet = bulk("Fe", a=2.9, cubic=True)
     antiferromagnet.set_initial_magnetic_moments([1, -1])
     assert len(primitive(antiferromagnet)) == 2

@@ -17,7 +17,9 @@ from gnnp_bench.properties.quasiharmonic import RATIOS, SHARE, Expansion, draw, 
 from gnnp_bench.properties.relaxation import relaxed
 from gnnp_bench.properties.thermal import thermal
 from gnnp_bench.structures import crystal
-from tests.properties.driven import EMT, LENNARD_JONES, evaluator, measured, relaxed_crystal, value
+from tests.properties import crystals
+from tests.properties.crystals import EMT, measured
+from tests.properties.driven import LENNARD_JONES, evaluator, value
 
 SUPERCELL = 7.0
 
@@ -29,12 +31,12 @@ def emt() -> Evaluator:
 
 @pytest.fixture(scope="module")
 def aluminium(emt) -> Crystal:
-    return relaxed_crystal(emt, bulk("Al"))
+    return crystals.relaxed(emt, bulk("Al"))
 
 
 @pytest.fixture(scope="module")
 def found(emt, aluminium) -> Expansion:
-    return measured(emt, aluminium, quasiharmonic, SUPERCELL)
+    return measured(emt, aluminium, quasiharmonic, supercell=SUPERCELL)
 
 
 def test_aluminium_expands_as_its_free_energy_says(emt, aluminium, found):
@@ -79,7 +81,7 @@ def test_what_is_told(found):
 
 
 def test_a_crystal_whose_shape_is_free_is_relaxed_at_each_volume(emt):
-    hexagonal = relaxed_crystal(emt, crystal("hcp", ("Cu",))).structure
+    hexagonal = crystals.relaxed(emt, crystal("hcp", ("Cu",))).structure
     hexagonal.set_cell(hexagonal.cell.array * [[1, 1, 1], [1, 1, 1], [1, 1, 1.03]], scale_atoms=True)
     end = value(emt, relaxed(hexagonal, constant_volume=True))
     assert end.converged
@@ -91,12 +93,12 @@ def test_a_crystal_whose_shape_is_free_is_relaxed_at_each_volume(emt):
 
 
 def test_a_crystal_with_imaginary_modes_has_no_expansion(emt):
-    copper = relaxed_crystal(emt, crystal("bcc", ("Cu",)))
+    copper = crystals.relaxed(emt, crystal("bcc", ("Cu",)))
     with pytest.raises(NoValue, match=r"imaginary modes \(down to 1.*i THz\)"):
-        measured(emt, copper, quasiharmonic, SUPERCELL)
+        measured(emt, copper, quasiharmonic, supercell=SUPERCELL)
 
 
 def test_a_crystal_that_does_not_hold_together_at_room_temperature_says_so():
     argon = evaluator(LENNARD_JONES, "Ar")
     with pytest.raises(NoValue, match=r"its volume leaves those that were sampled|too few volumes"):
-        measured(argon, relaxed_crystal(argon, bulk("Ar", a=5.2)), quasiharmonic, SUPERCELL)
+        measured(argon, crystals.relaxed(argon, bulk("Ar", a=5.2)), quasiharmonic, supercell=SUPERCELL)

@@ -9,7 +9,8 @@ from ase.calculators import emt as effective_medium
 
 from gnnp_bench.properties.stacking_fault import MILLIJOULE, applies, stacking_fault, summary
 from gnnp_bench.structures import crystal
-from tests.properties.driven import EMT, LENNARD_JONES, evaluator, measured, relaxed_crystal, still
+from tests.properties.crystals import EMT, measured, relaxed
+from tests.properties.driven import LENNARD_JONES, evaluator, still
 
 
 def stacked(letters: str, a: float) -> Atoms:
@@ -23,7 +24,7 @@ def stacked(letters: str, a: float) -> Atoms:
 
 def test_aluminium_against_an_explicit_stacking():
     emt = evaluator(EMT, "Al")
-    aluminium = relaxed_crystal(emt, bulk("Al", cubic=True))
+    aluminium = relaxed(emt, bulk("Al", cubic=True))
     a = float(aluminium.structure.cell.lengths()[0])
     found = measured(emt, aluminium, stacking_fault)
     area = a**2 * 3**0.5 / 4
@@ -47,7 +48,7 @@ def test_aluminium_against_an_explicit_stacking():
 
 def test_the_ising_model_is_exact_where_neighbours_are_near():
     argon = evaluator(LENNARD_JONES.replace("rc=6", "rc=8"), "Ar")
-    found = measured(argon, relaxed_crystal(argon, bulk("Ar", a=5.2)), stacking_fault)
+    found = measured(argon, relaxed(argon, bulk("Ar", a=5.2)), stacking_fault)
     assert found.from_stackings == pytest.approx(found.unrelaxed[-1], rel=1e-6)
     assert found.unrelaxed[-1] != pytest.approx(0, abs=1e-4)
 

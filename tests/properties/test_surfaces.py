@@ -11,12 +11,13 @@ from ase.optimize import BFGS
 
 from gnnp_bench.properties.surfaces import JOULE, summary, surfaces
 from gnnp_bench.structures import crystal
-from tests.properties.driven import EMT, LENNARD_JONES, evaluator, measured, relaxed_crystal
+from tests.properties.crystals import EMT, measured, relaxed
+from tests.properties.driven import LENNARD_JONES, evaluator
 
 
 def test_a_pair_potential_cut_in_two_loses_the_bonds_across():
     argon = evaluator(LENNARD_JONES, "Ar")
-    solid = relaxed_crystal(argon, bulk("Ar", a=5.2))
+    solid = relaxed(argon, bulk("Ar", a=5.2))
     a = solid.structure.cell.array[0, 1] * 2
     found = measured(argon, solid, surfaces)
 
@@ -38,7 +39,7 @@ def test_a_pair_potential_cut_in_two_loses_the_bonds_across():
 
 def test_copper_relaxed_as_a_plain_script_does_it():
     emt = evaluator(EMT, "Cu")
-    copper = relaxed_crystal(emt, bulk("Cu"))
+    copper = relaxed(emt, bulk("Cu"))
     a = float(copper.structure.cell.lengths()[0] * 2**0.5)
     (one,) = (s for s in measured(emt, copper, surfaces).surfaces if s.facet.name == "110")
     slab = fcc110("Cu", (1, 1, one.layers[-1]), a=a, vacuum=10.0)
@@ -55,7 +56,7 @@ def test_copper_relaxed_as_a_plain_script_does_it():
 
 def test_what_is_told():
     emt = evaluator(EMT, "Cu")
-    told = summary(measured(emt, relaxed_crystal(emt, bulk("Cu")), surfaces))
+    told = summary(measured(emt, relaxed(emt, bulk("Cu")), surfaces))
     assert [quantity.name for quantity in told.quantities] == [
         "surface_energy_111",
         "surface_energy_100",
@@ -66,7 +67,7 @@ def test_what_is_told():
 
 def test_faces_of_a_compound_that_differ_are_told():
     emt = evaluator(EMT, "Cu", "Au")
-    found = measured(emt, relaxed_crystal(emt, crystal("CsCl", ("Cu", "Au"))), surfaces)
+    found = measured(emt, relaxed(emt, crystal("CsCl", ("Cu", "Au"))), surfaces)
     by_name = {one.facet.name: one for one in found.surfaces}
     assert by_name["100"].unlike
     assert not by_name["110"].unlike

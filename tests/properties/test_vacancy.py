@@ -10,12 +10,13 @@ from ase.optimize import BFGS
 
 from gnnp_bench.properties.vacancy import applies, summary, vacancy
 from gnnp_bench.structures import crystal
-from tests.properties.driven import EMT, LENNARD_JONES, evaluator, measured, relaxed_crystal, still
+from tests.properties.crystals import EMT, measured, relaxed
+from tests.properties.driven import LENNARD_JONES, evaluator, still
 
 
 def test_copper_as_a_plain_script_does_it():
     emt = evaluator(EMT, "Cu")
-    copper = relaxed_crystal(emt, bulk("Cu", cubic=True))
+    copper = relaxed(emt, bulk("Cu", cubic=True))
     (found,) = measured(emt, copper, vacancy)
     assert found.atoms == (64, 125)
     structure = bulk("Cu", a=float(copper.structure.cell.lengths()[0])) * (4, 4, 4)
@@ -36,7 +37,7 @@ def test_copper_as_a_plain_script_does_it():
 
 def test_a_vacancy_of_a_pair_potential_costs_the_cohesive_energy_before_atoms_relax():
     argon = evaluator(LENNARD_JONES, "Ar")
-    solid = relaxed_crystal(argon, bulk("Ar", a=5.2))
+    solid = relaxed(argon, bulk("Ar", a=5.2))
     (found,) = measured(argon, solid, vacancy)
     np.testing.assert_allclose(found.unrelaxed, -solid.prediction.energy, rtol=1e-9)
     assert (found.energies < found.unrelaxed).all()
@@ -44,7 +45,7 @@ def test_a_vacancy_of_a_pair_potential_costs_the_cohesive_energy_before_atoms_re
 
 def test_distinct_sites_are_told_apart():
     emt = evaluator(EMT, "Cu")
-    found = measured(emt, relaxed_crystal(emt, crystal("A15", ("Cu",))), vacancy, supercell=4)
+    found = measured(emt, relaxed(emt, crystal("A15", ("Cu",))), vacancy, supercell=4)
     assert len(found) == 2
     told = summary(found)
     assert [quantity.name for quantity in told.quantities] == ["vacancy_energy_1", "vacancy_energy_2"]
