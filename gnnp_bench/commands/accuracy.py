@@ -23,7 +23,7 @@ EVERY = 10.0
 
 
 def accuracy(
-    spec: Annotated[str, typer.Argument(metavar="SPEC", help="The potential, such as chgnet or reference:si.")],
+    spec: Annotated[str, typer.Argument(metavar="SPEC", help="The potential, such as chgnet or reference.")],
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Labelled structures, as ASE reads them.")],
     env: Env = None,
     species: Annotated[
