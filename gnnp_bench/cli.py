@@ -31,6 +31,7 @@ from gnnp_bench.commands.plugins import CommandGroup
 from gnnp_bench.commands.properties import properties
 from gnnp_bench.commands.relax import relax
 from gnnp_bench.commands.reproduce import reproduce
+from gnnp_bench.commands.screen import screen
 
 PROGRAM = "gnnp-bench"
 CLICK_ERROR = cast(type[Exception], typer.BadParameter.__mro__[2])
@@ -55,6 +56,7 @@ app.command("compare-deployments")(compare_deployments)
 app.command("accuracy")(accuracy)
 app.command("properties")(properties)
 app.command("relax")(relax)
+app.command("screen")(screen)
 app.command("bench")(bench)
 app.command("gate")(gate)
 app.command("new-law")(new_law)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
-import os
-import signal
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -14,10 +10,10 @@ from dataclasses import dataclass, field
 from multiprocessing import connection as channels
 from multiprocessing.context import SpawnProcess
 from pickle import UnpicklingError
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Self
 
-from gnnp_bench.certificate.provenance import THREAD_VARIABLES
+from gnnp_bench.engine.alone import kill, main_left_out, one_thread, signals_held_back
 from gnnp_bench.engine.assemble import Subject
 from gnnp_bench.engine.pool import Pool
 from gnnp_bench.engine.processes import fate
@@ -139,7 +135,7 @@ class Crew:
     def close(self) -> None:
         """End all processes, and all that these have started, at once."""
         for worker in self._workers:
-            _kill(worker.process)
+            kill(worker.process)
         while self._workers:
             self._dismiss(self._workers[0])
 
@@ -149,7 +145,7 @@ class Crew:
         process = context.Process(
             target=work, args=(there, self.load, self.settings, self.timeout), name="gnnp-bench worker", daemon=False
         )
-        with _one_thread(), _signals_held_back(), _main_left_out():
+        with one_thread(), signals_held_back(), main_left_out():
             process.start()
             self._workers.append(_Worker(process, here, heard=time.monotonic()))
         there.close()  # or the end of the process would not be heard
@@ -229,58 +225,11 @@ class Crew:
             self._workers.remove(worker)
         worker.process.join(patience)
         exitcode = worker.process.exitcode
-        _kill(worker.process)
+        kill(worker.process)
         worker.process.join()
         worker.channel.close()
         return exitcode
 
 
-def _kill(process: SpawnProcess) -> None:
-    """Kill a process and all that it has started."""
-    if os.name == "posix" and process.pid is not None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-
-
 def _fate(exitcode: int | None) -> str:
     return "fell silent" if exitcode is None else fate(exitcode)
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let processes that start here compute on one thread, which they learn before they load anything."""
-    unset = [name for name in THREAD_VARIABLES if name not in os.environ]
-    os.environ.update(dict.fromkeys(unset, "1"))
-    try:
-        yield
-    finally:
-        for name in unset:
-            del os.environ[name]
-
-
-@contextlib.contextmanager
-def _main_left_out() -> Iterator[None]:
-    """Keep a process that starts here from running the user's program once more, which would start processes again.
-
-    A program without the guard of ``__name__`` would. What is sent there is of modules, or told in full.
-    """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-
-
-@contextlib.contextmanager
-def _signals_held_back() -> Iterator[None]:
-    """Keep Ctrl-C from a process that starts here until it can deal with it, and from us until we know of it."""
-    if os.name != "posix":
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

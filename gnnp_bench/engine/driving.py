@@ -28,7 +28,8 @@ def outcomes(
     generators : iterable of generators
         However many: new ones are begun as others end.
     atoms : float, optional
-        Once those that run ask for as many atoms, no more are begun. By default all are begun at once.
+        No more are begun than ask for so many atoms together, if the next asks for no more than any did so far; one
+        at least. By default all are begun at once.
 
     Yields
     ------
@@ -50,15 +51,16 @@ def outcomes(
             ended.append((index, Failed(error, by_potential=error is thrown)))
         del running[index]
 
-    coming = enumerate(generators)
+    coming, largest = enumerate(generators), 0
     while True:
         yield from ended
         ended.clear()
         asked = sum(map(_atoms, waiting.values()))
-        while asked < atoms and (following := next(coming, None)) is not None:
+        while (asked + largest <= atoms or not asked) and (following := next(coming, None)) is not None:
             index, running[following[0]] = following
             resume(index, partial(next, running[index]))
-            asked += _atoms(waiting[index]) if index in waiting else 0
+            size = _atoms(waiting[index]) if index in waiting else 0
+            asked, largest = asked + size, max(largest, size)
         if not waiting:
             yield from ended
             return

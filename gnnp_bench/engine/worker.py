@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing import connection as channels
 from multiprocessing import parent_process
-from multiprocessing.process import BaseProcess
-from types import FrameType
 from typing import Any, Protocol, TypeAlias
 
 from ase import Atoms
 
 from gnnp_bench.checks.registry import all_checks
+from gnnp_bench.engine.alone import end_with, stand_alone
 from gnnp_bench.engine.assemble import Subject, subject_of
 from gnnp_bench.engine.evaluate import Evaluator, Meter
 from gnnp_bench.engine.pool import Pool, Shard, answers
@@ -95,8 +91,8 @@ Message: TypeAlias = Ready | Refused | Beat | Finished
 
 def work(channel: channels.Connection, load: Load, settings: Settings, timeout: float) -> None:
     """Load the potential and carry out tasks until the other end of the channel is closed."""
-    _stand_alone()
-    _end_with(parent_process())
+    stand_alone()
+    end_with(parent_process())
     voice = _Voice(channel, timeout / BEATS)
     started = time.perf_counter()
     try:
@@ -194,33 +190,3 @@ def _difference(after: Meter, before: Meter) -> Meter:
         after.potential_s - before.potential_s,
         after.loading_s - before.loading_s,
     )
-
-
-def _stand_alone() -> None:
-    """Leave Ctrl-C and SIGTERM to the process that leads, and standard output to its report."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Not SIG_IGN, which the programs that a potential starts would inherit.
-        signal.signal(number, _go_on)
-    if os.name == "posix":
-        os.setpgid(0, 0)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
-    with contextlib.suppress(OSError):
-        os.dup2(2, 1)
-    sys.stdout = sys.stderr
-
-
-def _go_on(number: int, frame: FrameType | None) -> None:
-    """Do nothing: a handler that is a function is not inherited by other programs."""
-
-
-def _end_with(leader: BaseProcess | None) -> None:
-    """End this process, and all that it has started, when the one that leads is gone: nobody else would."""
-
-    def follow(sentinel: int) -> None:
-        channels.wait([sentinel])
-        if os.name == "posix":
-            os.killpg(0, signal.SIGKILL)
-        os._exit(1)
-
-    if leader is not None:
-        threading.Thread(target=follow, args=(leader.sentinel,), daemon=True).start()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from ase import Atoms
@@ -116,13 +116,17 @@ def relaxed(
     from ase import optimize
     from ase.filters import FrechetCellFilter
 
+    from gnnp_bench.properties.cellfilter import LogarithmicCell
+
     moving = structure.copy()
     moving.set_constraint()
     moving.calc = answer = _Answer(_symmetriser(moving, symmetric))
     cell = cell and periodicity_of(structure) == "periodic"
     wanted: frozenset[Property] = frozenset({"energy", "forces", "stress"} if cell else {"energy", "forces"})
-    moved = moving
-    if cell:
+    moved: Any = moving
+    if cell and (mask is None or np.all(mask)):
+        moved = LogarithmicCell(moving, pressure, constant_volume)
+    elif cell:
         moved = FrechetCellFilter(moving, mask=mask, scalar_pressure=pressure, constant_volume=constant_volume)
     name = optimizer or ("BFGS" if len(structure) <= BFGS_ATOMS else "LBFGS")
     optimiser = getattr(optimize, name)(moved, logfile=None)
