@@ -67,6 +67,7 @@ UNIVERSAL = "LennardJones612_UniversalShifted"
 MORSE = "Morse_Shifted_GirifalcoWeizer_1959"
 GE = "SNAP_ZuoChenLi_2019quadratic_Ge"
 HE = "TT_Modified_HellmannBichVogel_2007_He"
+ALU = "MEAM_LAMMPS_PascuetFernandez_2015_AlU"
 
 FINDINGS: tuple[Finding, ...] = (
     (AL, "smoothness/continuity", partial(pair_jump, symbols="Al2", place=5.558054, what="force"), FORCE),
@@ -114,6 +115,7 @@ FINDINGS: tuple[Finding, ...] = (
         STRESS,
     ),
     (GE, "smoothness/continuity", partial(steepest, symbols="Ge2", start=1.2, end=5.2), FORCE),
+    (ALU, "robustness/call-history", partial(history, species="Al,U"), ENERGY),
     (HE, "smoothness/continuity", partial(pair_jump, symbols="He2", place=8.0, what="energy"), ENERGY),
 )
 
