@@ -3,7 +3,7 @@
 Birch's third-order equation of state, as ASE fits it (`ase.eos`; equation 3 of Mehl, Papaconstantopoulos, Kioussis
 and Herbst, doi:10.1103/PhysRevB.70.224107). Where symmetry leaves atoms free, they are relaxed at each volume. The
 error bar is the largest change on leaving out any one point, or twice that on fitting the inner half of the range: what
-third order leaves out goes with the square of the range or faster, so that more than half of it goes with half the range.
+third order leaves out goes with the square of the range or faster, so that half the range has less than half of it.
 """
 
 from __future__ import annotations
