@@ -148,15 +148,14 @@ def _refuse_lost(structure: Atoms, moving: Atoms, change: float) -> None:
     """Raise where what is left is not the crystal that was to be relaxed."""
     if not np.isfinite(moving.positions).all() or not np.isfinite(moving.cell.array).all():
         raise NoValue("the relaxation ran away: positions are not finite")
+    periodic = periodicity_of(structure) == "periodic"
+    ratio = abs(moving.cell.volume / structure.cell.volume) if periodic else 1.0
     if change < -FALL * len(structure):
-        raise NoValue(
-            f"it collapses: the energy fell by {-change / len(structure):.0f} eV/atom with no minimum in sight"
-        )
-    if periodicity_of(structure) == "periodic":
-        ratio = abs(moving.cell.volume / structure.cell.volume)
-        if not 1 / SWELLING < ratio < SWELLING:
-            what = "expands" if ratio > 1 else "collapses"
-            raise NoValue(f"it {what} without a minimum: the volume is {ratio:.2g} of what it was")
+        what = "expands" if ratio > 1 else "collapses"
+        raise NoValue(f"it {what}: the energy fell by {-change / len(structure):.0f} eV/atom with no minimum in sight")
+    if not 1 / SWELLING < ratio < SWELLING:
+        what = "expands" if ratio > 1 else "collapses"
+        raise NoValue(f"it {what} without a minimum: the volume is {ratio:.2g} of what it was")
 
 
 def _symmetriser(
@@ -172,7 +171,10 @@ def _symmetriser(
         return unchanged
     from ase.spacegroup.symmetrize import prep_symmetry, symmetrize_rank1, symmetrize_rank2
 
-    rotations, translations, places = prep_symmetry(structure, tolerance)
+    try:
+        rotations, translations, places = prep_symmetry(structure, tolerance)
+    except Exception as error:  # SpglibError, which older releases do not have
+        raise NoValue(f"no space group is found: {error}") from error
     if len(rotations) == 1:
         return unchanged
 

@@ -53,6 +53,20 @@ def test_it_is_what_a_plain_script_fits() -> None:
     assert found.converged.all()
 
 
+@pytest.mark.parametrize("symbol", EMT_ELEMENTS)
+def test_the_bulk_modulus_of_pressures_lies_within_the_error_bar(symbol: str) -> None:
+    evaluator = emt(*EMT_ELEMENTS)
+    element = relaxed(evaluator, bulk(symbol))
+    found = measured(evaluator, element, equation_of_state.equation_of_state)
+    step = 1e-3
+    pressures = []
+    for one in equation_of_state.scaled(element.structure, [1 + step, 1 - step]):
+        one.calc = EMT()
+        pressures.append(-one.get_stress()[:3].mean())
+    exact = (pressures[1] - pressures[0]) / (2 * step)
+    assert abs(found.fit.modulus - exact) < found.errors[1] < 0.02 * exact
+
+
 def test_atoms_that_symmetry_leaves_free_are_relaxed() -> None:
     evaluator = emt("Cu", "Au")
     layers = [(0, 0, 0), (0.5, 0.5, 0.25), (0, 0, 0.5), (0.5, 0.5, 0.75)]

@@ -101,3 +101,19 @@ def test_a_crystal_without_a_minimum_is_a_sentence(a, said):
     assert isinstance(outcome, Failed)
     assert isinstance(outcome.error, NoValue)
     assert said in str(outcome.error)
+
+
+def test_atoms_on_top_of_each_other_are_a_sentence(emt):
+    twice = Atoms("Cu2", positions=np.zeros((2, 3)), cell=[3, 3, 3], pbc=True)
+    (outcome,) = emt.drive([relaxed(twice)])
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, NoValue)
+    assert "no space group is found" in str(outcome.error)
+
+
+def test_a_crystal_that_repels_itself_is_not_told_to_collapse():
+    spec = "ase:ase.calculators.morse:MorsePotential?epsilon=5&r0=6&rho0=6&rcut1=7&rcut2=9"
+    loaded = load(spec, ("Ar",))
+    (outcome,) = Evaluator(loaded.potential, loaded.reload).drive([relaxed(bulk("Ar", a=5.0))])
+    assert isinstance(outcome, Failed)
+    assert "expands: the energy fell" in str(outcome.error)
