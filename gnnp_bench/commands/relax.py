@@ -68,6 +68,8 @@ def relax(
         raise BadRequest("--pressure acts on a cell, which --fixed-cell holds: leave one of them out")
     target = out or f"{Path(file).stem}-relaxed.extxyz"
     structures = read_structures(file)
+    if pressure and not all(structure.pbc.all() for structure in structures):
+        raise BadRequest("--pressure acts on cells that repeat in three directions, and not all structures have one")
     try:
         check_writable(target)
     except ValueError as error:
@@ -159,13 +161,14 @@ def _with_first(
 def _line(before: Atoms, end: Relaxed, energy: float) -> str:
     n = len(before)
     formula = before.symbols.formula.reduce()[0].format("metal")
+    atoms = f"{n} atom{'s' * (n > 1)}"
     change = 1e3 * (end.prediction.energy - energy) / n
     volume = ""
     if before.cell.rank == 3:
         volume = f", volume {100 * (end.structure.cell.volume / before.cell.volume - 1):+.2f} %"
     rest = "" if end.converged else ", not at rest"
     return (
-        f"{formula}, {n} atoms: {change:+.3f} meV/atom to {end.prediction.energy / n:.5f} eV/atom{volume}, {end.steps}"
+        f"{formula}, {atoms}: {change:+.3f} meV/atom to {end.prediction.energy / n:.5f} eV/atom{volume}, {end.steps}"
         f" steps, {end.left:.2g} eV/Å left{rest}"
     )
 

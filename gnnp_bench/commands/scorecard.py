@@ -112,7 +112,7 @@ def measured(beside: Beside, spec: str, species: tuple[str, ...] | None, tell: T
     """
     if beside.crystals is not None:
         tell("measuring properties ...")
-        yield _properties(spec, species, beside.crystals, tell)
+        yield from _properties(spec, species, beside.crystals, tell)
     for survey in beside.surveys:
         tell(f"measuring errors on {survey.path}, {survey.frames} structures ...")
         yield _accuracy(spec, species, survey)
@@ -121,7 +121,9 @@ def measured(beside: Beside, spec: str, species: tuple[str, ...] | None, tell: T
         yield _bench(spec, species, tell)
 
 
-def _properties(spec: str, species: tuple[str, ...] | None, crystals: tuple[str, ...], tell: Tell) -> tuple[Score, ...]:
+def _properties(
+    spec: str, species: tuple[str, ...] | None, crystals: tuple[str, ...], tell: Tell
+) -> Iterator[tuple[Score, ...]]:
     from gnnp_bench.commands.crystals import given_crystals, measure
     from gnnp_bench.engine.evaluate import Evaluator
     from gnnp_bench.properties.crystal import Settings
@@ -137,12 +139,16 @@ def _properties(spec: str, species: tuple[str, ...] | None, crystals: tuple[str,
         given = given_crystals(crystals, potential.capabilities, PROPERTIES)
         measure(evaluator, given, PROPERTIES, settings, found, lambda done: tell(f"  {done}"), lambda *value: None)
     except BadRequest as error:
-        return (missing("crystals", "relaxed lattice", str(error)),)
+        yield (missing("crystals", "relaxed lattice", str(error)),)
+    except KeyboardInterrupt:
+        yield scores(found)  # what was finished
+        raise
+    else:
+        yield scores(found)
     finally:
         evaluator.close()
         if (close := getattr(potential, "close", None)) is not None:
             close()
-    return scores(found)
 
 
 def _accuracy(spec: str, species: tuple[str, ...] | None, survey: Survey) -> tuple[Score, ...]:

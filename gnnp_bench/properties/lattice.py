@@ -18,6 +18,8 @@ from gnnp_bench.properties.novalue import NoValue
 from gnnp_bench.properties.relaxation import relaxed
 from gnnp_bench.properties.values import Array, Quantity, Summary
 
+GAP = 8.0
+"""Å. Planes of atoms of no crystal are further apart: graphite's 3.4, those of caesium in a simple cubic lattice 6."""
 STRETCHED = 1.01
 """By how much longer the edges are of the cell from which the second relaxation starts."""
 CLOSE = 1e-3
@@ -117,10 +119,15 @@ def relaxed_crystal(
     Raises
     ------
     NoValue
-        If it explodes, collapses, or does not come to rest.
+        If it explodes, collapses, does not come to rest, or is no crystal but a slab, a wire or a molecule in a box.
     """
     given = structure.copy()
     given.set_constraint()
+    if (gap := largest_gap(given)) > GAP:
+        raise NoValue(
+            f"it has a gap of {gap:.3g} Å without atoms and is no crystal: a slab, a wire or a molecule in a box has no"
+            " lattice to relax"
+        )
     end = yield from relaxed(given, fmax=settings.fmax, steps=settings.steps, symmetric=settings.symmetric)
     if not end.converged:
         raise NoValue(
@@ -128,6 +135,14 @@ def relaxed_crystal(
             f" {settings.fmax:g} are left"
         )
     return Crystal(name, end.structure, end.prediction, given, end.left, prototype)
+
+
+def largest_gap(structure: Atoms) -> float:
+    """Return the largest distance between neighbouring planes of atoms along a cell vector's normal, Å."""
+    heights = np.sort(structure.get_scaled_positions(wrap=True), axis=0)
+    gaps = np.diff(np.concatenate([heights, heights[:1] + 1.0]), axis=0).max(axis=0)
+    spacings = 1.0 / np.linalg.norm(structure.cell.reciprocal().array, axis=1)
+    return float((gaps * spacings).max())
 
 
 def lattice(crystal: Crystal, settings: Settings) -> Generator[Request, list[Prediction], Lattice]:

@@ -10,7 +10,7 @@ import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk, molecule
+from ase.build import bulk, fcc111, molecule
 from ase.calculators.emt import EMT
 
 from gnnp_bench.cli import main
@@ -130,6 +130,18 @@ def test_what_has_no_minimum_is_a_sentence(tmp_path: Path, capsys: pytest.Captur
     assert "no properties: " in capsys.readouterr().out
 
 
+def test_a_slab_in_a_periodic_box_is_no_crystal(tmp_path: Path) -> None:
+    out, file = tmp_path / "out.json", tmp_path / "slab.extxyz"
+    slab = fcc111("Cu", (1, 1, 4), vacuum=7.5)
+    slab.pbc = True
+    slab.info.clear()
+    ase.io.write(file, slab)
+    assert main(["properties", SPEC, str(file), "--species", "Cu", "--json", str(out)]) == 3
+    (found,) = json.loads(out.read_text())["crystals"]
+    assert found["missing"].startswith("it has a gap of 15 Å without atoms")
+    assert found["properties"] == []
+
+
 def test_what_does_not_apply_is_told_where_it_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     run("properties", "AuCu3:L1_2", "--only", "delta", status=3)
     assert "no all-electron equation of state of AuCu3" in capsys.readouterr().out
@@ -194,6 +206,7 @@ def test_ctrl_c_keeps_what_is_finished(
         (["relax", SPEC, "missing.xyz"], "cannot read missing.xyz"),
         (["relax", SPEC, "gold.xyz", "--optimizer", "Newton"], "--optimizer is one of BFGS, FIRE, LBFGS"),
         (["relax", SPEC, "gold.xyz", "--fixed-cell", "--pressure", "1"], "leave one of them out"),
+        (["relax", SPEC, "cluster.xyz", "--pressure", "1"], "acts on cells that repeat in three directions"),
         (["relax", SPEC, "gold.xyz", "--out", "gold.pineapple"], "cannot write gold.pineapple"),
         (["relax", SPEC, "water.xyz"], "holds H, O, which the potential does not know"),
     ],
@@ -205,8 +218,9 @@ def test_bad_requests(
     Path("empty.xyz").write_text("")
     ase.io.write("water.xyz", molecule("H2O"))
     ase.io.write("gold.xyz", bulk("Au"), format="extxyz")
+    ase.io.write("cluster.xyz", Atoms("Cu2", positions=[[0, 0, 0], [2.5, 0, 0]]), format="extxyz")
     assert said in refused(capsys, *arguments, "--species", "Cu,Au")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.xyz", "gold.xyz", "water.xyz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cluster.xyz", "empty.xyz", "gold.xyz", "water.xyz"]
 
 
 def rattled(symbol: str) -> Atoms:

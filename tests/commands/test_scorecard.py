@@ -8,7 +8,10 @@ import pytest
 from ase.io import write
 
 from gnnp_bench.certificate import io
+from gnnp_bench.certificate.result import Score
 from gnnp_bench.cli import main
+from gnnp_bench.commands.scorecard import Beside
+from gnnp_bench.commands.scorecard import measured as measured_beside
 from tests.accuracy.test_accuracy import SPEC, frames, measured, relabelled
 
 ONE = ["certify", SPEC, "--species", "Cu,Au", "--budget", "quick", "--only", "symmetry/net-force"]
@@ -53,6 +56,25 @@ def test_properties_stand_beside_the_laws_with_their_error_bars(tmp_path):
     assert modulus.uncertainty < 1.0
     assert modulus.reference is not None  # a calculation where there is one
     assert "reference:" in modulus.remark
+
+
+def test_what_was_measured_until_ctrl_c_is_kept():
+    told: list[str] = []
+    found: list[Score] = []
+
+    def tell(line: str) -> None:
+        told.append(line)
+        if len(told) == 4:
+            raise KeyboardInterrupt
+
+    def go() -> None:
+        for scores in measured_beside(Beside(crystals=("Cu:fcc",)), SPEC, ("Cu",), tell):
+            found.extend(scores)
+
+    with pytest.raises(KeyboardInterrupt):
+        go()
+    assert found
+    assert {score.subject for score in found} == {"Cu:fcc"}
 
 
 def test_labels_that_cannot_be_used_are_a_number_that_is_missing(tmp_path):
