@@ -164,6 +164,8 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "company": _company,
     "place": lambda value: f"at place {int(value) + 1}",
     "fresh": _flag("loaded anew for the last answer", "asked again and again"),
+    "timestep": lambda value: f"set in motion at 300 K, in steps of {float(value):.3g} fs",
+    "steps": lambda value: f"{int(value)} of them",
     "device": lambda value: f"on the device {plain(str(value))}",
 }
 """By the name of a parameter; empty for what need not be said."""

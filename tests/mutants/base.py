@@ -50,7 +50,9 @@ ROBUSTNESS = frozenset(
         "refusals",
     )
 )
-CHECKS = SYMMETRY | PERIODICITY | CONSERVATION | SMOOTHNESS | LOCALITY | ROBUSTNESS
+DYNAMICS = frozenset(f"dynamics/{name}" for name in ("energy-conserved", "order", "momentum", "time-reversal"))
+ENERGY_IN_MOTION = frozenset({"dynamics/energy-conserved", "dynamics/order"})
+CHECKS = SYMMETRY | PERIODICITY | CONSERVATION | SMOOTHNESS | LOCALITY | ROBUSTNESS | DYNAMICS
 """Ids of all checks that mutants speak of."""
 
 Plant: TypeAlias = Callable[[Potential, float], Potential]

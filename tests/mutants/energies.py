@@ -36,7 +36,7 @@ def bonds(graph: Graph, coefficient: ArrayLike, steepness: float = 4.0) -> Extra
     return from_edges(graph, energies, along_edges(graph, coefficient * slope))
 
 
-def _angular(graph: Graph, scale: float, shape: Callable[[Real], tuple[Real, Real]]) -> Extra:
+def angular(graph: Graph, scale: float, shape: Callable[[Real], tuple[Real, Real]]) -> Extra:
     """Return scale × Σ_e w(r_e) y(u_e); `shape` gives y and its gradient by the unit vector u."""
     weight, slope = bond(graph)
     u = graph.vectors / graph.distances[:, None]
@@ -55,11 +55,11 @@ def _direction(graph: Graph) -> Extra:
         cosine = (u * axis).sum(axis=1)
         return cosine**4, 4.0 * (cosine**3)[:, None] * axis
 
-    return _angular(graph, 0.6, shape)
+    return angular(graph, 0.6, shape)
 
 
 def _cubic(graph: Graph) -> Extra:
-    return _angular(graph, 0.4, lambda u: ((u**4).sum(axis=1), 4.0 * u**3))
+    return angular(graph, 0.4, lambda u: ((u**4).sum(axis=1), 4.0 * u**3))
 
 
 def _golden(graph: Graph, rank: Real) -> Real:
@@ -160,14 +160,14 @@ ENERGY_MUTANTS = (
         "The energy depends on the angle between bonds and a fixed axis.",
         _direction,
         {"symmetry/rotation", "symmetry/net-torque", "symmetry/space-group"},
-        {"symmetry/inversion", "conservation/closed-loop-cell"},
+        {"symmetry/inversion", "conservation/closed-loop-cell", "dynamics/momentum"},
     ),
     _mutant(
         "cubic-harmonic",
         "The energy depends on the direction of bonds, but is the same after the 48 operations that permute the axes.",
         _cubic,
         {"symmetry/rotation", "symmetry/net-torque"},
-        {"symmetry/inversion", "symmetry/space-group", "conservation/closed-loop-cell"},
+        {"symmetry/inversion", "symmetry/space-group", "conservation/closed-loop-cell", "dynamics/momentum"},
     ),
     _mutant(
         "index-order",
@@ -218,6 +218,7 @@ ENERGY_MUTANTS = (
             "periodicity/supercell",
             "periodicity/partial",
             "conservation/closed-loop-cell",
+            "dynamics/momentum",
             "locality/detached-atom",
             "locality/fragments-add-up",
             "locality/lonely-atom",

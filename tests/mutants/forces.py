@@ -9,7 +9,15 @@ from ase import Atoms
 
 from gnnp_bench.potential import Prediction
 from tests.analytic.graph import DType, Graph, Real, sum_by
-from tests.mutants.base import CONSERVATION, Extra, Mutant, add_term, change_predictions, forces_only
+from tests.mutants.base import (
+    CONSERVATION,
+    ENERGY_IN_MOTION,
+    Extra,
+    Mutant,
+    add_term,
+    change_predictions,
+    forces_only,
+)
 from tests.mutants.energies import AXIS, bond, waves
 
 _LOOPS = frozenset({"conservation/closed-loop", "conservation/closed-loop-cell", "conservation/jacobian"})
@@ -65,7 +73,7 @@ FORCE_MUTANTS = (
                 "conservation/path-work",
             }
         ),
-        frozenset({"symmetry/space-group", "conservation/closed-loop-cell"}),
+        frozenset({"symmetry/space-group", "conservation/closed-loop-cell", "dynamics/momentum"}) | ENERGY_IN_MOTION,
         add_term("net-force", _constant),
     ),
     Mutant(
@@ -74,7 +82,7 @@ FORCE_MUTANTS = (
         0.01,
         "fraction",
         frozenset({"conservation/force-gradient", "conservation/path-work"}),
-        frozenset({"conservation/closed-loop-cell"}),
+        frozenset({"conservation/closed-loop-cell"}) | ENERGY_IN_MOTION,
         change_predictions("scaled-forces", _scaled),
     ),
     Mutant(
@@ -83,7 +91,7 @@ FORCE_MUTANTS = (
         0.02,
         "eV/Å",
         frozenset({"conservation/force-gradient", "conservation/closed-loop", "conservation/jacobian"}),
-        frozenset({"conservation/path-work", "conservation/closed-loop-cell"}),
+        frozenset({"conservation/path-work", "conservation/closed-loop-cell"}) | ENERGY_IN_MOTION,
         add_term("curl", _curl),
         needs="at least three atoms, or periodic ones",
     ),
@@ -93,7 +101,10 @@ FORCE_MUTANTS = (
         0.02,
         "eV/Å",
         frozenset({"symmetry/net-torque", "conservation/force-gradient"}),
-        _LOOPS | (CONSERVATION - {"conservation/force-gradient", "conservation/stress-strain"}),
+        _LOOPS
+        | (CONSERVATION - {"conservation/force-gradient", "conservation/stress-strain"})
+        | ENERGY_IN_MOTION
+        | {"dynamics/momentum"},
         add_term("non-central", _non_central),
         needs="at least three atoms",
     ),

@@ -18,7 +18,7 @@ CACHE_SIZE = 256
 CROWD = 16
 """Number of structures beyond which `batch-crowd` goes wrong."""
 
-_DISTURBED = CHECKS - {"robustness/refusals", "robustness/memory-growth", "robustness/process-state"}
+DISTURBED = CHECKS - {"robustness/refusals", "robustness/memory-growth", "robustness/process-state"}
 """Every check that compares evaluations of structures."""
 
 
@@ -250,7 +250,7 @@ def _mutant(
     return Mutant(name, defect, strength, unit, frozenset({must}), may - {must}, plant, needs=needs)
 
 
-_REPEATED = frozenset(f"robustness/{name}" for name in ("determinism", "batch", "call-history", "threads", "processes"))
+REPEATED = frozenset(f"robustness/{name}" for name in ("determinism", "batch", "call-history", "threads", "processes"))
 
 HISTORY_MUTANTS = (
     _mutant(
@@ -259,7 +259,7 @@ HISTORY_MUTANTS = (
         0.01,
         "eV/Å",
         "robustness/batch",
-        _DISTURBED,
+        DISTURBED,
         _add_per_structure("batch-leak", lambda batch, k: _fingerprint(batch[k - 1]) if k else 0.0),
     ),
     _mutant(
@@ -268,7 +268,7 @@ HISTORY_MUTANTS = (
         0.01,
         "eV/Å",
         "robustness/batch",
-        _DISTURBED,
+        DISTURBED,
         _add_per_structure("batch-position", lambda batch, k: k / (1.0 + k)),
     ),
     _mutant(
@@ -277,7 +277,7 @@ HISTORY_MUTANTS = (
         0.01,
         "eV/Å",
         "robustness/batch",
-        _DISTURBED,
+        DISTURBED,
         _add_per_structure(
             "batch-crowd", lambda batch, k: _fingerprint(batch[k - 1]) if k and len(batch) > CROWD else 0.0
         ),
@@ -289,7 +289,7 @@ HISTORY_MUTANTS = (
         0.01,
         "eV/Å",
         "robustness/call-history",
-        _DISTURBED,
+        DISTURBED,
         _warm_start,
     ),
     _mutant(
@@ -298,7 +298,7 @@ HISTORY_MUTANTS = (
         1.0,
         "switch",
         "robustness/input-intact",
-        _DISTURBED,
+        DISTURBED,
         _mutating("input-wrapped", _wrap),
         "atoms outside a periodic cell",
     ),
@@ -308,7 +308,7 @@ HISTORY_MUTANTS = (
         0.001,
         "Å",
         "robustness/input-intact",
-        _DISTURBED,
+        DISTURBED,
         _mutating("input-shifted", _drift),
     ),
     _mutant(
@@ -382,7 +382,7 @@ HISTORY_MUTANTS = (
         0.01,
         "eV/Å",
         "robustness/determinism",
-        _DISTURBED,
+        DISTURBED,
         _noisy("random-noise", _one_stream),
     ),
     _mutant(
@@ -391,7 +391,7 @@ HISTORY_MUTANTS = (
         0.03,
         "eV/Å",
         "robustness/noise-floor",
-        _DISTURBED - _REPEATED - {"robustness/irrelevant-attributes", "robustness/input-intact"},
+        DISTURBED - REPEATED - {"robustness/irrelevant-attributes", "robustness/input-intact"},
         _noisy("rough-surface", _by_content),
     ),
     _mutant(
@@ -400,7 +400,7 @@ HISTORY_MUTANTS = (
         0.01,
         "eV/atom",
         "robustness/requested-properties",
-        _DISTURBED,
+        DISTURBED,
         _energy_on_request,
     ),
     _mutant(

@@ -9,7 +9,15 @@ import numpy as np
 
 from tests.analytic.graph import Graph, Index, Real, sum_by
 from tests.analytic.radial import along_edges
-from tests.mutants.base import CONSERVATION, Extra, Mutant, add_term, forces_only, from_edges
+from tests.mutants.base import (
+    CONSERVATION,
+    ENERGY_IN_MOTION,
+    Extra,
+    Mutant,
+    add_term,
+    forces_only,
+    from_edges,
+)
 from tests.mutants.energies import bond, bonds
 
 PLACE = 3.1416
@@ -89,7 +97,7 @@ def _images(graph: Graph) -> Extra:
     return Extra(np.array(counts, dtype)[graph.owner], zero.forces, zero.virial)
 
 
-_CROSSING = CONSERVATION | {
+_CROSSING = (CONSERVATION | ENERGY_IN_MOTION) | {
     "smoothness/stiffness-continuous",
     "smoothness/one-stiffness",
     "smoothness/ripples",
@@ -139,6 +147,7 @@ JUMP_MUTANTS = (
             "periodicity/cell-choice",
             "periodicity/supercell",
             "periodicity/partial",
+            *ENERGY_IN_MOTION,
             "robustness/size",
         },
         add_term("twelve-nearest", nearest(NEAREST)),

@@ -9,7 +9,14 @@ import numpy as np
 
 from tests.analytic.graph import Graph, Index, Real, sum_by
 from tests.analytic.radial import along_edges, contact_distances, envelope
-from tests.mutants.base import CONSERVATION, Extra, Mutant, add_term, from_edges
+from tests.mutants.base import (
+    CONSERVATION,
+    ENERGY_IN_MOTION,
+    Extra,
+    Mutant,
+    add_term,
+    from_edges,
+)
 from tests.mutants.energies import bond
 
 ROUNDED = 1e-3
@@ -85,7 +92,11 @@ def _ripples(graph: Graph) -> Extra:
 
 
 # A quadrature that steps over a tip, or over waves that it cannot resolve, may be undecided or wrong.
-_DISTURBED = CONSERVATION | {f"smoothness/{name}" for name in ("continuity", "continuity-cell", "stiffness-continuous")}
+_DISTURBED = (
+    CONSERVATION
+    | ENERGY_IN_MOTION
+    | {f"smoothness/{name}" for name in ("continuity", "continuity-cell", "stiffness-continuous")}
+)
 _ONE, _RIPPLES = frozenset({"smoothness/one-stiffness"}), frozenset({"smoothness/ripples"})
 
 

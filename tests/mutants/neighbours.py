@@ -13,6 +13,7 @@ from tests.analytic.graph import Graph, Index, Real, dual_basis
 from tests.mutants.base import (
     CHECKS,
     CONSERVATION,
+    DYNAMICS,
     SMOOTHNESS,
     Extra,
     Mutant,
@@ -119,6 +120,7 @@ _CROSSING = frozenset(
         "periodicity/partial",
         "robustness/noise-floor",
         "robustness/precision",
+        *DYNAMICS,
     }
 )
 """What can move an atom across the boundary of the cell, if only by rounding."""
@@ -148,6 +150,7 @@ NEIGHBOUR_MUTANTS = (
         frozenset({"periodicity/supercell"}),
         CONSERVATION
         | SMOOTHNESS
+        | DYNAMICS
         | {"periodicity/cell-choice", "symmetry/space-group", "robustness/noise-floor", "robustness/precision"}
         | {"smoothness/continuity", "smoothness/continuity-cell", "smoothness/stiffness-continuous", "robustness/size"},
         add_term("minimum-image", _minimum_image),

@@ -15,6 +15,7 @@ from tests.analytic.graph import DType, graphs
 from tests.analytic.radial import contact_distances
 from tests.mutants.base import (
     CHECKS,
+    ENERGY_IN_MOTION,
     Mutant,
     Plant,
     Planted,
@@ -128,10 +129,17 @@ def _accepting(potential: Potential, strength: float) -> Planted:
     return planted(potential, "accepts-nonsense", evaluation)
 
 
-def _leak(name: str, defect: str, plant: Plant, needs: str, strength: float = 0.01, unit: str = "eV") -> Mutant:
-    return Mutant(
-        name, defect, strength, unit, frozenset({"robustness/irrelevant-attributes"}), frozenset(), plant, needs=needs
-    )
+def _leak(
+    name: str,
+    defect: str,
+    plant: Plant,
+    needs: str,
+    strength: float = 0.01,
+    unit: str = "eV",
+    may: frozenset[str] = frozenset(),
+) -> Mutant:
+    must = frozenset({"robustness/irrelevant-attributes"})
+    return Mutant(name, defect, strength, unit, must, may, plant, needs=needs)
 
 
 def _nan(name: str, defect: str, strength: float, unit: str, condition: Callable[[FloatArray, float], Any]) -> Mutant:
@@ -213,6 +221,7 @@ OUTPUT_MUTANTS = (
         "Momenta shift the energy by ε Σ tanh|p|.",
         _attribute("momentum-leak", lambda s: float(np.tanh(np.abs(s.get_momenta())).sum())),
         "momenta",
+        may=ENERGY_IN_MOTION,
     ),
     _leak(
         "tag-leak",
