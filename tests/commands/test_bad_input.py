@@ -35,12 +35,12 @@ def of_version(version: object) -> bytes:
         (b"potential = 3", "c.json: not a certificate of gnnp-bench: JSON is malformed"),
         (b"\x89PNG\r\n\xff", "c.json: not a certificate of gnnp-bench: "),
         (
-            of_version(3),
-            "c.json: certificate has schema version 3; this gnnp-bench reads 1 and 2: read it with a newer one",
+            of_version(4),
+            "c.json: certificate has schema version 4; this gnnp-bench reads 1, 2 and 3: read it with a newer one",
         ),
         (
             of_version(0),
-            "c.json: certificate has schema version 0; this gnnp-bench reads 1 and 2: read it with another one",
+            "c.json: certificate has schema version 0; this gnnp-bench reads 1, 2 and 3: read it with another one",
         ),
         (of_version("1"), "c.json: not a certificate of gnnp-bench: Expected `int`, got `str`"),
         (GOOD.replace(b'"seed": 0', b'"seed": "0"'), "Expected `int`, got `str` - at `$.seed`"),
