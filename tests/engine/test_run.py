@@ -247,7 +247,7 @@ def test_costs_are_counted(sound: Certificate) -> None:
 
 def test_no_check_is_lost_between_registry_and_certificate(sound: Certificate) -> None:
     assert [result.id for result in sound.checks] == [check.id for check in all_checks()]
-    assert msgspec.json.decode(encode(sound))["schema_version"] == 2
+    assert msgspec.json.decode(encode(sound))["schema_version"] == 3
 
 
 class Restricted:
