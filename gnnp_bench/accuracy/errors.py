@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -16,6 +17,8 @@ PER_DECADE = 200
 """Bins of the histogram that quantiles are read from: they are right to 0.6 %."""
 SMALLEST, LARGEST = 1e-12, 1e9
 """In whatever unit. What is smaller counts as the smallest, and the other way around."""
+LEAST_FORCE = 0.05
+"""eV/Å, of a label, from which its direction is compared."""
 DECADES = round(np.log10(LARGEST / SMALLEST))
 
 
@@ -66,6 +69,46 @@ class Spread:
             return None
         k = int(np.searchsorted(np.cumsum(self.bins), share * self.n))
         return min(self.largest, float(SMALLEST * 10.0 ** ((k - 0.5) / PER_DECADE))) if k else 0.0
+
+
+@dataclass(slots=True)
+class Errors:
+    """Errors over a set of structures.
+
+    Attributes
+    ----------
+    structures, atoms : int
+    energy : Spread, eV/atom
+    forces, magnitude, vector : Spread, eV/Å
+        Components; lengths of forces; lengths of the error vectors.
+    angle : Spread, degrees
+        Between forces, where the label is longer than `LEAST_FORCE`.
+    stress : Spread, eV/Å³
+        The nine components.
+    pressure : float, eV/Å³
+        Sum over structures with a stress of one third of the trace of the error.
+    stressed : int
+        Those structures.
+    """
+
+    structures: int = 0
+    atoms: int = 0
+    energy: Spread = field(default_factory=Spread)
+    forces: Spread = field(default_factory=Spread)
+    magnitude: Spread = field(default_factory=Spread)
+    vector: Spread = field(default_factory=Spread)
+    angle: Spread = field(default_factory=Spread)
+    stress: Spread = field(default_factory=Spread)
+    pressure: float = 0.0
+    stressed: int = 0
+
+    @property
+    def stress_rmse_without_pressure(self) -> float | None:
+        """RMSE of stresses after the mean error of ⅓ tr σ is taken off them all, eV/Å³: Σ e² loses 3 of its squares."""
+        if not self.stressed:
+            return None
+        left = self.stress.squares - 3.0 * self.pressure**2 / self.stressed
+        return math.sqrt(max(0.0, left) / self.stress.n)
 
 
 @dataclass(slots=True)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gnnp_bench.accuracy.errors import PER_DECADE, SMALLEST, Spread
-from gnnp_bench.accuracy.measure import DRAWN, Errors, Found
+from gnnp_bench.accuracy.errors import PER_DECADE, SMALLEST, Errors, Spread
+from gnnp_bench.accuracy.measure import DRAWN, Found
 from gnnp_bench.accuracy.results import MILLI, PER_GPA
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gnnp_bench.accuracy.errors import Shift, Spread, Worst
+from gnnp_bench.accuracy.errors import LEAST_FORCE, Errors, Shift, Spread, Worst
 from gnnp_bench.accuracy.frames import group
 from gnnp_bench.accuracy.sanity import Judgement, examined, mended
 from gnnp_bench.accuracy.stream import Keys, Labelled, Skipped, Survey, stream
@@ -20,52 +20,10 @@ ATOMS_AT_ONCE = 512
 """Of a batch. Larger ones gain little on a CPU and cost memory."""
 JUDGED_EACH, JUDGED_GROUPS, JUDGED_ATOMS = 20, 100, 4000
 """Structures of each group, groups, and atoms, at most, that tell units and orders."""
-LEAST_FORCE = 0.05
-"""eV/Å, of a label, from which its direction is compared."""
 DRAWN = 20_000
 """Points of a figure at most, drawn at random from all."""
 SKIPPED_NAMED = 20
 """Structures without labels, or refused, that are named; all are counted."""
-
-
-@dataclass(slots=True)
-class Errors:
-    """Errors over a set of structures.
-
-    Attributes
-    ----------
-    structures, atoms : int
-    energy : Spread, eV/atom
-    forces, magnitude, vector : Spread, eV/Å
-        Components; lengths of forces; lengths of the error vectors.
-    angle : Spread, degrees
-        Between forces, where the label is longer than `LEAST_FORCE`.
-    stress : Spread, eV/Å³
-        The nine components.
-    pressure : float, eV/Å³
-        Sum over structures with a stress of one third of the trace of the error.
-    stressed : int
-        Those structures.
-    """
-
-    structures: int = 0
-    atoms: int = 0
-    energy: Spread = field(default_factory=Spread)
-    forces: Spread = field(default_factory=Spread)
-    magnitude: Spread = field(default_factory=Spread)
-    vector: Spread = field(default_factory=Spread)
-    angle: Spread = field(default_factory=Spread)
-    stress: Spread = field(default_factory=Spread)
-    pressure: float = 0.0
-    stressed: int = 0
-
-    @property
-    def stress_rmse_without_pressure(self) -> float | None:
-        """RMSE of stresses after the mean error of ⅓ tr σ is taken off them all, eV/Å³: Σ e² loses 3 of its squares."""
-        if not self.stressed:
-            return None
-        left = self.stress.squares - 3.0 * self.pressure**2 / self.stressed
-        return math.sqrt(max(0.0, left) / self.stress.n)
 
 
 @dataclass(slots=True)

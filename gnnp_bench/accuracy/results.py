@@ -7,8 +7,8 @@ from typing import Any
 
 from ase import units
 
-from gnnp_bench.accuracy.errors import QUANTILES, Spread
-from gnnp_bench.accuracy.measure import LEAST_FORCE, Errors, Found
+from gnnp_bench.accuracy.errors import LEAST_FORCE, QUANTILES, Errors, Spread
+from gnnp_bench.accuracy.measure import Found
 from gnnp_bench.accuracy.sanity import Judgement
 from gnnp_bench.accuracy.stream import Keys, Skipped, Survey
 from gnnp_bench.potential import Potential

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from ase import units
 
-from gnnp_bench.accuracy.errors import Spread
-from gnnp_bench.accuracy.measure import Errors, Found
+from gnnp_bench.accuracy.errors import Errors, Spread
+from gnnp_bench.accuracy.measure import Found
 from gnnp_bench.certificate.result import Score
 
 _QUANTITIES = (("energy", "meV/atom", 1e3), ("forces", "meV/Å", 1e3), ("stress", "GPa", 1.0 / units.GPa))
