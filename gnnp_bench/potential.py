@@ -217,3 +217,10 @@ def periodicity_of(structure: Atoms) -> Periodicity:
     """Return which of the three kinds of periodicity a structure has."""
     n = int(np.count_nonzero(structure.pbc))
     return "isolated" if n == 0 else "periodic" if n == 3 else "partial"
+
+
+def close(potential: Potential) -> None:
+    """End what a potential holds outside of itself, such as a process where it lives; most hold nothing."""
+    # Not part of the protocol: who holds something has the method.
+    if (end := getattr(potential, "close", None)) is not None:
+        end()

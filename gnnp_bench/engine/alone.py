@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing import connection as channels
 from multiprocessing.context import SpawnProcess
 from multiprocessing.process import BaseProcess
 from types import FrameType, ModuleType
+from typing import Any
 
 from gnnp_bench.certificate.provenance import THREAD_VARIABLES
+from gnnp_bench.engine.processes import fate
 
 
 @contextlib.contextmanager
@@ -53,6 +56,38 @@ def signals_held_back() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def started(
+    target: Callable[..., None], arguments: tuple[Any, ...]
+) -> Iterator[tuple[SpawnProcess, channels.Connection]]:
+    """Start a process, and yield it with our end of the channel whose other end it is given before `arguments`.
+
+    Signals are held back until the block ends: in it, whoever leads notes the process.
+    """
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=target, args=(there, *arguments), name="gnnp-bench worker", daemon=False)
+    with one_thread(), signals_held_back(), main_left_out():
+        process.start()
+        yield process, here
+    there.close()  # or the end of the process would not be heard
+
+
+def dismiss(process: SpawnProcess, channel: channels.Connection, patience: float = 0.0) -> int | None:
+    """End a process; return how it had ended by itself within `patience` seconds, if it had."""
+    process.join(patience)
+    exitcode = process.exitcode
+    kill(process)
+    process.join()
+    channel.close()
+    return exitcode
+
+
+def ended(exitcode: int | None) -> str:
+    """Return in words how a process ended by itself, or that it did not."""
+    return "fell silent" if exitcode is None else fate(exitcode)
 
 
 def kill(process: SpawnProcess) -> None:

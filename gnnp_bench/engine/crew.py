@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -13,10 +12,9 @@ from pickle import UnpicklingError
 from types import TracebackType
 from typing import Self
 
-from gnnp_bench.engine.alone import kill, main_left_out, one_thread, signals_held_back
+from gnnp_bench.engine.alone import dismiss, ended, kill, started
 from gnnp_bench.engine.assemble import Subject
 from gnnp_bench.engine.pool import Pool
-from gnnp_bench.engine.processes import fate
 from gnnp_bench.engine.settings import Settings
 from gnnp_bench.engine.worker import BEATS, Finished, Load, Ready, Refused, Task, work
 from gnnp_bench.potential import PotentialError
@@ -140,15 +138,8 @@ class Crew:
             self._dismiss(self._workers[0])
 
     def _hire(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        here, there = context.Pipe()
-        process = context.Process(
-            target=work, args=(there, self.load, self.settings, self.timeout), name="gnnp-bench worker", daemon=False
-        )
-        with one_thread(), signals_held_back(), main_left_out():
-            process.start()
-            self._workers.append(_Worker(process, here, heard=time.monotonic()))
-        there.close()  # or the end of the process would not be heard
+        with started(work, (self.load, self.settings, self.timeout)) as (process, channel):
+            self._workers.append(_Worker(process, channel, heard=time.monotonic()))
 
     def _give(self, worker: _Worker, number: int, task: Task) -> bool:
         """Give a task to a process; return False if it has died meanwhile, for which the task is not to blame."""
@@ -205,12 +196,12 @@ class Crew:
         exitcode = self._dismiss(worker, 0.0 if limit else DYING)
         if worker.subject is None:
             late = f"loading the potential took longer than {limit:g} s" if limit else None
-            self._do_without(worker, late or f"the process that loaded the potential {_fate(exitcode)}")
+            self._do_without(worker, late or f"the process that loaded the potential {ended(exitcode)}")
             return None
         if worker.task is None:
             return None
         late = f"an evaluation took longer than {self.timeout:g} s (--timeout), so its process was stopped"
-        reason = late if limit else f"the process that evaluated the potential {_fate(exitcode)}"
+        reason = late if limit else f"the process that evaluated the potential {ended(exitcode)}"
         return worker.task, Lost(reason, time.monotonic() - worker.since)
 
     def _do_without(self, worker: _Worker, why: str) -> None:
@@ -223,13 +214,4 @@ class Crew:
         """End a process; return how it had ended by itself within `patience` seconds, if it had."""
         if worker in self._workers:
             self._workers.remove(worker)
-        worker.process.join(patience)
-        exitcode = worker.process.exitcode
-        kill(worker.process)
-        worker.process.join()
-        worker.channel.close()
-        return exitcode
-
-
-def _fate(exitcode: int | None) -> str:
-    return "fell silent" if exitcode is None else fate(exitcode)
+        return dismiss(worker.process, worker.channel, patience)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,12 +13,11 @@ from types import TracebackType
 from typing import Self
 
 from gnnp_bench.certificate.result import PotentialRecord
-from gnnp_bench.engine.alone import end_with, kill, main_left_out, one_thread, signals_held_back, stand_alone
+from gnnp_bench.engine.alone import dismiss, end_with, ended, kill, stand_alone, started
 from gnnp_bench.engine.assemble import subject_of
 from gnnp_bench.engine.evaluate import Evaluator
-from gnnp_bench.engine.processes import fate
 from gnnp_bench.engine.worker import Load
-from gnnp_bench.potential import Capabilities, PotentialError
+from gnnp_bench.potential import Capabilities, PotentialError, close
 from gnnp_bench.screening.records import Key, Row, Setup
 from gnnp_bench.screening.relaxing import Share, failed, relax
 
@@ -76,8 +74,7 @@ class Alone:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.evaluator.close()
-        if (close := getattr(self.evaluator.potential, "close", None)) is not None:
-            close()
+        close(self.evaluator.potential)
 
     def relax(self, shares: Iterable[Share], setup: Setup) -> Iterator[Row]:
         """Yield what became of the members of shares, as they end."""
@@ -178,13 +175,8 @@ class Team:
         self._greeted(self.members[-1])
 
     def _hire(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        here, there = context.Pipe()
-        process = context.Process(target=work, args=(there, self.load, self.spec), name="gnnp-bench worker")
-        with one_thread(), signals_held_back(), main_left_out():
-            process.start()
-            self.members.append(_Member(process, here))
-        there.close()  # or the end of the process would not be heard
+        with started(work, (self.load, self.spec)) as (process, channel):
+            self.members.append(_Member(process, channel))
 
     def _greeted(self, member: _Member) -> Subject:
         try:
@@ -199,12 +191,7 @@ class Team:
     def _dismissed(self, member: _Member) -> str:
         """End a process; return how it had ended by itself, in words."""
         self.members.remove(member)
-        member.process.join(DYING)
-        exitcode = member.process.exitcode
-        kill(member.process)
-        member.process.join()
-        member.channel.close()
-        return "fell silent" if exitcode is None else fate(exitcode)
+        return ended(dismiss(member.process, member.channel, DYING))
 
 
 def work(channel: channels.Connection, load: Load, spec: str) -> None:
