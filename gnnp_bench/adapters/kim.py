@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,13 +98,18 @@ class KimPotential:
 
     def _refresh(self) -> None:
         """Have the model read its parameters, as ASE's calculator does at every step: nothing may come of it."""
+        with self._in_its_words("cannot be refreshed"), _kim_api.unlogged():
+            self.model.clear_then_refresh()
+
+    @contextmanager
+    def _in_its_words(self, what: str) -> Iterator[None]:
+        """Have an error of the model say what it says."""
         _kim_api.forget()
         try:
-            with _kim_api.unlogged():
-                self.model.clear_then_refresh()
+            yield
         except RuntimeError as error:
             said = _kim_api.words()
-            raise RuntimeError(f"{self.name} cannot be refreshed{': ' + said if said else ''}") from error
+            raise RuntimeError(f"{self.name} {what}{': ' + said if said else ''}") from error
 
     def _evaluate_one(self, structure: Atoms, properties: frozenset[Property]) -> Prediction:
         volume = volume_of(structure) if "stress" in properties else 0.0
@@ -160,17 +166,13 @@ class KimPotential:
             known = 0 <= which < len(lists) and 0 <= particle < n_all
             return (lists[which].of(particle), 0) if known else (np.zeros(0, np.intc), 1)
 
-        _kim_api.forget()
-        try:
+        with self._in_its_words("returns an error"):
             with _kim_api.unlogged():
                 asked = self.model.compute_arguments_create()
             for name, array in (given | found).items():
                 asked.set_argument_pointer(getattr(_ARGUMENT, name), array)
             asked.set_callback(kimpy.compute_callback_name.GetNeighborList, neighbours_of, {})
             self.model.compute(asked)
-        except RuntimeError as error:
-            said = _kim_api.words()
-            raise RuntimeError(f"{self.name} returns an error{': ' + said if said else ''}") from error
         in_units = {"partialForces": energy / length}
         return {name: values * in_units.get(name, energy) for name, values in found.items()}
 
