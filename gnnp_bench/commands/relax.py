@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,12 +14,11 @@ from gnnp_bench.commands.exits import PARTIAL, BadRequest
 from gnnp_bench.commands.loading import Env, load_potential, parse_species, with_env
 from gnnp_bench.commands.output import own_stdout
 from gnnp_bench.commands.signals import terminable, undisturbed
+from gnnp_bench.potential import close
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from gnnp_bench.check import Request
-    from gnnp_bench.potential import Prediction
     from gnnp_bench.properties.relaxation import Relaxed
 
 OPTIMIZERS = ("BFGS", "FIRE", "LBFGS")
@@ -105,18 +103,13 @@ def _run(loaded: Any, structures: list[Atoms], options: dict[str, Any], target: 
     evaluator = Evaluator(loaded.potential, loaded.reload)
     ended: dict[int, Relaxed] = {}
     complete, begun, last = False, time.monotonic(), time.monotonic()
-    first: dict[int, float] = {}
-
-    def begin() -> Iterator[Generator[Request, list[Prediction], Relaxed]]:
-        for place, structure in enumerate(structures):
-            yield _with_first(relaxed(structure, **options), place, first)
-
+    relaxations = (relaxed(structure, **options) for structure in structures)
     try:
         with terminable():
-            for place, outcome in evaluator.stream(begin(), atoms=MAX_BATCH_ATOMS):
+            for place, outcome in evaluator.stream(relaxations, atoms=MAX_BATCH_ATOMS):
                 if isinstance(outcome, Done):
                     ended[place] = outcome.value
-                    line = _line(structures[place], outcome.value, first[place])
+                    line = _line(structures[place], outcome.value)
                 else:
                     line = why(outcome)
                 report.print(f"{place}: {line}", soft_wrap=True, markup=False)
@@ -128,14 +121,13 @@ def _run(loaded: Any, structures: list[Atoms], options: dict[str, Any], target: 
         report.print(f"stopped by {str(interruption) or 'Ctrl-C'}", markup=False)
     finally:
         evaluator.close()
-        if (close := getattr(loaded.potential, "close", None)) is not None:
-            close()
+        close(loaded.potential)
     if not ended:
         report.print("nothing was written", markup=False)
         return PARTIAL
     with undisturbed():
         try:
-            replace_file(target, written([_labelled(ended[place], first[place]) for place in sorted(ended)], target))
+            replace_file(target, written([_labelled(ended[place]) for place in sorted(ended)], target))
         except ValueError as error:
             raise BadRequest(str(error)) from error
     at_rest = sum(one.converged for one in ended.values())
@@ -143,26 +135,11 @@ def _run(loaded: Any, structures: list[Atoms], options: dict[str, Any], target: 
     return 0 if complete and at_rest == len(structures) else PARTIAL
 
 
-def _with_first(
-    relaxing: Generator[Request, list[Prediction], Relaxed], place: int, first: dict[int, float]
-) -> Generator[Request, list[Prediction], Relaxed]:
-    """Run a relaxation, and note the energy that it begins with."""
-    answers = yield next(relaxing)
-    first[place] = float(answers[0].energy)
-    try:
-        while True:
-            request = relaxing.send(answers)
-            answers = yield request
-    except StopIteration as stop:
-        found: Relaxed = stop.value
-        return found
-
-
-def _line(before: Atoms, end: Relaxed, energy: float) -> str:
+def _line(before: Atoms, end: Relaxed) -> str:
     n = len(before)
     formula = before.symbols.formula.reduce()[0].format("metal")
     atoms = f"{n} atom{'s' * (n > 1)}"
-    change = 1e3 * (end.prediction.energy - energy) / n
+    change = 1e3 * (end.prediction.energy - end.start) / n
     volume = ""
     if before.cell.rank == 3:
         volume = f", volume {100 * (end.structure.cell.volume / before.cell.volume - 1):+.2f} %"
@@ -173,7 +150,7 @@ def _line(before: Atoms, end: Relaxed, energy: float) -> str:
     )
 
 
-def _labelled(end: Relaxed, energy: float) -> Atoms:
+def _labelled(end: Relaxed) -> Atoms:
     """Return a relaxed structure with what the potential says of it."""
     from ase.calculators.singlepoint import SinglePointCalculator
     from ase.stress import full_3x3_to_voigt_6_stress
@@ -184,7 +161,7 @@ def _labelled(end: Relaxed, energy: float) -> Atoms:
         answers["stress"] = full_3x3_to_voigt_6_stress(end.prediction.stress)
     structure.calc = SinglePointCalculator(structure, **answers)
     structure.info.update(
-        relaxed_converged=end.converged, relaxed_steps=end.steps, relaxed_left=end.left, relaxed_from_energy=energy
+        relaxed_converged=end.converged, relaxed_steps=end.steps, relaxed_left=end.left, relaxed_from_energy=end.start
     )
     return structure
 

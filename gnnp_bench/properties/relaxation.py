@@ -39,6 +39,8 @@ class Relaxed:
     converged : bool
     left : float
         The largest force that is left, eV/Å; that on the cell among them (virial per atom, eV) where it was relaxed.
+    start : float
+        The energy that it began with, eV.
     """
 
     structure: Atoms
@@ -46,26 +48,26 @@ class Relaxed:
     steps: int
     converged: bool
     left: float
+    start: float
 
 
 class _Answer:
     """Stands for the calculator of the structure that ASE's optimiser moves: it tells the answer that is there."""
 
-    def __init__(self, symmetrised: Callable[[Atoms, Prediction], tuple[FloatArray, FloatArray | None]]) -> None:
-        self.prediction = Prediction(energy=0.0)
-        self.symmetrised = symmetrised
+    energy: float
+    forces: FloatArray
+    stress: FloatArray | None
 
     def get_potential_energy(self, atoms: Atoms, force_consistent: bool = False) -> float:
-        return float(self.prediction.energy)
+        return self.energy
 
     def get_forces(self, atoms: Atoms) -> FloatArray:
-        return self.symmetrised(atoms, self.prediction)[0]
+        return self.forces
 
     def get_stress(self, atoms: Atoms) -> FloatArray:
         from ase.stress import full_3x3_to_voigt_6_stress
 
-        stress = self.symmetrised(atoms, self.prediction)[1]
-        voigt: FloatArray = full_3x3_to_voigt_6_stress(stress)
+        voigt: FloatArray = full_3x3_to_voigt_6_stress(self.stress)
         return voigt
 
 
@@ -120,7 +122,8 @@ def relaxed(
 
     moving = structure.copy()
     moving.set_constraint()
-    moving.calc = answer = _Answer(_symmetriser(moving, symmetric))
+    moving.calc = answer = _Answer()
+    symmetrised = _symmetriser(moving, symmetric)
     cell = cell and periodicity_of(structure) == "periodic"
     wanted: frozenset[Property] = frozenset({"energy", "forces", "stress"} if cell else {"energy", "forces"})
     moved: Any = moving
@@ -130,18 +133,20 @@ def relaxed(
         moved = FrechetCellFilter(moving, mask=mask, scalar_pressure=pressure, constant_volume=constant_volume)
     name = optimizer or ("BFGS" if len(structure) <= BFGS_ATOMS else "LBFGS")
     optimiser = getattr(optimize, name)(moved, logfile=None)
-    start: float | None = None
+    start = np.nan
     for step in range(steps + 1):
-        (answer.prediction,) = yield Request([moving.copy()], wanted)
-        start = answer.prediction.energy if start is None else start
+        (prediction,) = yield Request([moving.copy()], wanted)
+        answer.energy = float(prediction.energy)
+        answer.forces, answer.stress = symmetrised(moving, prediction)
+        start = answer.energy if step == 0 else start
         left = float(np.linalg.norm(moved.get_forces(), axis=1).max())
         if left < fmax or step == steps:
             break
         optimiser.step()
-        _refuse_lost(structure, moving, answer.prediction.energy - start)
+        _refuse_lost(structure, moving, answer.energy - start)
     end = moving.copy()
     end.calc = None
-    return Relaxed(end, answer.prediction, step, left < fmax, left)
+    return Relaxed(end, prediction, step, left < fmax, left, start)
 
 
 def _refuse_lost(structure: Atoms, moving: Atoms, change: float) -> None:
