@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,15 +10,12 @@ import typer
 from gnnp_bench.commands.exits import PARTIAL, BadRequest
 from gnnp_bench.commands.loading import Env, load_potential, parse_species, with_env
 from gnnp_bench.commands.output import check_files, own_stdout, write_bytes
+from gnnp_bench.commands.progress import Progress
 from gnnp_bench.commands.signals import terminable
+from gnnp_bench.potential import close
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from gnnp_bench.accuracy.measure import Found
-
-EVERY = 10.0
-"""Seconds between two lines of progress."""
 
 
 def accuracy(
@@ -85,7 +81,7 @@ def accuracy(
                 if names
             )
             progress.print(f"{one.path}: {one.frames} structures; {named or 'no labels'}", soft_wrap=True, markup=False)
-        count = _Count(sum(one.frames for one in surveys), progress)
+        count = Progress(sum(one.frames for one in surveys), progress, "structures")
         try:
             with terminable():
                 if not trust_labels:
@@ -99,8 +95,7 @@ def accuracy(
         except DataError as error:
             raise BadRequest(str(error)) from error
         finally:
-            if (close := getattr(potential, "close", None)) is not None:
-                close()
+            close(potential)
         if not found.total.structures:
             for reasons in (found.refused, found.skipped):
                 if reasons:
@@ -114,23 +109,6 @@ def accuracy(
             write_bytes(stdout, data)
         _write(json, data, plot, found)
     return 0 if complete else PARTIAL
-
-
-class _Count:
-    """Says how many structures were read, now and then."""
-
-    def __init__(self, total: int, progress: Console) -> None:
-        self.total, self.progress, self.done = total, progress, 0
-        self.begun = self.last = time.monotonic()
-
-    def told(self, n: int) -> None:
-        """Count some more."""
-        self.done += n
-        now = time.monotonic()
-        if now - self.last > EVERY:
-            self.last = now
-            left = (now - self.begun) / self.done * (self.total - self.done)
-            self.progress.print(f"{self.done} of {self.total} structures, about {left:.0f} s left")
 
 
 def _write(json: str | None, data: bytes, plot: str | None, found: Found) -> None:

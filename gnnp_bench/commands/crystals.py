@@ -40,23 +40,31 @@ def given_crystals(texts: Sequence[str], capabilities: Capabilities, chosen: Ite
         if not found:
             raise BadRequest(f"no crystal of the built-in set is made of {', '.join(species)} alone: name one")
         return found
-    found = []
-    for text in texts:
-        if not os.path.exists(text) and ":" in text:
-            try:
-                found.append(named.named(text))
-            except ValueError as error:
-                raise BadRequest(str(error)) from error
-        else:
-            atoms = read_structures(text)
-            names = [text] if len(atoms) == 1 else [f"{text}@{k}" for k in range(len(atoms))]
-            found += [Given(name, one) for name, one in zip(names, atoms, strict=True)]
-            for name, one in zip(names, atoms, strict=True):
-                if not one.pbc.all() or one.cell.rank < 3:
-                    raise BadRequest(f"{name} is no crystal: it must be periodic in three directions")
+    found = [crystal for text in texts for crystal in crystals_of(text)]
     for given in found:
         check_species(given.name, given.structure, capabilities)
     return found
+
+
+def crystals_of(text: str) -> list[Given]:
+    """Return the crystal of a name such as Si:diamond, or those in a file.
+
+    Raises
+    ------
+    BadRequest
+        If there is none.
+    """
+    if not os.path.exists(text) and ":" in text:
+        try:
+            return [named.named(text)]
+        except ValueError as error:
+            raise BadRequest(str(error)) from error
+    atoms = read_structures(text)
+    names = [text] if len(atoms) == 1 else [f"{text}@{k}" for k in range(len(atoms))]
+    for name, one in zip(names, atoms, strict=True):
+        if not one.pbc.all() or one.cell.rank < 3:
+            raise BadRequest(f"{name} is no crystal: it must be periodic in three directions")
+    return [Given(name, one) for name, one in zip(names, atoms, strict=True)]
 
 
 def check_species(name: str, structure: Atoms, capabilities: Capabilities) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,15 +12,12 @@ import typer
 from gnnp_bench.commands.exits import PARTIAL, BadRequest
 from gnnp_bench.commands.loading import Env, load_potential, parse_species, with_env
 from gnnp_bench.commands.output import check_files, own_stdout, write_bytes
+from gnnp_bench.commands.progress import Progress
 from gnnp_bench.commands.signals import terminable
+from gnnp_bench.potential import close
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from gnnp_bench.properties.registry import Measurable
-
-EVERY = 10.0
-"""Seconds between two lines of progress."""
 
 
 def properties(
@@ -106,7 +102,7 @@ def _run(
     try:
         crystals = given_crystals(structures, potential.capabilities, chosen)
         settings = Settings(potential.capabilities, fmax=fmax, steps=steps)
-        count = _Count(len(crystals) * (1 + len(chosen)), progress)
+        count = Progress(len(crystals) * (1 + len(chosen)), progress)
         with terminable():
             measure(
                 evaluator,
@@ -114,7 +110,7 @@ def _run(
                 chosen,
                 settings,
                 result,
-                count.told,
+                lambda what: count.told(what=what),
                 lambda crystal, name, value: drawn.append((crystal, name, value)),
             )
         result.complete = True
@@ -122,8 +118,7 @@ def _run(
         report.print(f"stopped by {str(interruption) or 'Ctrl-C'}: what was finished follows", markup=False)
     finally:
         evaluator.close()
-        if (close := getattr(potential, "close", None)) is not None:
-            close()
+        close(potential)
     print_properties(report, result)
     data = msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n"
     if json == "-":
@@ -185,24 +180,6 @@ def make_directory(path: str) -> None:
         raise BadRequest(str(error)) from error
     except OSError as error:
         raise BadRequest(f"cannot make the directory {path}: {error.strerror}") from error
-
-
-class _Count:
-    """Says what was finished, now and then."""
-
-    def __init__(self, total: int, progress: Console) -> None:
-        self.total, self.progress, self.done = total, progress, 0
-        self.begun = self.last = time.monotonic()
-
-    def told(self, what: str) -> None:
-        """Count one more."""
-        self.done += 1
-        now = time.monotonic()
-        if now - self.last > EVERY:
-            self.last = now
-            left = (now - self.begun) / self.done * (self.total - self.done)
-            line = f"{self.done} of {self.total}, about {left:.0f} s left; {what}"
-            self.progress.print(line, soft_wrap=True, markup=False)
 
 
 def _write(

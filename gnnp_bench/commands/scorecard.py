@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gnnp_bench.commands.exits import BadRequest, nearest
 from gnnp_bench.commands.loading import load_potential
-from gnnp_bench.potential import PotentialError
+from gnnp_bench.potential import PotentialError, close
 
 if TYPE_CHECKING:
     from gnnp_bench.accuracy.stream import Survey
@@ -77,26 +76,14 @@ def parse_beside(texts: Sequence[str]) -> Beside:
         raise BadRequest(str(error)) from error
     asked = [word.partition(":")[2] for word in words if word.partition(":")[0] == "properties"]
     if asked:
+        from gnnp_bench.commands.crystals import crystals_of
         from gnnp_bench.commands.properties import check_packages
         from gnnp_bench.properties.registry import PROPERTIES
 
         check_packages(PROPERTIES)
-    for crystal in filter(None, asked):
-        _check_crystal(crystal)
+        for crystal in filter(None, asked):
+            crystals_of(crystal)
     return Beside("bench" in words, surveys, tuple(filter(None, asked)) if asked else None)
-
-
-def _check_crystal(text: str) -> None:
-    from gnnp_bench.commands.crystals import read_structures
-    from gnnp_bench.properties.named import named
-
-    if os.path.exists(text) or ":" not in text:
-        read_structures(text)
-        return
-    try:
-        named(text)
-    except ValueError as error:
-        raise BadRequest(str(error)) from error
 
 
 def measured(beside: Beside, spec: str, species: tuple[str, ...] | None, tell: Tell) -> Iterator[tuple[Score, ...]]:
@@ -147,8 +134,7 @@ def _properties(
         yield scores(found)
     finally:
         evaluator.close()
-        if (close := getattr(potential, "close", None)) is not None:
-            close()
+        close(potential)
 
 
 def _accuracy(spec: str, species: tuple[str, ...] | None, survey: Survey) -> tuple[Score, ...]:
@@ -168,8 +154,7 @@ def _accuracy(spec: str, species: tuple[str, ...] | None, survey: Survey) -> tup
     except DataError as error:
         return (missing(name, str(error)),)
     finally:
-        if (close := getattr(potential, "close", None)) is not None:
-            close()
+        close(potential)
     return scores(name, found)
 
 

@@ -15,6 +15,7 @@ import typer
 from gnnp_bench.commands.exits import PARTIAL, BadRequest
 from gnnp_bench.commands.loading import Env, load_on_one_thread, parse_species, with_env
 from gnnp_bench.commands.output import own_stdout, write_bytes
+from gnnp_bench.commands.progress import EVERY
 from gnnp_bench.commands.signals import terminable, undisturbed
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from gnnp_bench.screening.results import Result
     from gnnp_bench.screening.run import Screening
     from gnnp_bench.screening.team import Alone, Team
-
-EVERY = 10.0
-"""Seconds between two lines of progress."""
 
 
 def screen(
