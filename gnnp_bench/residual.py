@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gnnp_bench.certificate.result import Series
 from gnnp_bench.wellformed import component_problems, refuse, residual_problems
 
 
@@ -59,15 +60,18 @@ class Residual:
         What a reader should know, such as where an integrand is rough.
     kind : str or None
         What kind of input it was, where that is another than the structure's: "left-handed", "large".
+    series : tuple of Series
+        What a reader may want to see drawn: see `drawing.series`.
     """
 
     components: tuple[Component, ...]
     vacuous: str | None = None
     note: str | None = None
     kind: str | None = None
+    series: tuple[Series, ...] = ()
 
     def __post_init__(self) -> None:
-        refuse(residual_problems(self, Component), "a Residual")
+        refuse(residual_problems(self, Component, Series), "a Residual")
 
 
 def vacuous(reason: str) -> Residual:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from gnnp_bench.certificate.result import Grade, Status
+from gnnp_bench.certificate.result import Grade, Series, Status
 from gnnp_bench.certificate.verdict import excess, judge, rank, ratio
 from gnnp_bench.check import (
     DEFAULT_FACTOR,
@@ -96,6 +96,7 @@ class Outcome:
     components: tuple[Judged, ...]
     note: str | None
     kind: str
+    series: tuple[Series, ...] = ()
 
     @property
     def worst(self) -> Judged:
@@ -213,7 +214,8 @@ def measure_all(
                 findings.vacuous.append(residual.vacuous)
             else:
                 components = tuple(judged(c, rules) for c in residual.components)
-                outcome = Outcome(case, components, residual.note, residual.kind or kind_of(case.structure))
+                kind = residual.kind or kind_of(case.structure)
+                outcome = Outcome(case, components, residual.note, kind, residual.series)
                 findings.outcomes.append(outcome)
         outcomes.append(outcome)
     return outcomes
