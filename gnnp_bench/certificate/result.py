@@ -10,6 +10,8 @@ Status: TypeAlias = Literal["pass", "fail", "waived", "not_applicable", "inconcl
 Grade: TypeAlias = Literal["exact", "limited", "approximate", "violated"]
 """`limited`: nothing is seen that matters, but rounding would hide it; see `certificate.verdict`."""
 Verdict: TypeAlias = Literal["certified", "failed", "partial"]
+Kind: TypeAlias = Literal["law", "accuracy", "bench", "properties"]
+"""Of numbers to be drawn: those of a law, or of what was measured beside the laws."""
 
 SCHEMA_VERSION = 3
 
@@ -104,7 +106,7 @@ class Series:
     """
 
     figure: str
-    kind: Literal["law", "accuracy", "bench", "properties"] = "law"
+    kind: Kind = "law"
     subject: str = ""
     name: str
     x_name: str

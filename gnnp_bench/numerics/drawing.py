@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gnnp_bench.certificate.result import Series
+from gnnp_bench.certificate.result import Kind, Series
 from gnnp_bench.potential import FloatArray
 
 MOST_POINTS = 64
@@ -25,7 +25,10 @@ def series(
     unit: str,
     most: int = MOST_POINTS,
     keep: Sequence[int] = (),
-    **more: object,
+    points: bool = False,
+    logarithmic: bool = False,
+    kind: Kind = "law",
+    subject: str = "",
 ) -> Series:
     """Return numbers to be drawn.
 
@@ -38,8 +41,8 @@ def series(
         Of more points, as many are kept, evenly by their places.
     keep : sequence of int
         Places that are kept in any case, such as those beside a jump.
-    **more
-        Further fields of a `Series`.
+    points, logarithmic, kind, subject
+        See `Series`.
     """
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     places = np.arange(len(x))
@@ -54,7 +57,10 @@ def series(
         unit=unit,
         x=tuple(map(short, x[places])),
         y=tuple(map(short, y[places])),
-        **more,  # type: ignore[arg-type]
+        points=points,
+        logarithmic=logarithmic,
+        kind=kind,
+        subject=subject,
     )
 
 

@@ -19,7 +19,7 @@ from ase import Atoms
 from ase.build import bulk, molecule
 
 from gnnp_bench.certificate import io
-from gnnp_bench.certificate.result import Cause, Certificate, Score, Series
+from gnnp_bench.certificate.result import Cause, Certificate, Fitness, Score, Series
 from gnnp_bench.cli import main
 from gnnp_bench.report import html as html_report
 from gnnp_bench.report.html.figures import of_scores, of_series
@@ -50,6 +50,10 @@ FULL = certificate(
     grade=None,
     causes=(Cause(name="sign", measured="a", looks_like="b", mend="c", explains=(FAILED.id,)),),
     scores=SCORES,
+    uses=(
+        Fitness(use="relaxation of cells", answer="not fit", because=(FAILED.id,), reason="the stress is wrong"),
+        Fitness(use="dynamics of crystals", answer="fit"),
+    ),
 )
 
 
@@ -109,6 +113,12 @@ def test_every_law_stands_in_the_table_with_its_numbers():
     for cell in ("0.031", "3.1e-05", "0.0001", "eV/Å³", "violated"):
         assert cell in rows[0]
     assert FAILED.law in seen.text["table"]
+
+
+def test_what_it_is_fit_for_stands_before_the_laws():
+    text = page(FULL, CHECKS).decode()
+    assert 0 < text.index("relaxation of cells") < text.index("the stress is wrong") < text.index("What fails</h2>")
+    assert "Fit for what" not in page(certificate(), CHECKS).decode()  # earlier certificates do not say
 
 
 def test_a_failure_is_told_in_full():
@@ -215,10 +225,11 @@ def test_old_certificates_have_pages_too(file, tmp_path, capsys):
     ("arguments", "said"),
     [
         (["nowhere.json", "--html", "x.html"], "cannot read nowhere.json"),
-        (["c.json", "--html", "c.json"], "must be different files"),
+        (["c.json", "--html", "c.json"], "the certificate and --html name one file, c.json"),
+        (["c.json", "--html", "x.html", "--card", "x.html"], "--html and --card name one file, x.html"),
         (["c.json", "--html", "-"], "needs the name of a file"),
         (["c.json", "--html", "no/x.html"], "there is no directory no"),
-        (["c.json"], "--html"),
+        (["c.json"], "nothing is asked for: give --html, --markdown or --card"),
     ],
 )
 def test_wrong_requests_are_one_line(arguments, said, tmp_path, monkeypatch, capsys):

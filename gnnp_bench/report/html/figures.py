@@ -6,6 +6,7 @@ Colours and fonts are the page's own: its script adds them, for dark and light.
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ MOST_SUBJECTS = 25
 """Bars drawn at most: those whose errors are largest. The table holds all."""
 ROW = 26
 """Pixels of a bar."""
+FEW_DECADES = 2.5
+"""Of an axis on which 2 and 5 are written as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,10 @@ def of_series(series: Sequence[Series]) -> Iterator[Figure]:
     for (title, subject), group in itertools.groupby(series, key=lambda one: (one.figure, one.subject)):
         lines = list(group)
         first = lines[0]
-        kind = {"type": "log", "exponentformat": "power", "nticks": 7} if first.logarithmic else {}
+        x_axis, y_axis = (
+            logarithmic([v for one in lines for v in getattr(one, name)]) if first.logarithmic else {}
+            for name in ("x", "y")
+        )
         names = ", ".join(one.name for one in lines)
         yield Figure(
             f"{subject}: {title}" if subject else title,
@@ -97,8 +103,16 @@ def of_series(series: Sequence[Series]) -> Iterator[Figure]:
             ],
             _with_unit(first.x_name, first.x_unit),
             first.unit,
-            {"xaxis": kind, "yaxis": kind, "showlegend": len({one.name for one in lines}) > 1},
+            {"xaxis": x_axis, "yaxis": y_axis, "showlegend": len({one.name for one in lines}) > 1},
         )
+
+
+def logarithmic(values: Iterable[float | None]) -> dict[str, Any]:
+    """Return a logarithmic axis with as many ticks as can be read."""
+    known = [v for v in values if v is not None and v > 0.0]
+    decades = math.log10(max(known) / min(known)) if known else 0.0
+    ticks: dict[str, Any] = {"dtick": "D2"} if decades < FEW_DECADES else {"nticks": 7}
+    return {"type": "log", "exponentformat": "power", **ticks}
 
 
 def _extremes(lines: Sequence[Series]) -> str:
@@ -160,8 +174,8 @@ def _times(scores: Sequence[Score]) -> Iterator[Figure]:
     ]
     if not timed:
         return
-    axis = {"type": "log", "exponentformat": "power", "nticks": 7}
     atoms = [n for n, _ in timed]
+    times = [1e-3 * n * (s.value or 0.0) for n, s in timed]
     yield Figure(
         "Time against size",
         f"Time per call from {min(atoms)} to {max(atoms)} atoms.",
@@ -171,13 +185,13 @@ def _times(scores: Sequence[Score]) -> Iterator[Figure]:
                 "mode": "lines+markers",
                 "name": text(timed[0][1].name),
                 "x": atoms,
-                "y": [1e-3 * n * (s.value or 0.0) for n, s in timed],
+                "y": times,
                 "error_y": {"array": [1e-3 * n * (s.uncertainty or 0.0) for n, s in timed], "type": "data"},
             }
         ],
         "atoms",
         "ms per call",
-        {"xaxis": axis, "yaxis": axis, "showlegend": False},
+        {"xaxis": logarithmic(atoms), "yaxis": logarithmic(times), "showlegend": False},
     )
 
 

@@ -48,6 +48,7 @@ def page(certificate: Certificate, checks: Mapping[str, Check]) -> bytes:
     body = [
         _section(anchor, title, content)
         for anchor, title, content in (
+            ("uses", "Fit for what", sections.uses(certificate.uses)),
             ("failures", "What fails", _not_holding(certificate, ("fail", "waived"), checks)),
             ("open", "What is left open", _not_holding(certificate, ("inconclusive", "error"), checks)),
             ("scope", "What was looked at, and what was not", _scope(certificate, checks)),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup
 
-from gnnp_bench.certificate.result import Certificate, CheckResult, NoiseRecord, Score
+from gnnp_bench.certificate.result import Certificate, CheckResult, Fitness, NoiseRecord, Score
 from gnnp_bench.certificate.verdict import told_only
 from gnnp_bench.report.html.laws import strip_of
 from gnnp_bench.report.html.markup import element, facts, joined, put
@@ -37,16 +37,16 @@ GROUPS = {"held": "hold", "violated": "violated", "waived": "waived", "open": "l
 def verdict(certificate: Certificate, checks: Iterable[str]) -> Markup:
     """Return the verdict in words, and the count of laws."""
     meaning = MEANING[certificate.grade or certificate.verdict]
-    so_far = "" if certificate.complete else " The run ended before all laws were judged."
+    if not certificate.complete:
+        meaning += " The run ended before all laws were judged."
     return put(
         '<header class="verdict v-{}"><p class="kind">Certificate of physics · {}</p><h1>{}{}</h1>'
-        '<p class="grade">{}{}</p><p>{}</p>{}</header>',
+        '<p class="grade">{}</p><p>{}</p>{}</header>',
         certificate.verdict,
         subject(certificate),
         VERDICTS[certificate.verdict],
         restriction(certificate),
         meaning,
-        so_far,
         sentence(certificate, expected=checks),
         _counts(certificate.checks),
     )
@@ -124,11 +124,31 @@ def not_looked_at(certificate: Certificate, checks: Iterable[str]) -> Markup:
     present = {result.id for result in certificate.checks}
     not_run = [check_id for check_id in checks if check_id not in present]
     if not_run:
-        items.append(f"{plural(len(not_run), 'law')} of this gnnp-bench not in the certificate: {listed(not_run)}.")
+        known = f"{plural(len(not_run), 'law')} of this gnnp-bench not in the certificate:"
+        items.append(put("{} {}", known, codes(not_run)))
     if reasons := by_reason(certificate.checks, ("not_applicable",)):
         rows = joined(put("<li>{}: {}</li>", codes(ids), reason) for reason, ids in reasons.items())
         items.append(put("Not applicable to this potential:<ul>{}</ul>", rows))
     return element("ul", joined(element("li", item) for item in items))
+
+
+ANSWERS = {"fit": "held", "fit with care": "open", "not fit": "violated", "not looked at": "na"}
+
+
+def uses(found: Sequence[Fitness]) -> Markup:
+    """Return for what the potential is fit, and why it is no better."""
+    rows = joined(
+        put(
+            '<tr><th scope="row">{}</th><td><b class="s-{}">{}</b></td><td>{}</td></tr>',
+            one.use,
+            ANSWERS[one.answer],
+            one.answer,
+            one.reason,
+        )
+        for one in found
+    )
+    head = joined(put('<th scope="col">{}</th>', title) for title in ("to be used for", "answer", "why"))
+    return put('<table class="uses"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>', head, rows) if found else rows
 
 
 def by_reason(results: Sequence[CheckResult], statuses: Iterable[str]) -> dict[str, list[str]]:
