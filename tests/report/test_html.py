@@ -167,7 +167,7 @@ HOSTILE = "<script>alert(1)</script></script><!-- \"'><img src=x onerror=alert(1
 
 def hostile(value: Any) -> Any:
     """Return a value of a certificate with what a potential, a law or a file may have put into its texts."""
-    fixed = set(["verdict", "grade", "status", "category", "kind", "better", "budget", "profile", "answer"])
+    fixed = {"verdict", "grade", "status", "category", "kind", "better", "budget", "profile", "answer"}
     if isinstance(value, str):
         return HOSTILE
     if isinstance(value, list):

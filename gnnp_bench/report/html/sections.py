@@ -64,7 +64,7 @@ def _counts(results: Sequence[CheckResult]) -> Markup:
     }
     told = len(results) - len(binding)
     pieces = [
-        put('<li class="s-{}"><b>{}</b> {}</li>', name.replace("/", ""), count, GROUPS[name])
+        put('<li class="s-{}"><b>{}</b> {}</li>', name.replace("/", "") if count else "na", count, GROUPS[name])
         for name, count in counts.items()
         if count or name in ("held", "violated")
     ]
@@ -139,7 +139,8 @@ def uses(found: Sequence[Fitness]) -> Markup:
     """Return for what the potential is fit, and why it is no better."""
     rows = joined(
         put(
-            '<tr><th scope="row">{}</th><td><b class="s-{}">{}</b></td><td>{}</td></tr>',
+            '<tr role="row"><th role="rowheader" scope="row">{}</th><td role="cell"><b class="s-{}">{}</b></td>'
+            '<td role="cell">{}</td></tr>',
             one.use,
             ANSWERS[one.answer],
             one.answer,
@@ -147,8 +148,13 @@ def uses(found: Sequence[Fitness]) -> Markup:
         )
         for one in found
     )
-    head = joined(put('<th scope="col">{}</th>', title) for title in ("to be used for", "answer", "why"))
-    return put('<table class="uses"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>', head, rows) if found else rows
+    titles = ("to be used for", "answer", "why")
+    head = joined(put('<th role="columnheader" scope="col">{}</th>', title) for title in titles)
+    table = (
+        '<table role="table" class="uses"><thead role="rowgroup"><tr role="row">{}</tr></thead>'
+        '<tbody role="rowgroup">{}</tbody></table>'
+    )
+    return put(table, head, rows) if found else rows
 
 
 def by_reason(results: Sequence[CheckResult], statuses: Iterable[str]) -> dict[str, list[str]]:
