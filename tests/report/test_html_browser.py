@@ -45,7 +45,7 @@ def shown(browser: Any, tmp_path: Path) -> Any:
     file = tmp_path / "page.html"
     file.write_bytes(page(FULL, CHECKS))
     browser.get(file.as_uri())
-    until(lambda: browser.execute_script("return document.documentElement.dataset.drawn"))
+    until(lambda: browser.execute_script("return document.documentElement.dataset.figures"))
     return browser
 
 
@@ -71,14 +71,21 @@ def test_nothing_complains_and_nothing_is_fetched(shown):
     assert all(url.startswith(("file:", "data:", "blob:")) for url in asked)
 
 
-def test_every_figure_is_drawn(shown):
-    drawn = shown.execute_script("return document.querySelectorAll('figure.plot .canvas svg.main-svg').length")
-    figures = shown.execute_script("return document.querySelectorAll('figure.plot').length")
-    assert figures == 4  # a curve of a law, errors, times, properties
-    assert drawn >= figures
-    assert (
-        shown.execute_script("return document.querySelectorAll('.scatterlayer path.js-line, .bars path').length") >= 4
+def test_every_figure_is_drawn_when_it_comes_near(shown):
+    figures = shown.find_elements("css selector", "figure.plot")
+    assert len(figures) == 4  # a curve of a law, errors, times, properties
+    for figure in figures:
+        shown.execute_script("arguments[0].scrollIntoView()", figure)
+        until(lambda one=figure: one.find_elements("css selector", ".canvas svg.main-svg"))
+    lines = (
+        "return document.querySelectorAll('.scatterlayer path.js-line, .scatterlayer path.point, .bars path').length"
     )
+    assert shown.execute_script(lines) >= 8
+
+
+def test_all_figures_are_drawn_on_paper(shown):
+    shown.execute_script("dispatchEvent(new Event('beforeprint'))")
+    until(lambda: len(shown.find_elements("css selector", "figure.plot .canvas .plot-container")) == 4)
 
 
 def test_the_table_sorts_and_filters(shown):

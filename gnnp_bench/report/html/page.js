@@ -125,12 +125,25 @@ if (packed) {
       }
       return Plotly.react(canvas, data, themed(layout), { responsive: true, displaylogo: false, displayModeBar: false });
     };
-    const all = [...document.querySelectorAll("figure.plot")];
-    const redraw = () => all.forEach(draw);
-    redraw();
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-    matchMedia("print").addEventListener("change", redraw);
-    document.documentElement.dataset.drawn = String(all.length);
+    const waiting = new Set(document.querySelectorAll("figure.plot"));
+    const drawn = new Set();
+    const first = (figure) => {
+      if (!waiting.delete(figure)) return;
+      near.unobserve(figure);
+      drawn.add(figure);
+      draw(figure);
+    };
+    // What is far down the page is drawn when it comes near, or on paper.
+    const near = new IntersectionObserver(
+      (seen) => seen.filter((one) => one.isIntersecting).forEach((one) => first(one.target)),
+      { rootMargin: "600px" },
+    );
+    waiting.forEach((figure) => near.observe(figure));
+    addEventListener("beforeprint", () => waiting.forEach(first));
+    for (const media of ["(prefers-color-scheme: dark)", "print"]) {
+      matchMedia(media).addEventListener("change", () => drawn.forEach(draw));
+    }
+    document.documentElement.dataset.figures = "ready";
   }).catch((error) => {
     document.documentElement.classList.remove("js"); // which shows the words that stand for the figures
     console.error(error);

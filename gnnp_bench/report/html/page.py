@@ -32,7 +32,7 @@ FILTERS = {
     "waived": "waived",
     "held": "hold",
     "told": "told",
-    "n/a": "n/a",
+    "n/a": "not applicable",
 }
 
 
