@@ -107,8 +107,8 @@ def test_the_verdict_comes_first_in_words():
 
 def test_every_law_stands_in_the_table_with_its_numbers():
     seen = read(FULL)
-    assert len(seen.all("tr", role="row")) == 1 + len(FULL.checks)
-    rows = page(FULL, CHECKS).decode().split("<tr role=")[2:]
+    rows = page(FULL, CHECKS).decode().split('<tr role="row" data-group=')[1:]
+    assert len(rows) == len(FULL.checks)
     assert FAILED.id in rows[0]  # what needs attention first
     for cell in ("0.031", "3.1e-05", "0.0001", "eV/Å³", "violated"):
         assert cell in rows[0]
