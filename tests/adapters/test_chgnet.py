@@ -210,6 +210,8 @@ def test_forces_and_stress_come_from_one_pass_back_and_are_those_of_two(potentia
     assert len(passes) == 1
     theirs = potential.model.predict_graph(potential._graph(silicon), task="efs")
     assert isinstance(theirs, dict)
+    assert ours.forces is not None
+    assert ours.stress is not None
     # Derivatives that are recorded round elsewhere.
     np.testing.assert_allclose(ours.forces, np.asarray(theirs["f"], np.float64), atol=1e-4)
     stress = np.asarray(theirs["s"], np.float64) * units.GPa
