@@ -1,7 +1,4 @@
-"""What runs away is told, with its reason; what only a long step does is no fault of the potential.
-
-The laws are not in the catalogue yet (docs/adr/0019): here they are judged by themselves.
-"""
+"""What runs away is told, with its reason; what only a long step does is no fault of the potential."""
 
 from __future__ import annotations
 
@@ -15,10 +12,6 @@ from ase import Atoms, units
 
 from gnnp_bench.adapters.registry import load
 from gnnp_bench.check import Request
-from gnnp_bench.checks.dynamics.energy import ENERGY_CONSERVED
-from gnnp_bench.checks.dynamics.momentum import MOMENTUM
-from gnnp_bench.checks.dynamics.order import ORDER
-from gnnp_bench.checks.dynamics.reversal import TIME_REVERSAL
 from gnnp_bench.checks.dynamics.trajectories import Start, kind_of, run, settled, timestep_of
 from gnnp_bench.engine.ended import Done
 from gnnp_bench.engine.evaluate import Evaluator
@@ -27,24 +20,12 @@ from tests.analytic import embedded_atom, smooth_pair, three_body
 from tests.analytic.geometries import alloy, cluster, slab
 from tests.analytic.graph import DType
 from tests.engine.judging import certified, judged, statuses
-from tests.mutants.dynamics import DYNAMICS_MUTANTS
+from tests.mutants import plant
 
 T = TypeVar("T")
 
 SPECIES = ("C", "O", "Cu", "Au")
-FAMILY = (ENERGY_CONSERVED, ORDER, MOMENTUM, TIME_REVERSAL)
 LAWS = {"energy-conserved": "pass", "order": "pass", "momentum": "pass", "time-reversal": "pass"}
-
-
-@pytest.fixture(autouse=True)
-def only_dynamics(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.engine.judging.all_checks", lambda: FAMILY)
-
-
-def plant(name: str, potential: Potential) -> Potential:
-    """Return a potential with a defect of the family, at its own strength."""
-    (mutant,) = (one for one in DYNAMICS_MUTANTS if one.name == name)
-    return mutant.plant(potential, mutant.strength)
 
 
 @pytest.mark.parametrize(
