@@ -57,11 +57,14 @@ class Residual:
         case proves nothing and does not count.
     note : str or None
         What a reader should know, such as where an integrand is rough.
+    kind : str or None
+        What kind of input it was, where that is another than the structure's: "left-handed", "large".
     """
 
     components: tuple[Component, ...]
     vacuous: str | None = None
     note: str | None = None
+    kind: str | None = None
 
     def __post_init__(self) -> None:
         refuse(residual_problems(self, Component), "a Residual")

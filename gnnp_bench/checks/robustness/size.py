@@ -42,6 +42,8 @@ SECONDS_PER_ATOM = 0.04
 """Of the largest size that is looked at: a minute for 1,500 atoms."""
 SHARE_OF_MEMORY = 0.5
 """Of what is free, that an evaluation may be expected to take."""
+MANY = 1000
+"""Atoms, beyond which a simulation is a large one."""
 GAP = 4.0
 """Å, between copies of a molecule that make a heap of many atoms."""
 MOST_SIMPLER = 6
@@ -134,12 +136,17 @@ def _measure(case: Case) -> Measurement:
                 break
             wrong = "not finite" if isinstance(error, InvalidPrediction) else "not answered"
             note = f"{len(many):,} atoms: {type(error).__name__}: {error}"
-            return Residual((Component(wrong, 1.0, 0.0, "", bound=0.0),), note=note)
+            return Residual((Component(wrong, 1.0, 0.0, "", bound=0.0),), note=note, kind=_kind(watch))
         noise = grown(case.nu, case.structure, many)
         components += difference(expected, found, noise, len(many), scale=pressed(base))
     quantities = dict.fromkeys(component.quantity for component in components)
     worst = (max((c for c in components if c.quantity == q), key=lambda c: c.residual) for q in quantities)
-    return Residual(tuple(worst), note=note)
+    return Residual(tuple(worst), note=note, kind=_kind(watch))
+
+
+def _kind(watch: _Watch) -> str | None:
+    """Return that many atoms were looked at, if they were; otherwise it is the structure's kind."""
+    return "large" if watch.sizes and watch.sizes[-1] > MANY else None
 
 
 def _expected(prediction: Prediction, image_of: IntArray, order: IntArray) -> Prediction:
