@@ -21,12 +21,18 @@ from tests.analytic import embedded_atom, smooth_pair, three_body
 from tests.analytic.geometries import alloy, cluster, slab
 from tests.analytic.graph import DType
 from tests.engine.judging import certified, judged, statuses
-from tests.mutants import plant
+from tests.mutants.dynamics import DYNAMICS_MUTANTS, WITHOUT_STRENGTHS
 
 T = TypeVar("T")
 
 SPECIES = ("C", "O", "Cu", "Au")
 LAWS = {"energy-conserved": "pass", "order": "pass", "momentum": "pass", "time-reversal": "pass"}
+
+
+def plant(name: str, potential: Potential) -> Potential:
+    """Return a potential with a defect of the family, at its own strength."""
+    (mutant,) = (one for one in (*DYNAMICS_MUTANTS, *WITHOUT_STRENGTHS) if one.name == name)
+    return mutant.plant(potential, mutant.strength)
 
 
 @pytest.mark.parametrize(
