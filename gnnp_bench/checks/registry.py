@@ -15,6 +15,10 @@ from gnnp_bench.checks.conservation.force_gradient import FORCE_GRADIENT
 from gnnp_bench.checks.conservation.jacobian import JACOBIAN
 from gnnp_bench.checks.conservation.path_work import PATH_WORK
 from gnnp_bench.checks.conservation.stress_strain import STRESS_STRAIN
+from gnnp_bench.checks.dynamics.energy import ENERGY_CONSERVED
+from gnnp_bench.checks.dynamics.momentum import MOMENTUM
+from gnnp_bench.checks.dynamics.order import ORDER
+from gnnp_bench.checks.dynamics.reversal import TIME_REVERSAL
 from gnnp_bench.checks.foreign import Foreign, NotLoaded, foreign, stand_in
 from gnnp_bench.checks.locality.detached_atom import DETACHED_ATOM
 from gnnp_bench.checks.locality.fragments_add_up import FRAGMENTS_ADD_UP
@@ -101,6 +105,10 @@ BUILT_IN: tuple[Check, ...] = (
     DEVICE_PARITY,
     MEMORY_GROWTH,
     REFUSALS,
+    ENERGY_CONSERVED,
+    ORDER,
+    MOMENTUM,
+    TIME_REVERSAL,
 )
 
 

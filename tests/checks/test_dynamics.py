@@ -1,7 +1,4 @@
-"""What runs away is told, with its reason; what only a long step does is no fault of the potential.
-
-The laws are not in the catalogue yet (docs/adr/0019): here they are judged by themselves.
-"""
+"""What runs away is told, with its reason; what only a long step does is no fault of the potential."""
 
 from __future__ import annotations
 
@@ -14,11 +11,8 @@ import pytest
 from ase import Atoms, units
 
 from gnnp_bench.adapters.registry import load
-from gnnp_bench.check import Request
+from gnnp_bench.check import Case, Noise, Request, Residual
 from gnnp_bench.checks.dynamics.energy import ENERGY_CONSERVED
-from gnnp_bench.checks.dynamics.momentum import MOMENTUM
-from gnnp_bench.checks.dynamics.order import ORDER
-from gnnp_bench.checks.dynamics.reversal import TIME_REVERSAL
 from gnnp_bench.checks.dynamics.trajectories import Start, kind_of, run, settled, timestep_of
 from gnnp_bench.engine.ended import Done
 from gnnp_bench.engine.evaluate import Evaluator
@@ -27,23 +21,17 @@ from tests.analytic import embedded_atom, smooth_pair, three_body
 from tests.analytic.geometries import alloy, cluster, slab
 from tests.analytic.graph import DType
 from tests.engine.judging import certified, judged, statuses
-from tests.mutants.dynamics import DYNAMICS_MUTANTS
+from tests.mutants.dynamics import DYNAMICS_MUTANTS, WITHOUT_STRENGTHS
 
 T = TypeVar("T")
 
 SPECIES = ("C", "O", "Cu", "Au")
-FAMILY = (ENERGY_CONSERVED, ORDER, MOMENTUM, TIME_REVERSAL)
 LAWS = {"energy-conserved": "pass", "order": "pass", "momentum": "pass", "time-reversal": "pass"}
-
-
-@pytest.fixture(autouse=True)
-def only_dynamics(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.engine.judging.all_checks", lambda: FAMILY)
 
 
 def plant(name: str, potential: Potential) -> Potential:
     """Return a potential with a defect of the family, at its own strength."""
-    (mutant,) = (one for one in DYNAMICS_MUTANTS if one.name == name)
+    (mutant,) = (one for one in (*DYNAMICS_MUTANTS, *WITHOUT_STRENGTHS) if one.name == name)
     return mutant.plant(potential, mutant.strength)
 
 
@@ -152,6 +140,31 @@ def test_potentials_are_sent_momenta_half_a_step_behind() -> None:
     (trajectory,) = _end(Reading(1.0, 1.0), run([start]))
     half = start.momenta + 0.5 * units.fs * trajectory.forces[0]
     np.testing.assert_allclose(seen, [start.momenta, half])
+
+
+def _drift(potential: Potential, seed: int) -> tuple[Residual, int]:
+    """Return what the law of energies says of a copper atom on a spring, and how many evaluations that takes."""
+    structure = Atoms("Cu2", positions=[[1.6, 1.5, 1.5], [1.5, 1.5, 1.45]], cell=[3, 3, 3], pbc=True)
+    parameters = {"timestep": 1.6, "steps": 48, "seed": seed}
+    evaluator = Evaluator(potential, lambda: potential)
+    (outcome,) = evaluator.drive([ENERGY_CONSERVED.measure(Case(structure, Noise(1e-16, 1e-16, 0.0), parameters))])
+    assert isinstance(outcome, Done), outcome
+    return outcome.value, evaluator.meter.evaluations
+
+
+def test_harmonic_springs_keep_their_shadow_energy_at_any_step() -> None:
+    found, evaluations = _drift(Springs(5.0, 5.0), 0)
+    assert found.components[0].residual < 1e-6
+    assert evaluations < 120
+
+
+def test_drifts_that_another_step_changes_fail_nothing_and_cost_little() -> None:
+    wandering = [_drift(Springs(5.0, 9.0), seed) for seed in range(8)]
+    told = [found for found, _ in wandering if found.note is not None]
+    assert len(told) > 4
+    assert all("shorter" in str(found.note) for found in told)
+    assert all(found.components[0].residual <= 0.02 for found, _ in wandering)
+    assert np.median([evaluations for _, evaluations in wandering]) < 750
 
 
 def test_what_falls_without_an_end_is_not_set_in_motion() -> None:

@@ -4,6 +4,7 @@ from gnnp_bench.potential import Potential
 from tests.mutants.apart import APART_MUTANTS
 from tests.mutants.attached import ATTACHED_MUTANTS
 from tests.mutants.base import CHECKS, Mutant
+from tests.mutants.dynamics import DYNAMICS_MUTANTS
 from tests.mutants.energies import ENERGY_MUTANTS
 from tests.mutants.forces import FORCE_MUTANTS
 from tests.mutants.history import HISTORY_MUTANTS
@@ -26,6 +27,7 @@ MUTANTS: dict[str, Mutant] = {
         OUTPUT_MUTANTS,
         JUMP_MUTANTS,
         APART_MUTANTS,
+        DYNAMICS_MUTANTS,
     )
     for mutant in family
 }

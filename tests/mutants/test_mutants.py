@@ -15,6 +15,7 @@ from tests.analytic.graph import DType
 from tests.analytic.values import assert_close, available, forces_of, stress_of
 from tests.mutants import CHECKS, MUTANTS, Mutant, plant
 from tests.mutants.base import add_term
+from tests.mutants.dynamics import WITHOUT_STRENGTHS
 from tests.mutants.energies import ENERGY_MUTANTS, bonds
 from tests.mutants.forces import FORCE_MUTANTS
 from tests.mutants.neighbours import NEIGHBOUR_MUTANTS
@@ -48,7 +49,7 @@ def _assert_identical(one: Prediction, other: Prediction) -> None:
 
 
 def test_every_check_has_a_mutant_that_it_must_notice() -> None:
-    noticed = frozenset[str]().union(*(mutant.must_fail for mutant in MUTANTS.values()))
+    noticed = frozenset[str]().union(*(mutant.must_fail for mutant in (*MUTANTS.values(), *WITHOUT_STRENGTHS)))
     assert noticed == CHECKS
 
 
