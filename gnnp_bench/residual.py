@@ -57,11 +57,14 @@ class Residual:
         case proves nothing and does not count.
     note : str or None
         What a reader should know, such as where an integrand is rough.
+    told : str or None
+        What the certificate tells of every case, not only of the worst: a number that users need.
     """
 
     components: tuple[Component, ...]
     vacuous: str | None = None
     note: str | None = None
+    told: str | None = None
 
     def __post_init__(self) -> None:
         refuse(residual_problems(self, Component), "a Residual")

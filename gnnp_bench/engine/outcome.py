@@ -14,6 +14,10 @@ from gnnp_bench.engine.settings import Settings
 from gnnp_bench.structures.serialise import to_json
 
 
+MOST_TOLD = 40
+"""Cases of which the certificate tells one by one."""
+
+
 def result_of(
     check: Check,
     findings: Findings,
@@ -140,6 +144,9 @@ def _why_nothing(findings: Findings) -> tuple[Literal["error", "not_applicable"]
 
 def _remarks(findings: Findings, worst: Outcome) -> str | None:
     remarks = [worst.note] if worst.note else []
+    told = list(dict.fromkeys(outcome.told for outcome in findings.outcomes if outcome.told))
+    more = [f"and {len(told) - MOST_TOLD} more"] if len(told) > MOST_TOLD else []
+    remarks += [*told[:MOST_TOLD], *more]
     if worst.worst.status == "inconclusive" and not remarks:
         formula = worst.case.structure.get_chemical_formula()
         remarks.append(f"missed by more than matters on {formula}, but rounding may explain it")

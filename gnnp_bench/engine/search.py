@@ -94,6 +94,7 @@ class Outcome:
     case: Case
     components: tuple[Judged, ...]
     note: str | None
+    told: str | None = None
 
     @property
     def worst(self) -> Judged:
@@ -210,7 +211,8 @@ def measure_all(
             if residual.vacuous is not None:
                 findings.vacuous.append(residual.vacuous)
             else:
-                outcome = Outcome(case, tuple(judged(c, rules) for c in residual.components), residual.note)
+                parts = tuple(judged(c, rules) for c in residual.components)
+                outcome = Outcome(case, parts, residual.note, residual.told)
                 findings.outcomes.append(outcome)
         outcomes.append(outcome)
     return outcomes

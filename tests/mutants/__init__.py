@@ -12,6 +12,7 @@ from tests.mutants.kinks import KINK_MUTANTS
 from tests.mutants.neighbours import NEIGHBOUR_MUTANTS
 from tests.mutants.outputs import OUTPUT_MUTANTS
 from tests.mutants.stresses import STRESS_MUTANTS
+from tests.mutants.walls import WALL_MUTANTS
 
 MUTANTS: dict[str, Mutant] = {
     mutant.name: mutant
@@ -26,6 +27,7 @@ MUTANTS: dict[str, Mutant] = {
         OUTPUT_MUTANTS,
         JUMP_MUTANTS,
         APART_MUTANTS,
+        WALL_MUTANTS,
     )
     for mutant in family
 }
