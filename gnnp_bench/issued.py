@@ -70,6 +70,11 @@ class Certificate:
         return self.record.checks
 
     @property
+    def uses(self) -> tuple[result.Fitness, ...]:
+        """For what the potential is fit: docs/uses.md."""
+        return self.record.uses
+
+    @property
     def failures(self) -> tuple[result.CheckResult, ...]:
         """What was found of the laws that are violated."""
         return tuple(r for r in self.checks if r.status == "fail" and r.category != "informational")

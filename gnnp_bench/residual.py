@@ -57,6 +57,8 @@ class Residual:
         case proves nothing and does not count.
     note : str or None
         What a reader should know, such as where an integrand is rough.
+    kind : str or None
+        What kind of input it was, where that is another than the structure's: "left-handed", "large".
     told : str or None
         What the certificate tells of every case, not only of the worst: a number that users need.
     """
@@ -64,6 +66,7 @@ class Residual:
     components: tuple[Component, ...]
     vacuous: str | None = None
     note: str | None = None
+    kind: str | None = None
     told: str | None = None
 
     def __post_init__(self) -> None:

@@ -16,7 +16,10 @@ SCHEMA_VERSION = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComponentResult:
-    """The worst that was measured in one quantity. Numbers are null where they were not finite."""
+    """The worst that was measured in one quantity, and its status on each kind of structure.
+
+    Numbers are null where they were not finite.
+    """
 
     quantity: str
     status: Status
@@ -25,6 +28,7 @@ class ComponentResult:
     bound: float | None
     significance: float | None
     unit: str
+    kinds: dict[str, Status] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +95,7 @@ class CheckResult:
     unit: str | None = None
     components: tuple[ComponentResult, ...] = ()
     cases: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)
     broken: int = 0
     evaluations: int = 0
     elapsed_s: float = 0.0
@@ -155,6 +160,27 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fitness:
+    """Whether a potential may be used for something; see `certificate.uses`.
+
+    Attributes
+    ----------
+    use : str
+        "relaxation of cells", "phonons and elasticity".
+    answer : str
+    because : tuple of str
+        Ids of the laws behind an answer that is not "fit".
+    reason : str
+        In words: which law forbids it, which number to mind, what was not looked at.
+    """
+
+    use: str
+    answer: Literal["fit", "fit with care", "not fit", "not looked at"]
+    because: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PotentialRecord:
     """Which potential was judged."""
 
@@ -208,3 +234,4 @@ class Certificate:
     checks: tuple[CheckResult, ...] = field(default=())
     causes: tuple[Cause, ...] = ()
     scores: tuple[Score, ...] = ()
+    uses: tuple[Fitness, ...] = ()

@@ -39,6 +39,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "checks": "What each check found, in the order of the registry.",
         "causes": "Mistakes without which laws that fail would hold; empty where none was found.",
         "scores": "Numbers beside the laws, as --with asks for them: accuracy, speed, properties of materials.",
+        "uses": "For what the potential is fit, as follows from the results; empty in earlier versions.",
     },
     "PotentialRecord": {
         "spec": "The text by which the user named it, and by which it is loaded again.",
@@ -77,6 +78,8 @@ FIELDS: dict[str, dict[str, str]] = {
         "unit": "Unit of the three numbers.",
         "components": "The same for every quantity the law speaks of.",
         "cases": "Cases measured that were not vacuous.",
+        "kinds": "The same by kind: bulk, slab, wire, molecule (in a box or without), left-handed, large (of more than "
+        "1,000 atoms). Empty in earlier versions.",
         "broken": "Cases that ended in an exception which is no refusal.",
         "evaluations": "Structures evaluated for this check.",
         "elapsed_s": "Wall time of this check in seconds.",
@@ -93,6 +96,13 @@ FIELDS: dict[str, dict[str, str]] = {
         "bound": "What rounding and quadrature alone explain.",
         "significance": "What starts to matter to a physicist.",
         "unit": "Unit of the three numbers.",
+        "kinds": "Its worst status on each kind of structure.",
+    },
+    "Fitness": {
+        "use": "What is to be done with the potential.",
+        "answer": "fit, fit with care, not fit or not looked at.",
+        "because": "Ids of the laws behind any other answer than fit.",
+        "reason": "Which law forbids it, which number to mind, what was not looked at, in words.",
     },
     "Waiver": {
         "potential": "Name of the potential, or the spec by which it is loaded.",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
+from gnnp_bench.certificate.fitness import fit_for
 from gnnp_bench.certificate.provenance import environment
 from gnnp_bench.certificate.result import Cause, Certificate, CheckResult, NoiseRecord, PotentialRecord
 from gnnp_bench.certificate.verdict import decide
@@ -155,7 +156,7 @@ def assemble(
     # While checks are missing it is partial, unless one is violated: that stays so, whatever is still to come.
     verdict, grade = decide(results, expected=registered, restricted=restricted)
     in_turn = start.elapsed_s + sum(result.elapsed_s for result in results)
-    return replace(
+    certificate = replace(
         start,
         verdict=verdict,
         grade=grade,
@@ -166,6 +167,7 @@ def assemble(
         checks=tuple(results),
         causes=_together(judgement.causes for judgement in found),
     )
+    return replace(certificate, uses=fit_for(certificate))
 
 
 def _together(causes: Iterable[Iterable[Cause]]) -> tuple[Cause, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Literal
 
@@ -52,6 +53,7 @@ def result_of(
         unit=headline.component.unit,
         components=_worst_per_quantity(outcomes),
         cases=len(outcomes),
+        kinds=dict(Counter(outcome.kind for outcome in outcomes)),
         broken=len(findings.errors),
         evaluations=cost[0],
         elapsed_s=cost[1],
@@ -122,13 +124,18 @@ def finite(value: float) -> float | None:
 
 
 def _worst_per_quantity(outcomes: Sequence[Outcome]) -> tuple[ComponentResult, ...]:
-    worst: dict[str, Judged] = {}
+    found: dict[str, dict[str, Judged]] = {}
     for outcome in outcomes:
         for judged in outcome.components:
-            quantity = judged.component.quantity
-            if quantity not in worst or judged.badness > worst[quantity].badness:
-                worst[quantity] = judged
-    return tuple(component_result(judged) for judged in worst.values())
+            worst = found.setdefault(judged.component.quantity, {})
+            if outcome.kind not in worst or judged.badness > worst[outcome.kind].badness:
+                worst[outcome.kind] = judged
+    return tuple(_component(by_kind) for by_kind in found.values())
+
+
+def _component(by_kind: Mapping[str, Judged]) -> ComponentResult:
+    worst = max(by_kind.values(), key=lambda judged: judged.badness)
+    return replace(component_result(worst), kinds={kind: judged.status for kind, judged in by_kind.items()})
 
 
 def _why_nothing(findings: Findings) -> tuple[Literal["error", "not_applicable"], str]:

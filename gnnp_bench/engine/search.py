@@ -29,6 +29,7 @@ from gnnp_bench.engine.evaluate import Evaluator
 from gnnp_bench.engine.noise import measure_noise
 from gnnp_bench.engine.settings import SIGNIFICANCE_SCALE, Settings
 from gnnp_bench.potential import Capabilities, Prediction
+from gnnp_bench.structures.apart import kind_of
 from gnnp_bench.structures.carried import completed
 
 ERROR_FACTOR = 10.0
@@ -89,11 +90,12 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A case that was measured and not vacuous."""
+    """A case that was measured and not vacuous, and what kind of input it was."""
 
     case: Case
     components: tuple[Judged, ...]
     note: str | None
+    kind: str
     told: str | None = None
 
     @property
@@ -211,8 +213,9 @@ def measure_all(
             if residual.vacuous is not None:
                 findings.vacuous.append(residual.vacuous)
             else:
-                parts = tuple(judged(c, rules) for c in residual.components)
-                outcome = Outcome(case, parts, residual.note, residual.told)
+                components = tuple(judged(c, rules) for c in residual.components)
+                kind = residual.kind or kind_of(case.structure)
+                outcome = Outcome(case, components, residual.note, kind, residual.told)
                 findings.outcomes.append(outcome)
         outcomes.append(outcome)
     return outcomes

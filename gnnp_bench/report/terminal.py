@@ -33,6 +33,7 @@ from gnnp_bench.report.text import (
     trained_on,
     wrapped,
 )
+from gnnp_bench.report.uses import uses
 from gnnp_bench.report.words import outcome, sentence, status_style, status_word, subject
 
 LABEL = 13
@@ -232,6 +233,7 @@ def summary(
         look = f"gnnp-bench doctor {shlex.quote(plain(judged.spec))}{species} looks for mistakes of an adapter"
         labelled(console, "look into it", f"{look}; what a counterexample tells stands in docs/reproduce.md")
     scores(console, certificate.scores)
+    uses(console, certificate)
     console.print()
     labelled(console, "noise floor", noise_line(certificate.noise))
     spent = f"{certificate.evaluations} evaluations in {seconds(certificate.elapsed_s)}"

@@ -44,6 +44,11 @@ def open_directions(atoms: Atoms) -> NDArray[np.bool_]:
     return found
 
 
+def kind_of(atoms: Atoms) -> str:
+    """Return along how many directions matter goes on: of "bulk", "slab", "wire" or "molecule", in a box or without."""
+    return ("molecule", "wire", "slab", "bulk")[int((~open_directions(atoms)).sum())]
+
+
 def _gap(atoms: Atoms, axis: int) -> tuple[float, float]:
     """Return the widest empty layer across a periodic cell vector, Å, and the fraction of the vector where it ends."""
     cell = atoms.cell.array

@@ -100,6 +100,10 @@ class Account:
         if certificate is None:
             return [f"{self.spec} is not certified: no check was judged, and no certificate written."]
         lines = [sentence(certificate, expected=registered())]
+        for answer in ("fit", "fit with care", "not fit", "not looked at"):
+            named = [fitness.use for fitness in certificate.uses if fitness.answer == answer]
+            if named:
+                lines.append(f"{answer}: {', '.join(named)}")
         if self.unwritten is not None:
             lines.append(self.unwritten)
         elif self.path is not None:

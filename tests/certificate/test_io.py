@@ -125,6 +125,7 @@ def test_keys_stand_in_the_order_of_the_contract():
         "checks",
         "causes",
         "scores",
+        "uses",
     ]
     assert list(json.loads(text)["checks"][0]) == [field.name for field in fields(CheckResult)]
     assert text.endswith("}\n")

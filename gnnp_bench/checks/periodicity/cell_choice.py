@@ -124,7 +124,8 @@ def _measure(case: Case) -> Measurement:
     changed = change_cell(case.structure, matrix, wrapped=bool(case.parameters["wrapped"]))
     before = yield from base_prediction(case)
     (after,) = yield Request([changed], ALL_PROPERTIES)
-    return Residual(difference(before, after, grown(case.nu, case.structure, changed), len(changed)))
+    components = difference(before, after, grown(case.nu, case.structure, changed), len(changed))
+    return Residual(components, kind="left-handed" if np.linalg.det(changed.cell.array) < 0.0 else None)
 
 
 CELL_CHOICE = Check(

@@ -42,6 +42,8 @@ SECONDS_PER_ATOM = 0.04
 """Of the largest size that is looked at: a minute for 1,500 atoms."""
 SHARE_OF_MEMORY = 0.5
 """Of what is free, that an evaluation may be expected to take."""
+MANY = 1000
+"""Atoms, beyond which a simulation is a large one."""
 GAP = 4.0
 """Å, between copies of a molecule that make a heap of many atoms."""
 MOST_SIMPLER = 6
@@ -139,7 +141,8 @@ def _measure(case: Case) -> Measurement:
         components += difference(expected, found, noise, len(many), scale=pressed(base))
     quantities = dict.fromkeys(component.quantity for component in components)
     worst = (max((c for c in components if c.quantity == q), key=lambda c: c.residual) for q in quantities)
-    return Residual(tuple(worst), note=note)
+    large = watch.sizes and watch.sizes[-1] > MANY
+    return Residual(tuple(worst), note=note, kind="large" if large else None)
 
 
 def _expected(prediction: Prediction, image_of: IntArray, order: IntArray) -> Prediction:

@@ -1,0 +1,47 @@
+"""For what a potential is fit, as a table."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from gnnp_bench.certificate.result import Certificate, Fitness
+from gnnp_bench.report.text import plain, plural, wrapped
+
+STYLE = {"fit": "green", "fit with care": "yellow", "not fit": "bold red", "not looked at": "dim"}
+ANSWER = max(map(len, STYLE)) + 2
+
+
+def heading(certificate: Certificate) -> str:
+    """Return what the answers rest on."""
+    structures = plural(certificate.structures, "structure")
+    return f"fit for what? (budget {certificate.budget}, {structures})"
+
+
+def uses(console: Console, certificate: Certificate) -> None:
+    """Print an answer for each use, and why it is no better."""
+    if not certificate.uses:
+        return
+    width = max(len(fitness.use) for fitness in certificate.uses) + 2
+    console.print()
+    console.print(Text(heading(certificate), style="bold"))
+    for fitness in certificate.uses:
+        _line(console, fitness, width)
+
+
+def in_a_line(fitness: Fitness) -> str:
+    """Return an answer in one line of plain text."""
+    return f"{fitness.use}: {fitness.answer}" + (f" ({plain(fitness.reason)})" if fitness.reason else "")
+
+
+def _line(console: Console, fitness: Fitness, width: int) -> None:
+    indent = 2 + width + ANSWER
+    room = console.width - indent
+    reason = wrapped(plain(fitness.reason), room if room >= 24 else console.width - 4)
+    line = Text.assemble(f"  {fitness.use:<{width}}", (f"{fitness.answer:<{ANSWER}}", STYLE[fitness.answer]))
+    if reason and room >= 24:
+        line.append(reason.pop(0))
+    line.rstrip()
+    console.print(line, soft_wrap=True)
+    for more in reason:
+        console.print(Text(" " * (indent if room >= 24 else 4) + more), soft_wrap=True)
