@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from gnnp_bench.wellformed import component_problems, refuse, residual_problems
 
@@ -59,15 +61,15 @@ class Residual:
         What a reader should know, such as where an integrand is rough.
     kind : str or None
         What kind of input it was, where that is another than the structure's: "left-handed", "large".
-    told : str or None
-        What the certificate tells of every case, not only of the worst: a number that users need.
+    told : mapping of str to Json
+        What the case shows besides, for `Check.tell` to bring together with that of all cases.
     """
 
     components: tuple[Component, ...]
     vacuous: str | None = None
     note: str | None = None
     kind: str | None = None
-    told: str | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         refuse(residual_problems(self, Component), "a Residual")

@@ -26,6 +26,7 @@ ARGUMENTS = {
     "simpler": ("case",),
     "measure": ("case",),
     "applies": ("capabilities",),
+    "tell": ("told",),
 }
 """What the functions of a check are called with."""
 
@@ -185,7 +186,9 @@ def residual_problems(residual: Any, component: type) -> Iterator[str]:
         yield f"its components must be of the class Component, not {kind(strange[0])}"
     if not residual.components and residual.vacuous is None:
         yield "it holds no component; where a case proves nothing, return vacuous('why')"
-    for name in ("vacuous", "note", "kind", "told"):
+    if not isinstance(residual.told, Mapping):
+        yield f"told must be a dict, not {kind(residual.told)}"
+    for name in ("vacuous", "note", "kind"):
         if not isinstance(getattr(residual, name), str | None):
             yield f"{name} must be a text or None, not {kind(getattr(residual, name))}"
 

@@ -15,10 +15,6 @@ from gnnp_bench.engine.settings import Settings
 from gnnp_bench.structures.serialise import to_json
 
 
-MOST_TOLD = 40
-"""Cases of which the certificate tells one by one."""
-
-
 def result_of(
     check: Check,
     findings: Findings,
@@ -38,6 +34,7 @@ def result_of(
     if worst is None or (findings.errors and worst.worst.status != "fail"):
         return replace(without_cases(check, *_why_nothing(findings), *cost), counterexample=kept)
     headline = worst.worst
+    told = check.tell([outcome.told for outcome in outcomes if outcome.told])
     # Informational checks never fail: the grade tells what was found.
     status: Status = "pass" if check.category == "informational" else headline.status
     return CheckResult(
@@ -57,7 +54,7 @@ def result_of(
         broken=len(findings.errors),
         evaluations=cost[0],
         elapsed_s=cost[1],
-        reason="; ".join(said for said in (_remarks(findings, worst), remark) if said) or None,
+        reason="; ".join(said for said in (_remarks(findings, worst), told, remark) if said) or None,
         counterexample=kept,
     )
 
@@ -151,9 +148,6 @@ def _why_nothing(findings: Findings) -> tuple[Literal["error", "not_applicable"]
 
 def _remarks(findings: Findings, worst: Outcome) -> str | None:
     remarks = [worst.note] if worst.note else []
-    told = list(dict.fromkeys(outcome.told for outcome in findings.outcomes if outcome.told))
-    more = [f"and {len(told) - MOST_TOLD} more"] if len(told) > MOST_TOLD else []
-    remarks += [*told[:MOST_TOLD], *more]
     if worst.worst.status == "inconclusive" and not remarks:
         formula = worst.case.structure.get_chemical_formula()
         remarks.append(f"missed by more than matters on {formula}, but rounding may explain it")

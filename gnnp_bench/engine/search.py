@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -96,7 +97,7 @@ class Outcome:
     components: tuple[Judged, ...]
     note: str | None
     kind: str
-    told: str | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def worst(self) -> Judged:

@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers, covalent_radii
 
-from gnnp_bench.potential import ENERGY, FloatArray, Potential
+from gnnp_bench.potential import ENERGY, Potential
 from tests.mutants.laws import Law, Make
 
 HOLE_SCALE = 0.025

@@ -1,4 +1,4 @@
-"""Defects of the wall between atoms: holes in it, and no wall. Forces and stress are derivatives of the wrong energy."""
+"""Holes in the wall between atoms, and no wall. Forces and stress are derivatives of the wrong energy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.mutants.base import Extra, Mutant, add_term, from_edges
 from tests.mutants.energies import bond
 
 PAIR = (atomic_numbers["Cu"], atomic_numbers["Au"])
-PLACE, WIDTH = 0.65, 0.03
+PLACE, WIDTH = 0.61, 0.03
 """Of a hole, in sums of covalent radii."""
 DENSE, SPREAD = 24.0, 1.0
 """Σ_j e^{−4(r/r₀−1)} about an atom: 20 where one other atom stands at a quarter of the sum of radii."""
@@ -65,10 +65,14 @@ def _seen_from_afar(graph: Graph, strength: float) -> tuple[Graph, Real, Real]:
     """
     contact = contact_distances(graph)
     inside = (SOFT - graph.distances / contact) / ROUNDING
-    slopes = 1.0 - strength / (1.0 + np.exp(-inside))
-    distances = graph.distances + strength * ROUNDING * contact * np.logaddexp(0.0, inside)
-    factors, slopes = ((one.astype(graph.distances.dtype)) for one in (distances / graph.distances, slopes))
-    return replace(graph, vectors=factors[:, None] * graph.vectors, distances=factors * graph.distances), factors, slopes
+    slopes = (1.0 - strength / (1.0 + np.exp(-inside))).astype(graph.distances.dtype)
+    beyond = strength * ROUNDING * contact * np.logaddexp(0.0, inside)
+    factors = (1.0 + beyond / graph.distances).astype(graph.distances.dtype)
+    return (
+        replace(graph, vectors=factors[:, None] * graph.vectors, distances=factors * graph.distances),
+        factors,
+        slopes,
+    )
 
 
 def _softened(potential: Potential, strength: float) -> AnalyticPotential:
@@ -92,8 +96,8 @@ _LAW = frozenset({"physics/short-range"})
 WALL_MUTANTS = (
     Mutant(
         "hole-of-one-pair",
-        "Atoms of copper and gold attract each other at 0.65 of the sum of their radii, by ε eV.",
-        5.0,
+        "Atoms of copper and gold attract each other at 0.61 of the sum of their radii, by ε eV.",
+        10.0,
         "eV",
         _LAW,
         frozenset(),
@@ -103,8 +107,8 @@ WALL_MUTANTS = (
     ),
     Mutant(
         "hole-beside-a-third",
-        "Two atoms attract each other at 0.65 of the sum of their radii, by about ε eV, if a third one is near.",
-        5.0,
+        "Two atoms attract each other at 0.61 of the sum of their radii, by about ε eV, if a third one is near.",
+        10.0,
         "eV",
         _LAW,
         frozenset(),

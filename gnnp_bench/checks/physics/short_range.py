@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from ase import Atoms, units
+from ase import Atoms
 
 from gnnp_bench.check import (
     Case,
@@ -16,7 +15,6 @@ from gnnp_bench.check import (
     Json,
     Measurement,
     PoolView,
-    Request,
     Residual,
     Sample,
     on_structure,
@@ -24,38 +22,16 @@ from gnnp_bench.check import (
     with_parameters,
 )
 from gnnp_bench.checks.locality.adding_up import nearest_far
-from gnnp_bench.checks.physics.approach import apart, meeting, nearness, pressed, radii_sum
-from gnnp_bench.numerics.inward import Inward, Rules, inward
-from gnnp_bench.potential import ENERGY, FloatArray, Prediction
+from gnnp_bench.checks.physics.approach import meeting
+from gnnp_bench.checks.physics.ways import FARTHEST, POINTS, S, Scan, of_a_pair, of_all, rounded
+from gnnp_bench.numerics.inward import Fall, Inward
+from gnnp_bench.potential import ENERGY
 from gnnp_bench.structures.apart import open_directions
 from gnnp_bench.structures.carried import is_neutral
-from gnnp_bench.structures.palette import Palette, palette, pairs
+from gnnp_bench.structures.palette import Palette, pairs, palette
 from gnnp_bench.structures.simpler import simpler_structures
 
-LIMIT = 3.0
-"""eV, or eV per atom where all move: collisions of radiation damage reach it, and 20,000 K."""
-OF_PAIRS = Rules(LIMIT, soft=0.4, close=0.6, deep=0.7, barrier=0.5)
-EVENLY = replace(OF_PAIRS, barrier=0.1, bond=1.0)
-ALONG_AN_AXIS = replace(EVENLY, bond=np.inf)
-S = 0.025
-"""eV, or eV per atom: k_B T at room temperature. A hole that is less deep holds nothing."""
-HIGH, HIGH_FOR_ALL = 30.0, 10.0
-"""eV, and eV per atom where all move. A wall as high is the end of the way."""
-OUTERMOST, CLOSEST = 1.5, 0.25
-"""Distances over sums of radii at which pairs are looked at."""
-EXPANDED, DENSEST = 1.15, 0.3
-"""Of structures: beyond their own and beyond contact, and how close their atoms come."""
-LONG, SHORT = 1.06, 0.2
-"""Of the length along an axis."""
-POINTS = 40
-FIRST, FURTHER = 16, 4
-"""Points of a way that are asked for at once, and as long as there is no wall: where atoms are close, each has many
-neighbours."""
-FELT = 10.0
-"""ν. Energies that change by less do not change."""
-TOLD = 10.0
-"""Radii: larger than any distance that is told and not judged."""
-KINDS = ("pair", "pressed", "pair", "third")
+KINDS = ("pair", "pair", "pair", "pressed", "third")
 MOST_ATOMS = 8
 AXES = ([1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0])
 ANGLES = (60.0, 90.0, 120.0, 180.0)
@@ -63,6 +39,8 @@ ANGLES = (60.0, 90.0, 120.0, 180.0)
 BESIDE = (0.9, 1.3)
 """Distances of the third atom over the sum of radii."""
 MOST_SIMPLER = 12
+MOST_TOLD = 8
+"""Pairs, and falls, that are named."""
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
@@ -73,7 +51,7 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
         return view.pick(rng, _is_small).case({"axis": AXES[int(rng.integers(len(AXES)))], "phase": phase})
     known = palette(tuple(view.capabilities.species), tuple(view.capabilities.combinations))
     every = _pairs(known, view)
-    turn = 2 * rounds + place // 2
+    turn = KINDS.count("pair") * rounds + place
     third = KINDS[place] == "third" or turn >= len(every)
     pair = every[(rounds if third else turn) % len(every)]
     parameters = {
@@ -138,51 +116,9 @@ def _simpler_meetings(parameters: Mapping[str, Json]) -> Iterator[Mapping[str, J
             yield changed
 
 
-@dataclass(frozen=True, slots=True)
-class _Scan:
-    """Energies on a way inwards.
-
-    Attributes
-    ----------
-    name : str
-        Who is on the way.
-    closest, near : (n,) arrays
-        See `approach.nearness`.
-    places : sequence of str
-        Where the points are, for a reader.
-    energies : (n,) array
-        In `unit`.
-    unit : str
-    rules : Rules
-    noise : float
-        Of a difference of two energies.
-    zero : float or None
-        Which barriers are counted from; None for the lowest energy so far.
-    """
-
-    name: str
-    closest: FloatArray
-    near: FloatArray
-    places: Sequence[str]
-    energies: FloatArray
-    unit: str
-    rules: Rules
-    noise: float
-    zero: float | None = None
-
-    def followed(self) -> Inward:
-        """Return what the way shows."""
-        return inward(self.energies, self.near, self.rules, closest=self.closest, zero=self.zero, least=S)
-
-    @property
-    def is_flat(self) -> bool:
-        """Whether nothing happens on the way."""
-        return bool(np.ptp(self.energies) <= FELT * self.noise)
-
-
 def _measure(case: Case) -> Measurement:
     of_pair = "pair" in case.parameters
-    scans = yield from (_of_a_pair(case) if of_pair else _of_all(case))
+    scans = yield from (of_a_pair(case) if of_pair else of_all(case))
     if scans[0].is_flat:
         return vacuous("the atoms feel nothing of each other")
     found = [scan.followed() for scan in scans]
@@ -191,110 +127,46 @@ def _measure(case: Case) -> Measurement:
     components = (
         Component(f"hole {kind}", max(one.hole.depth if one.hole else 0.0 for one in found), S, unit, noise=noise),
         Component(f"wall {kind} too low", max(one.short for one in found), S, unit, noise=noise),
-        Component(f"hole {kind} behind a high wall", max(behind, default=0.0), TOLD, "radii", bound=TOLD),
+        Component(f"hole {kind} behind a high wall", max(behind, default=0.0), FARTHEST, "radii", bound=FARTHEST),
     )
-    return Residual(components, told="; ".join(_words(scan, one) for scan, one in zip(scans, found, strict=True)))
+    ways = [_told(scan, one) for scan, one in zip(scans, found, strict=True)]
+    return Residual(components, told={"of": "pairs" if of_pair else "all", "ways": ways})
 
 
-def _of_a_pair(case: Case) -> Generator[Request, list[Prediction], list[_Scan]]:
-    first, second = case.parameters["pair"]
-    touching, far = radii_sum(first, second), float(case.parameters["far"])
-    grid = _grid(OUTERMOST, CLOSEST, case.parameters["phase"])
-    (separated,) = yield Request([apart(case.structure, far)], ENERGY)
-    found = yield from _energies(lambda near: apart(case.structure, near * touching), grid, HIGH, separated.energy)
-    near = np.array([far / touching, *grid[: len(found)]])
-    beside = case.parameters["beside"]
-    name = f"{first}–{second}" + ("" if beside is None else f" beside {beside[0]}")
-    places = [f"{x * touching:.2f} Å" for x in near]
-    energies = np.array([separated.energy, *found])
-    noise = 2.0 * case.nu.energy * len(case.structure)
-    return [_Scan(name, near, near, places, energies, "eV", OF_PAIRS, noise, separated.energy)]
+def _told(scan: Scan, found: Inward) -> Json:
+    """Return what a way shows: up to where it can be trusted, where 3 eV are reached, and where it falls."""
+    falls = [fall for fall in (found.hole, found.behind) if fall is not None]
+    end = min((fall.top for fall in falls), default=len(scan.near) - 1)
+    return {
+        "name": scan.name,
+        "near": float(scan.near[end]),
+        "pressure": float(scan.pressures[end]) if len(scan.pressures) else None,
+        "falls": [_words(scan, fall) for fall in falls]
+        + ([f"{scan.name} lacks {rounded(found.short)} {scan.unit} of a wall"] if found.short > S else []),
+    }
 
 
-def _of_all(case: Case) -> Generator[Request, list[Prediction], list[_Scan]]:
-    structure, axis, phase = case.structure, case.parameters["axis"], case.parameters["phase"]
-    start = nearness(structure)[1]
-    factors = _grid(EXPANDED * max(start, EXPANDED), DENSEST, phase) / start
-    evenly = yield from _pressing(case, structure, factors, None)
-    valley = int(np.argmin(evenly.energies))
-    if axis is None or valley == 0 or evenly.followed().hole is not None:
-        return [evenly]
-    relaxed = pressed(structure, float(factors[valley]), None)
-    return [evenly, (yield from _pressing(case, relaxed, _grid(LONG, SHORT, phase), axis))]
+def _words(scan: Scan, fall: Fall) -> str:
+    barrier = f"behind {rounded(fall.height)} {scan.unit}" if fall.height > S else "behind no barrier"
+    return f"{scan.name} by {rounded(fall.depth)} {scan.unit} at {scan.places[fall.bottom]}, {barrier}"
 
 
-def _pressing(
-    case: Case, structure: Atoms, factors: FloatArray, axis: Sequence[float] | None
-) -> Generator[Request, list[Prediction], _Scan]:
-    n = len(structure)
-    found = yield from _energies(lambda factor: pressed(structure, factor, axis), factors, n * HIGH_FOR_ALL, None)
-    factors = factors[: len(found)]
-    closest, near = np.transpose([nearness(pressed(structure, float(factor), axis)) for factor in factors])
-    places = [f"{x:.2f} radii" for x in near]
-    if not open_directions(structure).any():
-        volumes = structure.cell.volume * factors ** (3 if axis is None else 1)
-        pressures = -np.gradient(found, volumes) / units.GPa if len(found) > 1 else np.zeros(1)
-        places = [f"{_rounded(p)} GPa ({place})" for p, place in zip(pressures, places, strict=True)]
-    name = structure.get_chemical_formula() + (" along an axis" if axis is not None else "")
-    return _Scan(name, closest, near, places, found / n, "eV/atom", EVENLY if axis is None else ALONG_AN_AXIS, 2.0 * case.nu.energy)
-
-
-def _rounded(value: float) -> str:
-    """Return a number with two digits, written out unless it is beyond all measure."""
-    return f"{float(f'{value:.2g}'):,.0f}" if 10.0 <= abs(value) < 1e6 else f"{value:.2g}"
-
-
-def _grid(outermost: float, closest: float, phase: float) -> FloatArray:
-    """Return `POINTS` numbers in equal proportions, from a part of a step below the first."""
-    step = np.log(closest / outermost) / POINTS
-    points: FloatArray = outermost * np.exp(step * (np.arange(POINTS) + phase))
-    return points
-
-
-def _energies(
-    at: Callable[[float], Atoms], grid: FloatArray, high: float, zero: float | None
-) -> Generator[Request, list[Prediction], FloatArray]:
-    """Return energies along a way, eV, up to a wall that is high enough or where the potential says no more."""
-    found: list[float] = []
-
-    def height() -> float:
-        return max(found) - (min(found) if zero is None else zero) if found else 0.0
-
-    for part in np.split(grid, range(FIRST, len(grid), FURTHER)):
-        try:
-            answers = yield Request([at(float(x)) for x in part], ENERGY)
-        except Exception:  # of somebody else's code, perhaps over atoms that lie in each other
-            answers = []
-            for x in part:
-                try:
-                    answers += yield Request([at(float(x))], ENERGY)
-                except Exception:
-                    found += [answer.energy for answer in answers]
-                    if height() < high / 10.0:
-                        raise
-                    return np.array(found)
-        found += [answer.energy for answer in answers]
-        if height() >= high:
-            break
-    return np.array(found)
-
-
-def _words(scan: _Scan, found: Inward) -> str:
-    """Return in words what a way inwards shows."""
-    unit, places = scan.unit, scan.places
+def _tell(told: Sequence[Mapping[str, Json]]) -> str:
+    """Return up to which distance and pressure the potential can be trusted, who was looked at, and where it falls."""
+    ways = [way for one in told for way in one["ways"]]
+    pairs_of_atoms = [way for one in told if one["of"] == "pairs" for way in one["ways"]]
+    under = [way["pressure"] for way in ways if way["pressure"] is not None]
     said = []
-    if found.wall is not None:
-        said.append(f"3 {unit} at {places[found.wall]}")
-    if found.short:
-        said.append(f"{found.short:.2g} short of 3 {unit} at {scan.rules.soft:g} of the radii")
-    for fall in (found.hole, found.behind):
-        if fall is not None:
-            top, bottom = places[fall.top], places[fall.bottom]
-            barrier = f"behind {_rounded(fall.height)} {unit} at {top}" if fall.height > S else "behind no barrier"
-            said.append(f"falls by {fall.depth:.3g} {unit} at {bottom}, {barrier}")
-    if found.hole is None and found.behind is None:
-        said.append(f"no hole as far as {places[-1]}")
-    return f"{scan.name}: {', '.join(said)}"
+    if pairs_of_atoms:
+        names = list(dict.fromkeys(way["name"] for way in pairs_of_atoms))
+        shown = ", ".join(names[:MOST_TOLD]) + (f" and {len(names) - MOST_TOLD} more" if len(names) > MOST_TOLD else "")
+        said.append(f"{max(way['near'] for way in pairs_of_atoms):.2f} of the sum of radii ({shown})")
+    if under:
+        said.append(f"{rounded(min(under))} GPa")
+    falls = list(dict.fromkeys(fall for way in ways for fall in way["falls"]))
+    more = f" and {len(falls) - MOST_TOLD} more" if len(falls) > MOST_TOLD else ""
+    lower = f"; falls: {'; '.join(falls[:MOST_TOLD])}{more}" if falls else ""
+    return f"energies rise up to {' and '.join(said)}{lower}"
 
 
 SHORT_RANGE = Check(
@@ -303,23 +175,25 @@ SHORT_RANGE = Check(
     category="mandatory",
     needs=ENERGY,
     source=(
-        "the repulsion of nuclei: Ziegler, Biersack and Littmark, The Stopping and Range of Ions in Solids (1985); holes "
-        "of learnt potentials at short range: Wang, Wang, Zhang, Dai and Wang, doi:10.1063/1.5111045; docs/adr/0022"
+        "the repulsion of nuclei: Ziegler, Biersack and Littmark, The Stopping and Range of Ions in Solids (1985), "
+        "and its place in learnt potentials: Wang et al., doi:10.1063/1.5111045; docs/adr/0022"
     ),
     tolerance="s = 25 meV, per atom where all move: k_B T at room temperature, below which a hole holds nothing",
     physics=(
         "Nuclei repel each other, so that atoms that collide are thrown back. Training sets hold few structures with "
         "atoms in each other, and what was learnt elsewhere may say that they attract there: a run that gets so far, "
-        "from a bad start, in a hot spot or under pressure, collapses and does not come back. Pairs of species, a third "
-        "atom beside them, and crystals and molecules as a whole, evenly and along one axis, are pushed together. Up to "
-        "3 eV (3 eV per atom where all move), counted from separated atoms or from the lowest energy on the way, "
-        "nothing may fall below what is outside, closer than 0.6 of the sum of radii energies only rise, and 3 eV are "
-        "reached before 0.4 of it, or atoms walk through each other. Radii are covalent, or metallic where these are "
-        "smaller. Holes behind higher walls, up to 30 eV (10 eV per atom), are told with distance and pressure, and fail nothing."
+        "from a bad start, in a hot spot or under pressure, collapses and does not come back. Pairs of species, a "
+        "third atom beside them, and crystals and molecules as a whole, evenly and along one axis, are pushed "
+        "together. Up to 3 eV (3 eV per atom where all move), counted from separated atoms or from the lowest energy "
+        "on the way, nothing may fall below what is outside; closer than 0.6 of the sum of radii energies only rise; "
+        "and 3 eV are reached before 0.4 of it, or atoms walk through each other. Radii are covalent, or metallic "
+        "where these are smaller. Up to which distance and pressure energies rise is told. Holes behind walls of 3 to "
+        "30 eV (10 eV per atom) are told too, and fail nothing."
     ),
     draw=_draw,
     simpler=_simpler,
     measure=_measure,
+    tell=_tell,
     weight=12.0,
     cost=POINTS,
     side_by_side=6,
