@@ -92,6 +92,8 @@ def _softened(potential: Potential, strength: float) -> AnalyticPotential:
 
 
 _LAW = frozenset({"physics/short-range"})
+_ROUGH = frozenset({"conservation/closed-loop", "smoothness/ripples"})
+"""The flanks of a hole that is as steep are waves, and a sum of a few points around a loop does not settle."""
 
 WALL_MUTANTS = (
     Mutant(
@@ -111,7 +113,7 @@ WALL_MUTANTS = (
         10.0,
         "eV",
         _LAW,
-        frozenset(),
+        _ROUGH,
         add_term("hole-beside-a-third", _beside_a_third),
         consistent=True,
     ),

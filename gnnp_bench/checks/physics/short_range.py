@@ -23,7 +23,7 @@ from gnnp_bench.check import (
 )
 from gnnp_bench.checks.locality.adding_up import nearest_far
 from gnnp_bench.checks.physics.approach import meeting
-from gnnp_bench.checks.physics.ways import FARTHEST, POINTS, S, Scan, of_a_pair, of_all, rounded
+from gnnp_bench.checks.physics.ways import FARTHEST, FELT, POINTS, S, Scan, of_a_pair, of_all, rounded
 from gnnp_bench.numerics.inward import Fall, Inward
 from gnnp_bench.potential import ENERGY
 from gnnp_bench.structures.apart import open_directions
@@ -122,11 +122,11 @@ def _measure(case: Case) -> Measurement:
     if scans[0].is_flat:
         return vacuous("the atoms feel nothing of each other")
     found = [scan.followed() for scan in scans]
-    kind, unit, noise = "between atoms" if of_pair else "under pressure", scans[0].unit, scans[0].noise
+    kind, unit, bound = "between atoms" if of_pair else "under pressure", scans[0].unit, FELT * scans[0].noise
     behind = [float(scan.near[one.behind.top]) for scan, one in zip(scans, found, strict=True) if one.behind]
     components = (
-        Component(f"hole {kind}", max(one.hole.depth if one.hole else 0.0 for one in found), S, unit, noise=noise),
-        Component(f"wall {kind} too low", max(one.short for one in found), S, unit, noise=noise),
+        Component(f"hole {kind}", max(one.hole.depth if one.hole else 0.0 for one in found), S, unit, bound=bound),
+        Component(f"wall {kind} too low", max(one.short for one in found), S, unit, bound=bound),
         Component(f"hole {kind} behind a high wall", max(behind, default=0.0), FARTHEST, "radii", bound=FARTHEST),
     )
     ways = [_told(scan, one) for scan, one in zip(scans, found, strict=True)]
