@@ -15,6 +15,7 @@ import hashlib
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import is_ as _is
 from pathlib import Path
 from typing import Any
 
@@ -149,16 +150,37 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
 
 
 class _FirstOrder(TorchFunctionMode):
-    """Keeps CHGNet from recording its derivatives for being derived once more.
+    """Derives CHGNet's energy once, and keeps it from recording the derivatives for being derived once more.
 
-    Its forward pass does so for the sake of training; that takes three times the memory.
+    Its forward pass goes back through the network for the forces and again for the stress, each time recording what it
+    does, for the sake of training. That takes three times the memory. Positions and strains of one pass have the same
+    derivatives as those of two.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._strains: list[torch.Tensor] = []
+        self._derivatives: list[torch.Tensor] = []
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        changed = {"create_graph": False} if func is torch.autograd.grad else {}
-        return func(*args, **{**(kwargs or {}), **changed})
+        options = dict(kwargs or {})
+        if func is torch.autograd.grad:
+            return self._derived(args[0], list(args[1]), options)
+        made = func(*args, **options)
+        if func is torch.Tensor.new_zeros and options.get("requires_grad"):
+            self._strains.append(made)
+        return made
+
+    def _derived(
+        self, energy: torch.Tensor, inputs: list[torch.Tensor], options: dict[str, Any]
+    ) -> tuple[torch.Tensor, ...]:
+        if self._derivatives and len(inputs) == len(self._strains) and all(map(_is, inputs, self._strains)):
+            return tuple(self._derivatives)
+        found = torch.autograd.grad(energy, [*inputs, *self._strains], **{**options, "create_graph": False})
+        self._derivatives = list(found[len(inputs) :])
+        return tuple(found[: len(inputs)])
 
 
 class _Crystal(Structure):

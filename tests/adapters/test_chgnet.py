@@ -6,12 +6,13 @@ import hashlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import chgnet
 import numpy as np
 import pytest
 import torch
-from ase import Atoms
+from ase import Atoms, units
 from ase.build import bulk, fcc111, molecule
 from ase.data import chemical_symbols
 from chgnet.model.dynamics import CHGNetCalculator
@@ -190,6 +191,29 @@ def test_derivatives_are_not_recorded_for_being_derived_again(potential: ChgnetP
     ours = saved_bytes(lambda: evaluate_one(potential, silicon))
     assert 0 < ours < 0.5 * saved_bytes(lambda: potential.model.predict_graph(graph, task="efs"))
     assert saved_bytes(lambda: evaluate_one(potential, silicon, ENERGY)) == 0
+
+
+@pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad=True to a scalar:UserWarning")
+def test_forces_and_stress_come_from_one_pass_back_and_are_those_of_two(potential: ChgnetPotential) -> None:
+    passes: list[int] = []
+
+    def count(*found: Any) -> None:
+        if found[2].requires_grad:
+            found[2].register_hook(lambda _: passes.append(1))
+
+    silicon = PERIODIC[0]
+    hook = potential.model.mlp.register_forward_hook(count)
+    try:
+        ours = evaluate_one(potential, silicon)
+    finally:
+        hook.remove()
+    assert len(passes) == 1
+    theirs = potential.model.predict_graph(potential._graph(silicon), task="efs")
+    assert isinstance(theirs, dict)
+    # Derivatives that are recorded round elsewhere.
+    np.testing.assert_allclose(ours.forces, np.asarray(theirs["f"], np.float64), atol=1e-4)
+    stress = np.asarray(theirs["s"], np.float64) * units.GPa
+    np.testing.assert_allclose(ours.stress, (stress + stress.T) / 2, atol=5e-6)
 
 
 def test_structures_share_forward_passes(potential: ChgnetPotential) -> None:

@@ -136,13 +136,17 @@ def _measure(case: Case) -> Measurement:
                 break
             wrong = "not finite" if isinstance(error, InvalidPrediction) else "not answered"
             note = f"{len(many):,} atoms: {type(error).__name__}: {error}"
-            return Residual((Component(wrong, 1.0, 0.0, "", bound=0.0),), note=note)
+            return Residual((Component(wrong, 1.0, 0.0, "", bound=0.0),), note=note, kind=_kind(watch))
         noise = grown(case.nu, case.structure, many)
         components += difference(expected, found, noise, len(many), scale=pressed(base))
     quantities = dict.fromkeys(component.quantity for component in components)
     worst = (max((c for c in components if c.quantity == q), key=lambda c: c.residual) for q in quantities)
-    large = watch.sizes and watch.sizes[-1] > MANY
-    return Residual(tuple(worst), note=note, kind="large" if large else None)
+    return Residual(tuple(worst), note=note, kind=_kind(watch))
+
+
+def _kind(watch: _Watch) -> str | None:
+    """Return that many atoms were looked at, if they were; otherwise it is the structure's kind."""
+    return "large" if watch.sizes and watch.sizes[-1] > MANY else None
 
 
 def _expected(prediction: Prediction, image_of: IntArray, order: IntArray) -> Prediction:
