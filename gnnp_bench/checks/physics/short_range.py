@@ -134,7 +134,7 @@ def _measure(case: Case) -> Measurement:
 
 
 def _told(scan: Scan, found: Inward) -> Json:
-    """Return what a way shows: up to where it can be trusted, where 3 eV are reached, and where it falls."""
+    """Return up to where a way can be trusted, and where it falls."""
     falls = [fall for fall in (found.hole, found.behind) if fall is not None]
     end = min((fall.top for fall in falls), default=len(scan.near) - 1)
     return {
