@@ -41,12 +41,13 @@ def _of_one_pair(graph: Graph) -> Extra:
 
 
 def _beside_a_third(graph: Graph) -> Extra:
-    """Return −Σ_i Σ_{j≠k} h(r_ij) w(r_ik) = −Σ_i (H_i W_i − Σ_j h_ij w_ij), h the Gaussian."""
+    """Return −Σ_i q_i/(1 + q_i), q_i = Σ_{j≠k} h(r_ij) w(r_ik) = H_i W_i − Σ_j h_ij w_ij, h the Gaussian."""
     (h, h_slope), (w, w_slope) = _well(graph), bond(graph)
     all_h, all_w = (sum_by(graph.centres, one, graph.n_atoms) for one in (h, w))
-    energies = sum_by(graph.centres, h * w, graph.n_atoms) - all_h * all_w
-    slopes = h_slope * (w - all_w[graph.centres]) + w_slope * (h - all_h[graph.centres])
-    return from_edges(graph, energies, along_edges(graph, slopes))
+    crowd = 1.0 + all_h * all_w - sum_by(graph.centres, h * w, graph.n_atoms)
+    slopes = h_slope * (all_w[graph.centres] - w) + w_slope * (all_h[graph.centres] - h)
+    slopes = -slopes / (crowd * crowd)[graph.centres]
+    return from_edges(graph, 1.0 / crowd - 1.0, along_edges(graph, slopes))
 
 
 def _in_dense_matter(graph: Graph) -> Extra:
@@ -92,7 +93,7 @@ def _softened(potential: Potential, strength: float) -> AnalyticPotential:
 
 
 _LAW = frozenset({"physics/short-range"})
-_ROUGH = frozenset({"conservation/closed-loop", "smoothness/ripples"})
+_ROUGH = frozenset({"conservation/closed-loop", "conservation/closed-loop-cell", "smoothness/ripples"})
 """The flanks of a hole that is as steep are waves, and a sum of a few points around a loop does not settle."""
 
 WALL_MUTANTS = (
@@ -109,7 +110,7 @@ WALL_MUTANTS = (
     ),
     Mutant(
         "hole-beside-a-third",
-        "Two atoms attract each other at 0.61 of the sum of their radii, by about ε eV, if a third one is near.",
+        "Two atoms attract each other at 0.61 of the sum of their radii, by up to ε eV each, if a third one is near.",
         10.0,
         "eV",
         _LAW,
