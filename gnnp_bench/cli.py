@@ -30,6 +30,7 @@ from gnnp_bench.commands.new_law import new_law
 from gnnp_bench.commands.plugins import CommandGroup
 from gnnp_bench.commands.properties import properties
 from gnnp_bench.commands.relax import relax
+from gnnp_bench.commands.report import badge, report
 from gnnp_bench.commands.reproduce import reproduce
 from gnnp_bench.commands.screen import screen
 
@@ -51,6 +52,8 @@ app.command("doctor")(doctor)
 app.command("list")(list_checks)
 app.command("explain")(explain)
 app.command("reproduce")(reproduce)
+app.command("report")(report)
+app.command("badge")(badge)
 app.command("compare")(compare)
 app.command("compare-deployments")(compare_deployments)
 app.command("accuracy")(accuracy)

@@ -138,7 +138,7 @@ class Certificate:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from gnnp_bench.report.html import fragment
+        from gnnp_bench.report.html.notebook import fragment
 
         return fragment(self.record, _checks())
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gnnp_bench.certificate.result import Series
 from gnnp_bench.wellformed import component_problems, refuse, residual_problems
 
 
@@ -61,6 +62,8 @@ class Residual:
         What a reader should know, such as where an integrand is rough.
     kind : str or None
         What kind of input it was, where that is another than the structure's: "left-handed", "large".
+    series : tuple of Series
+        What a reader may want to see drawn: see `drawing.series`.
     told : mapping of str to Json
         What the case shows besides, for `Check.tell` to bring together with that of all cases.
     """
@@ -69,10 +72,11 @@ class Residual:
     vacuous: str | None = None
     note: str | None = None
     kind: str | None = None
+    series: tuple[Series, ...] = ()
     told: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        refuse(residual_problems(self, Component), "a Residual")
+        refuse(residual_problems(self, Component, Series), "a Residual")
 
 
 def vacuous(reason: str) -> Residual:

@@ -177,7 +177,7 @@ def component_problems(component: Any) -> Iterator[str]:
         yield which.format("bound", "None or a number, 0 or more", f"{bound!r}")
 
 
-def residual_problems(residual: Any, component: type) -> Iterator[str]:
+def residual_problems(residual: Any, component: type, series: type) -> Iterator[str]:
     """Yield what is wrong with what measuring a case found."""
     if not isinstance(residual.components, tuple):
         yield f"its components must be a tuple, not {kind(residual.components)}: write Residual((component,))"
@@ -186,6 +186,8 @@ def residual_problems(residual: Any, component: type) -> Iterator[str]:
         yield f"its components must be of the class Component, not {kind(strange[0])}"
     if not residual.components and residual.vacuous is None:
         yield "it holds no component; where a case proves nothing, return vacuous('why')"
+    if not isinstance(residual.series, tuple) or not all(isinstance(one, series) for one in residual.series):
+        yield f"its series must be a tuple of Series, not {kind(residual.series)}"
     if not isinstance(residual.told, Mapping):
         yield f"told must be a dict, not {kind(residual.told)}"
     for name in ("vacuous", "note", "kind"):

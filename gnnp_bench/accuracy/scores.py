@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
+import numpy as np
 from ase import units
 
 from gnnp_bench.accuracy.errors import Errors, Spread
 from gnnp_bench.accuracy.measure import Found
-from gnnp_bench.certificate.result import Score
+from gnnp_bench.certificate.result import Score, Series
+from gnnp_bench.numerics import drawing
 
+MOST_DRAWN = 200
+"""Points of a figure of predictions against labels."""
+_PARITY = (("energy", "eV/atom", 1.0), ("forces", "eV/Å", 1.0), ("stress", "GPa", 1.0 / units.GPa))
 _QUANTITIES = (("energy", "meV/atom", 1e3), ("forces", "meV/Å", 1e3), ("stress", "GPa", 1.0 / units.GPa))
 
 
@@ -50,3 +56,24 @@ def _of(subject: str, errors: Errors, remark: str) -> Iterator[Score]:
 
 def _score(subject: str, name: str, value: float | None, unit: str, remark: str) -> Score:
     return Score(kind="accuracy", subject=subject, name=name, value=value, unit=unit, better="lower", remark=remark)
+
+
+def series(name: str, found: Found) -> tuple[Series, ...]:
+    """Return predictions against labels, to be drawn: a sample of all, as `Points` has drawn it at random."""
+    drawn = []
+    for quantity, unit, factor in _PARITY:
+        points = found.points[quantity]
+        label, predicted = factor * points.pairs[:, np.argsort(points.ranks)[:MOST_DRAWN]]
+        if len(label):
+            ends = [float(min(label.min(), predicted.min())), float(max(label.max(), predicted.max()))]
+            axes = partial(
+                drawing.series,
+                f"Predicted {quantity} against labels",
+                x_name="label",
+                x_unit=unit,
+                unit=unit,
+                kind="accuracy",
+                subject=name,
+            )
+            drawn += [axes("equal", ends, ends), axes("predicted", label, predicted, points=True, most=MOST_DRAWN)]
+    return tuple(drawn)

@@ -10,6 +10,8 @@ Status: TypeAlias = Literal["pass", "fail", "waived", "not_applicable", "inconcl
 Grade: TypeAlias = Literal["exact", "limited", "approximate", "violated"]
 """`limited`: nothing is seen that matters, but rounding would hide it; see `certificate.verdict`."""
 Verdict: TypeAlias = Literal["certified", "failed", "partial"]
+Kind: TypeAlias = Literal["law", "accuracy", "bench", "properties"]
+"""Of numbers to be drawn: those of a law, or of what was measured beside the laws."""
 
 SCHEMA_VERSION = 3
 
@@ -80,6 +82,43 @@ class Waiver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """Numbers to be drawn, one quantity along another; nothing is judged by them.
+
+    Attributes
+    ----------
+    figure : str
+        What they are drawn in, in words. Series of the same figure and subject share it, and its axes.
+    kind : str
+        "law", or the kind of the scores that they belong to.
+    subject : str
+        A crystal, a file; empty for a law, whose case it is.
+    name : str
+        Of this line among those of the figure.
+    x_name, x_unit, unit : str
+        What stands along x, and the units of both.
+    x, y : tuple of float or None
+        Of the same length. None where a number is not finite, or where a line is interrupted.
+    points : bool
+        Single values, not joined by a line.
+    logarithmic : bool
+        Both axes.
+    """
+
+    figure: str
+    kind: Kind = "law"
+    subject: str = ""
+    name: str
+    x_name: str
+    x_unit: str
+    unit: str
+    x: tuple[float | None, ...]
+    y: tuple[float | None, ...]
+    points: bool = False
+    logarithmic: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
     """What one check found. The headline is the component of worst status, then of largest r/max(b, s)."""
 
@@ -102,6 +141,7 @@ class CheckResult:
     reason: str | None = None
     waivers: tuple[Waiver, ...] = ()
     counterexample: Counterexample | None = None
+    series: tuple[Series, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,3 +275,4 @@ class Certificate:
     causes: tuple[Cause, ...] = ()
     scores: tuple[Score, ...] = ()
     uses: tuple[Fitness, ...] = ()
+    series: tuple[Series, ...] = ()

@@ -40,6 +40,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "causes": "Mistakes without which laws that fail would hold; empty where none was found.",
         "scores": "Numbers beside the laws, as --with asks for them: accuracy, speed, properties of materials.",
         "uses": "For what the potential is fit, as follows from the results; empty in earlier versions.",
+        "series": "What can be drawn of accuracy and properties; often empty.",
     },
     "PotentialRecord": {
         "spec": "The text by which the user named it, and by which it is loaded again.",
@@ -87,6 +88,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "waivers": "Under which permissions the check is waived; empty for any other status.",
         "counterexample": "The simplest input found that fails; where nothing failed, one that led to no conclusion or "
         "broke; else null.",
+        "series": "What can be drawn of the counterexample, or of the worst case where there is none; often empty.",
     },
     "ComponentResult": {
         "quantity": "energy, forces, stress, or what the law speaks of.",
@@ -103,6 +105,19 @@ FIELDS: dict[str, dict[str, str]] = {
         "answer": "fit, fit with care, not fit or not looked at.",
         "because": "Ids of the laws behind any other answer than fit.",
         "reason": "Which law forbids it, which number to mind, what was not looked at, in words.",
+    },
+    "Series": {
+        "figure": "What it is drawn in, in words. Series of the same figure and subject share it.",
+        "kind": "law, or the kind of the scores that it belongs to.",
+        "subject": "A crystal, a file; empty for a law.",
+        "name": "Of this line among those of the figure.",
+        "x_name": "What stands along x.",
+        "x_unit": "Unit of x.",
+        "unit": "Unit of y.",
+        "x": "Numbers; null where one is not finite or the line is interrupted.",
+        "y": "As many.",
+        "points": "Single values, not joined by a line.",
+        "logarithmic": "Both axes are logarithmic.",
     },
     "Waiver": {
         "potential": "Name of the potential, or the spec by which it is loaded.",

@@ -26,7 +26,8 @@ from gnnp_bench.commands.loading import (
     read_waivers,
     with_env,
 )
-from gnnp_bench.commands.output import own_stdout, write_bytes
+from gnnp_bench.commands.output import check_paths, own_stdout, write_bytes
+from gnnp_bench.commands.report import check_page, write_page
 from gnnp_bench.commands.scorecard import Beside, measured, parse_beside
 from gnnp_bench.commands.signals import terminable, undisturbed
 from gnnp_bench.engine.settings import Budget, Profile, Settings, Step
@@ -86,6 +87,9 @@ def certify(
     junit: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write a JUnit report here, for continuous integration.")
     ] = None,
+    html: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write a page to look at here, when the run ends.")
+    ] = None,
 ) -> int:
     """Judge a potential by the laws of physics.
 
@@ -99,7 +103,9 @@ def certify(
     if timeout is not None and not 0 < timeout < math.inf:
         raise BadRequest(f"--timeout must be a number of seconds above 0, not {timeout:g}")
     path = None if json in (None, "-") else json
-    check_paths(path, junit)
+    check_paths(("--json", path), ("--junit", junit), ("--html", html))
+    if html is not None:
+        check_page(html)
     checks = checks_by_id()
     restricted_to = parse_species(species)
     settings = Settings(
@@ -130,9 +136,12 @@ def certify(
             return PARTIAL
         with undisturbed():
             kept = kept_for_replay(certificate) if path is None else path
-            unwritten = [
-                said for said in (_save(certificate, path), _save_junit(certificate, junit, request, kept)) if said
-            ]
+            tried = (
+                _save(certificate, path),
+                _save_junit(certificate, junit, request, kept),
+                _save_page(certificate, html),
+            )
+            unwritten = [said for said in tried if said]
             terminal.summary(report, certificate, checks=checks, path=kept)
             for line in unused(request.waivers, certificate):
                 report.print(f"warning: {plain(line)}", soft_wrap=True)
@@ -145,26 +154,6 @@ def certify(
         if unwritten:
             raise BadRequest("; ".join(unwritten))
     return STATUS[certificate.verdict]
-
-
-def check_paths(*paths: str | None) -> None:
-    """Refuse paths that cannot be written, before an hour is spent on what is to be written there.
-
-    Raises
-    ------
-    BadRequest
-        If one cannot be written, is standard output, or two are the same file.
-    """
-    named = [path for path in paths if path is not None]
-    if "-" in named:
-        raise BadRequest("--junit needs a file: standard output can hold the certificate alone (--json -)")
-    if len({os.path.realpath(path) for path in named}) < len(named):
-        raise BadRequest(f"--json and --junit name one file, {named[0]}: give them two")
-    for path in named:
-        try:
-            io.check_writable(path)
-        except ValueError as error:
-            raise BadRequest(str(error)) from error
 
 
 def check_globs(settings: Settings, checks: Mapping[str, Check]) -> None:
@@ -216,13 +205,17 @@ def _follow(request: _Request, report: Console) -> tuple[Certificate | None, str
                 _save(certificate, request.path)
                 progress(report, step)
             if certificate is not None:
-                for scores in measured(
+                for numbers in measured(
                     request.beside,
                     request.settings.spec,
                     request.species,
                     lambda line: report.print(plain(line), soft_wrap=True),
                 ):
-                    certificate = replace(certificate, scores=(*certificate.scores, *scores))
+                    certificate = replace(
+                        certificate,
+                        scores=(*certificate.scores, *numbers.scores),
+                        series=(*certificate.series, *numbers.series),
+                    )
                     _save(certificate, request.path)
     except PotentialError as error:
         raise BadRequest(str(error)) from error
@@ -276,6 +269,16 @@ def _save_junit(certificate: Certificate, path: str | None, request: _Request, k
         junit.write(certificate, path, asked=asked, checks=checks, replayed_from=kept)
     except ValueError as error:
         return str(error)
+    return None
+
+
+def _save_page(certificate: Certificate, path: str | None) -> str | None:
+    """Write the page, if it is wanted; return why it could not be written."""
+    if path is not None:
+        try:
+            write_page(certificate, path)
+        except BadRequest as error:
+            return str(error)
     return None
 
 

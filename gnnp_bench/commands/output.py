@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sys
 from collections.abc import Iterator
@@ -83,5 +84,29 @@ def check_files(json: str | None, plot: str | None) -> None:
 
         try:
             check_drawable(plot)
+        except ValueError as error:
+            raise BadRequest(str(error)) from error
+
+
+def check_paths(*options: tuple[str, str | None]) -> None:
+    """Refuse files of options that cannot be written, before an hour is spent on what is to be written there.
+
+    Raises
+    ------
+    BadRequest
+        If one cannot be written, is standard output, or two are the same file.
+    """
+    from gnnp_bench.certificate.io import check_writable
+
+    named = [(option, path) for option, path in options if path is not None]
+    for option, path in named:
+        if path == "-":
+            raise BadRequest(f"{option} needs a file: standard output can hold the certificate alone (--json -)")
+    for (one, path), (other, second) in itertools.combinations(named, 2):
+        if os.path.realpath(path) == os.path.realpath(second):
+            raise BadRequest(f"{one} and {other} name one file, {path}: give them two")
+    for _, path in named:
+        try:
+            check_writable(path)
         except ValueError as error:
             raise BadRequest(str(error)) from error

@@ -10,11 +10,12 @@ import typer
 
 from gnnp_bench.certificate import io
 from gnnp_bench.certificate.result import CheckResult, Counterexample, Status
-from gnnp_bench.commands.counterexample_files import as_extxyz, as_pytest, check_targets
+from gnnp_bench.commands.counterexample_files import as_pytest, check_targets
 from gnnp_bench.commands.exits import BadRequest, nearest
 from gnnp_bench.commands.loading import Env, checks_by_id, find_check, load_potential, moved_to
 from gnnp_bench.commands.output import own_stdout
 from gnnp_bench.potential import Identity, Potential, PotentialError
+from gnnp_bench.report.extxyz import as_extxyz
 from gnnp_bench.report.text import STATUS_WORD, number, plain, plural
 from gnnp_bench.report.words import subject
 
@@ -62,7 +63,10 @@ def reproduce(
     except ValueError as error:
         raise BadRequest(f"the counterexample of {check} in {certificate} cannot be replayed: {error}") from error
     if structure is not None:
-        _write(structure, as_extxyz(record, result, result.counterexample))
+        try:
+            _write(structure, as_extxyz(record, result, result.counterexample))
+        except ValueError as error:
+            raise BadRequest(str(error)) from error
     if pytest is not None:
         _write(pytest, as_pytest(record, result, result.counterexample, pytest))
 

@@ -13,7 +13,7 @@ from gnnp_bench.potential import PotentialError, close
 
 if TYPE_CHECKING:
     from gnnp_bench.accuracy.stream import Survey
-    from gnnp_bench.certificate.result import Score
+    from gnnp_bench.certificate.result import Score, Series
 
 Tell = Callable[[str], None]
 KINDS = ("properties", "accuracy", "bench")
@@ -38,6 +38,14 @@ class Beside:
     bench: bool = False
     surveys: tuple[Survey, ...] = ()
     crystals: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What one measurement beside the laws adds to a certificate."""
+
+    scores: tuple[Score, ...]
+    series: tuple[Series, ...] = ()
 
 
 def parse_beside(texts: Sequence[str]) -> Beside:
@@ -86,7 +94,7 @@ def parse_beside(texts: Sequence[str]) -> Beside:
     return Beside("bench" in words, surveys, tuple(filter(None, asked)) if asked else None)
 
 
-def measured(beside: Beside, spec: str, species: tuple[str, ...] | None, tell: Tell) -> Iterator[tuple[Score, ...]]:
+def measured(beside: Beside, spec: str, species: tuple[str, ...] | None, tell: Tell) -> Iterator[Numbers]:
     """Yield numbers, those of one measurement together, as they come.
 
     Parameters
@@ -105,18 +113,16 @@ def measured(beside: Beside, spec: str, species: tuple[str, ...] | None, tell: T
         yield _accuracy(spec, species, survey)
     if beside.bench:
         tell("measuring speed ...")
-        yield _bench(spec, species, tell)
+        yield Numbers(_bench(spec, species, tell))
 
 
-def _properties(
-    spec: str, species: tuple[str, ...] | None, crystals: tuple[str, ...], tell: Tell
-) -> Iterator[tuple[Score, ...]]:
+def _properties(spec: str, species: tuple[str, ...] | None, crystals: tuple[str, ...], tell: Tell) -> Iterator[Numbers]:
     from gnnp_bench.commands.crystals import given_crystals, measure
     from gnnp_bench.engine.evaluate import Evaluator
     from gnnp_bench.properties.crystal import Settings
     from gnnp_bench.properties.registry import PROPERTIES
     from gnnp_bench.properties.results import PotentialResult, PropertiesResult
-    from gnnp_bench.properties.scores import missing, scores
+    from gnnp_bench.properties.scores import missing, scores, series
 
     loaded = load_potential(spec, species)
     potential = loaded.potential
@@ -126,21 +132,21 @@ def _properties(
         given = given_crystals(crystals, potential.capabilities, PROPERTIES)
         measure(evaluator, given, PROPERTIES, settings, found, lambda done: tell(f"  {done}"), lambda *value: None)
     except BadRequest as error:
-        yield (missing("crystals", "relaxed lattice", str(error)),)
+        yield Numbers((missing("crystals", "relaxed lattice", str(error)),))
     except KeyboardInterrupt:
-        yield scores(found)  # what was finished
+        yield Numbers(scores(found), series(found))  # what was finished
         raise
     else:
-        yield scores(found)
+        yield Numbers(scores(found), series(found))
     finally:
         evaluator.close()
         close(potential)
 
 
-def _accuracy(spec: str, species: tuple[str, ...] | None, survey: Survey) -> tuple[Score, ...]:
+def _accuracy(spec: str, species: tuple[str, ...] | None, survey: Survey) -> Numbers:
     from gnnp_bench.accuracy.labels import DataError
     from gnnp_bench.accuracy.measure import Found, compare, judge
-    from gnnp_bench.accuracy.scores import missing, scores
+    from gnnp_bench.accuracy.scores import missing, scores, series
     from gnnp_bench.accuracy.stream import Keys
 
     name, keys = Path(survey.path).name, Keys()
@@ -149,13 +155,13 @@ def _accuracy(spec: str, species: tuple[str, ...] | None, survey: Survey) -> tup
     try:
         judgement = judge(potential, [survey], keys)
         if judgement.complaints:
-            return (missing(name, "; ".join(judgement.complaints)),)
+            return Numbers((missing(name, "; ".join(judgement.complaints)),))
         compare(potential, [survey], keys, judgement, found)
     except DataError as error:
-        return (missing(name, str(error)),)
+        return Numbers((missing(name, str(error)),))
     finally:
         close(potential)
-    return scores(name, found)
+    return Numbers(scores(name, found), series(name, found))
 
 
 def _bench(spec: str, species: tuple[str, ...] | None, tell: Tell) -> tuple[Score, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Literal
 
-from gnnp_bench.certificate.result import CheckResult, ComponentResult, Counterexample, Status
+from gnnp_bench.certificate.result import CheckResult, ComponentResult, Counterexample, Series, Status
 from gnnp_bench.check import Check
 from gnnp_bench.engine.search import Findings, Judged, Outcome
 from gnnp_bench.engine.settings import Settings
@@ -22,8 +22,9 @@ def result_of(
     *,
     cost: tuple[int, float],
     remark: str | None = None,
+    drawn: tuple[Series, ...] | None = None,
 ) -> CheckResult:
-    """Return the result of a check, with the case that is kept and what is to be said of it.
+    """Return the result of a check, with the case that is kept, what is to be said of it and `drawn` of it.
 
     A violation stands whatever else happened; an error comes before inconclusive and pass, for what was not
     measured might have been worse. A check without a non-vacuous case is an error, unless the potential refused
@@ -56,6 +57,7 @@ def result_of(
         elapsed_s=cost[1],
         reason="; ".join(said for said in (_remarks(findings, worst), told, remark) if said) or None,
         counterexample=kept,
+        series=worst.series if drawn is None else drawn,
     )
 
 

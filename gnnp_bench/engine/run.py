@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gnnp_bench.certificate.io import decode_value, encode_value
-from gnnp_bench.certificate.result import Cause, Certificate, CheckResult, Counterexample, Waiver
+from gnnp_bench.certificate.result import Cause, Certificate, CheckResult, Counterexample, Series, Waiver
 from gnnp_bench.check import Check, LawError, for_potential
 from gnnp_bench.engine import lawful
 from gnnp_bench.engine.assemble import Growth, Judgement, begin, subject_of
@@ -30,6 +30,7 @@ from gnnp_bench.engine.search import Findings, rules_for, search
 from gnnp_bench.engine.settings import EVALUATIONS, LARGEST, POOL_SIZE, Settings, Step
 from gnnp_bench.engine.simplify import simplify
 from gnnp_bench.potential import Capabilities, Potential
+from gnnp_bench.structures.serialise import to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,26 +157,26 @@ def judge_check(check: Check, pool: Pool, evaluator: Evaluator, settings: Settin
         return without_cases(check, "error", _no_pool(pool), *cost())
     evaluator.memory.begin_check()
     findings = explore(check, pool, evaluator, settings)
-    kept, remark = _kept(check, findings, pool, evaluator, settings)
-    return result_of(check, findings, kept, cost=cost(), remark=remark)
+    kept, remark, drawn = _kept(check, findings, pool, evaluator, settings)
+    return result_of(check, findings, kept, cost=cost(), remark=remark, drawn=drawn)
 
 
 def _kept(
     check: Check, findings: Findings, pool: Pool, evaluator: Evaluator, settings: Settings
-) -> tuple[Counterexample | None, str | None]:
-    """Return what the certificate keeps of the cases, and what is to be said of it.
+) -> tuple[Counterexample | None, str | None, tuple[Series, ...] | None]:
+    """Return what the certificate keeps of the cases, what is to be said of it, and drawn if that is not the worst's.
 
     Of failing ones the simplest that still fails, with what has to be asked for before; else the worst of those that
     led to no conclusion, or the first that broke.
     """
     worst = max(findings.outcomes, key=lambda outcome: outcome.worst.badness, default=None)
     if worst is None or (findings.errors and worst.worst.status != "fail"):
-        return of_a_broken_case(check, findings, settings), None
+        return of_a_broken_case(check, findings, settings), None, None
     if worst.worst.status == "inconclusive":
-        return counterexample(check, worst, settings), None
+        return counterexample(check, worst, settings), None, None
     failing = [outcome for outcome in findings.outcomes if outcome.worst.status == "fail"]
     if not failing:
-        return None, None
+        return None, None, None
     worst = max(failing, key=lambda outcome: outcome.worst.excess)
     rules = rules_for(check, evaluator.potential.capabilities, settings)
     simplest, said = worst, None
@@ -184,7 +185,8 @@ def _kept(
     except LawError as error:  # the violation stands
         said = f"not simplified: {error}"
     found, remark = with_history(check, [simplest, worst], pool, evaluator, settings)
-    return found, "; ".join(filter(None, (said, remark))) or None
+    measured = simplest if found.structure == to_json(simplest.case.structure) else worst
+    return found, "; ".join(filter(None, (said, remark))) or None, measured.series
 
 
 def explore(check: Check, pool: Pool, evaluator: Evaluator, settings: Settings) -> Findings:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gnnp_bench.certificate.result import Grade, Status
+from gnnp_bench.certificate.result import Grade, Series, Status
 from gnnp_bench.certificate.verdict import excess, judge, rank, ratio
 from gnnp_bench.check import (
     DEFAULT_FACTOR,
@@ -97,6 +97,7 @@ class Outcome:
     components: tuple[Judged, ...]
     note: str | None
     kind: str
+    series: tuple[Series, ...] = ()
     told: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -216,7 +217,7 @@ def measure_all(
             else:
                 components = tuple(judged(c, rules) for c in residual.components)
                 kind = residual.kind or kind_of(case.structure)
-                outcome = Outcome(case, components, residual.note, kind, residual.told)
+                outcome = Outcome(case, components, residual.note, kind, residual.series, residual.told)
                 findings.outcomes.append(outcome)
         outcomes.append(outcome)
     return outcomes

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gnnp_bench.certificate.result import Score
-from gnnp_bench.properties.results import CrystalResult, PropertiesResult, QuantityResult, ReferenceResult
+import numpy as np
+
+from gnnp_bench.certificate.result import Score, Series
+from gnnp_bench.numerics import drawing
+from gnnp_bench.properties.results import (
+    CrystalResult,
+    PropertiesResult,
+    PropertyResult,
+    QuantityResult,
+    ReferenceResult,
+)
+
+MOST_BANDS = 24
+"""Drawn: the lowest branches of eight atoms, among which imaginary ones are."""
 
 
 def scores(found: PropertiesResult) -> tuple[Score, ...]:
@@ -50,3 +62,40 @@ def _closest_in_kind(references: Sequence[ReferenceResult]) -> ReferenceResult |
     """Return a calculation where there is one: potentials are trained on calculations."""
     calculated = [one for one in references if one.method != "experiment"]
     return next(iter([*calculated, *references]), None)
+
+
+def series(found: PropertiesResult) -> tuple[Series, ...]:
+    """Return what is drawn of properties: equations of state, bands of phonons."""
+    return tuple(
+        one for crystal in found.crystals for known in crystal.properties for one in _drawn(crystal.name, known)
+    )
+
+
+def _drawn(crystal: str, known: PropertyResult) -> Iterator[Series]:
+    arrays = {name: np.array(array.values) for name, array in known.arrays.items()}
+    if known.name == "eos":
+        energies = 1e3 * (arrays["energies"] - arrays["energies"].min())
+        yield drawing.series(
+            "Equation of state",
+            "energy",
+            arrays["volumes"],
+            energies,
+            x_name="volume",
+            x_unit="Å³/atom",
+            unit="meV/atom",
+            kind="properties",
+            subject=crystal,
+        )
+    if known.name == "phonons":
+        for band in arrays["bands"].T[:MOST_BANDS]:
+            yield drawing.series(
+                "Phonons along the standard path, imaginary below zero",
+                "band",
+                arrays["path"],
+                band,
+                x_name="path",
+                x_unit="1/Å",
+                unit="THz",
+                kind="properties",
+                subject=crystal,
+            )

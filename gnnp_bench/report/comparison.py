@@ -9,6 +9,7 @@ from rich.console import Console
 
 from gnnp_bench.certificate.compare import Comparison, state
 from gnnp_bench.certificate.result import Certificate, CheckResult
+from gnnp_bench.report.markdown import cell
 from gnnp_bench.report.scores import value
 from gnnp_bench.report.text import number, plain, quantity
 from gnnp_bench.report.words import restriction, subject
@@ -106,22 +107,17 @@ def as_values(old: Certificate, new: Certificate, found: Comparison) -> dict[str
 
 def as_markdown(old: Certificate, new: Certificate, found: Comparison) -> str:
     """Return the comparison as Markdown."""
-    lines = [f"**{_cell(conclusion(found))}**", ""]
-    lines += [f"- old: {_cell(subject(old))}, {_verdict(old)}", f"- new: {_cell(subject(new))}, {_verdict(new)}"]
-    lines += [f"- {_cell(remark)}" for remark in found.remarks]
+    lines = [f"**{cell(conclusion(found))}**", ""]
+    lines += [f"- old: {cell(subject(old))}, {_verdict(old)}", f"- new: {cell(subject(new))}, {_verdict(new)}"]
+    lines += [f"- {cell(remark)}" for remark in found.remarks]
     if found.changes:
         lines += ["", "| | law | old | new |", "| --- | --- | --- | --- |"]
     for change in found.changes:
         sides = (" ".join(f"{state(r)} {_numbers(r)}".split()) for r in (change.old, change.new))
-        lines.append(f"| {change.kind} | {_cell(change.id)} | {' | '.join(map(_cell, sides))} |")
+        lines.append(f"| {change.kind} | {cell(change.id)} | {' | '.join(map(cell, sides))} |")
     if found.scores:
         lines += ["", "| | number | old | new |", "| --- | --- | --- | --- |"]
     for score in found.scores:
         both = ("not measured" if side is None else value(side) for side in (score.old, score.new))
-        lines.append(f"| {score.kind} | {_cell(score.subject)} | {' | '.join(map(_cell, both))} |")
+        lines.append(f"| {score.kind} | {cell(score.subject)} | {' | '.join(map(cell, both))} |")
     return "\n".join(lines) + "\n"
-
-
-def _cell(text: str) -> str:
-    """Return foreign text that can neither end a cell of a table nor become markup."""
-    return "".join(f"\\{c}" if c in "\\|`*_<>[]" else c for c in plain(text))

@@ -126,6 +126,7 @@ def test_keys_stand_in_the_order_of_the_contract():
         "causes",
         "scores",
         "uses",
+        "series",
     ]
     assert list(json.loads(text)["checks"][0]) == [field.name for field in fields(CheckResult)]
     assert text.endswith("}\n")

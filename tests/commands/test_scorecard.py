@@ -68,8 +68,8 @@ def test_what_was_measured_until_ctrl_c_is_kept():
             raise KeyboardInterrupt
 
     def go() -> None:
-        for scores in measured_beside(Beside(crystals=("Cu:fcc",)), SPEC, ("Cu",), tell):
-            found.extend(scores)
+        for numbers in measured_beside(Beside(crystals=("Cu:fcc",)), SPEC, ("Cu",), tell):
+            found.extend(numbers.scores)
 
     with pytest.raises(KeyboardInterrupt):
         go()

@@ -20,7 +20,7 @@ from gnnp_bench.check import (
     with_parameters,
 )
 from gnnp_bench.checks.common import ENERGY_S, EXTREME, displaced, force_significance, forces_vanish, stands_out
-from gnnp_bench.checks.conservation.ladder import FEWEST_LEVELS, energy_derivative
+from gnnp_bench.checks.conservation.ladder import FEWEST_LEVELS, energy_derivative, v_curve
 from gnnp_bench.checks.simplifying import fewer_and_as_many, rows_on
 from gnnp_bench.potential import ALL_PROPERTIES, ENERGY_FORCES, FloatArray, Prediction
 
@@ -84,7 +84,7 @@ def _measure(case: Case) -> Measurement:
     scale = max(1.0, _aligned(direction, _forces(base)) * np.sqrt(3.0 * n_moving))
     significance = force_significance(base)
     noise = case.nu.energy * len(structure)
-    derivative, rough = yield from energy_derivative(
+    derivative, rough, quotients = yield from energy_derivative(
         lambda h: displaced(structure, h * direction),
         lambda prediction, _: _slope(prediction, direction),
         _slope(base, direction),
@@ -108,7 +108,10 @@ def _measure(case: Case) -> Measurement:
         error=derivative.error / scale,
         converged=rough is None,
     )
-    return Residual((component,), note=None if rough is None else f"the energy is rough along this direction, {rough}")
+    note = None if rough is None else f"the energy is rough along this direction, {rough}"
+    return Residual(
+        (component,), note=note, series=v_curve(quotients, _slope(base, direction), noise, scale, ("step", "Å"), "eV/Å")
+    )
 
 
 def _slope(prediction: Prediction, direction: FloatArray) -> float:

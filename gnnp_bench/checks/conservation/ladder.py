@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 from ase import Atoms
 
+from gnnp_bench.certificate.result import Series
 from gnnp_bench.check import Request
 from gnnp_bench.checks.common import conclusive, converged, stands_out
 from gnnp_bench.checks.conservation.jumps import jumps_between
@@ -16,9 +18,12 @@ from gnnp_bench.checks.conservation.places import rough_place
 from gnnp_bench.checks.conservation.samples import Path, Powers, Work, settled_work
 from gnnp_bench.numerics.convergence import ALLOWANCE
 from gnnp_bench.numerics.differences import Derivative, romberg
+from gnnp_bench.numerics.drawing import series
 from gnnp_bench.numerics.panels import Samples
 from gnnp_bench.potential import FloatArray, Prediction, Property
 
+Differentiated: TypeAlias = tuple[Derivative, str | None, FloatArray]
+"""What `energy_derivative` returns."""
 FEWEST_LEVELS = 4
 MOST_LEVELS = 7
 MOST_MORE = 256
@@ -36,7 +41,7 @@ def energy_derivative(
     slope_noise: float,
     significance: float,
     jump_matters: float,
-) -> Generator[Request, list[Prediction], tuple[Derivative, str | None]]:
+) -> Generator[Request, list[Prediction], Differentiated]:
     """Differentiate the energy by central differences over a ladder of steps.
 
     Energies cannot tell a feature that is narrower than the steps their rounding allows. What the potential itself
@@ -68,6 +73,8 @@ def energy_derivative(
     derivative : Derivative
     rough : str or None
         What keeps its error from being small enough (`common.converged`, `common.conclusive`); None if it is.
+    quotients : (2, n) array
+        Steps, and the central difference quotient at each.
 
     Where a kink or a jump of the slopes is near, or at step zero itself, no ladder settles. There the difference of
     two energies is compared with the mean of all slopes in between, which panels integrate across the break; the
@@ -84,13 +91,14 @@ def energy_derivative(
             slopes.append((slope(up, h) + slope(down, -h)) / 2.0)
         passed_over = partial(_passed_over, np.array(slopes), here, slope_noise)
         derivative = romberg(np.array(differences), steps[:wanted], noise, passed_over)
+        quotients = np.array([steps[:wanted], differences / (2.0 * steps[:wanted])])
         explained = derivative.noise * noise + slope_noise
         settled = converged(derivative.error, explained, significance)
         if settled:
-            return derivative, None
+            return derivative, None, quotients
     clear = conclusive(derivative.error, significance)
     if clear and not stands_out(derivative.value - here, derivative.error, explained):
-        return derivative, None
+        return derivative, None, quotients
     enough = 2.0 * max(slope_noise, 1e-3 * significance)
     k = int(np.flatnonzero((np.sqrt(2.0) * noise <= enough * steps) | (steps == largest_step))[-1])
 
@@ -109,7 +117,7 @@ def energy_derivative(
     if mean.error < derivative.error:
         derivative = replace(mean, value=here + mean.value)
         clear = conclusive(derivative.error, significance)
-    return derivative, None if clear else (yield from rough_place(moved, *roughest))
+    return derivative, None if clear else (yield from rough_place(moved, *roughest)), quotients
 
 
 def _in_the_mean(
@@ -136,3 +144,38 @@ def _in_the_mean(
 def _passed_over(slopes: FloatArray, here: float, noise: float, weights: FloatArray) -> float:
     missed = abs(float(weights @ slopes) - here)
     return missed - ALLOWANCE * noise * (1.0 + float(np.linalg.norm(weights)))
+
+
+def v_curve(
+    quotients: FloatArray, slope: float, noise: float, scale: float, step: tuple[str, str], unit: str
+) -> tuple[Series, ...]:
+    """Return, to be drawn, what differences of energies miss of a predicted slope at each step.
+
+    Parameters
+    ----------
+    quotients : (2, n) array
+        From `energy_derivative`.
+    slope : float
+        What is predicted, eV per unit of step.
+    noise : float, eV
+        ν of the total energy: below some step it is all that differences see.
+    scale : float
+        By which slopes are divided, to be in `unit`.
+    step : (str, str)
+        What a step is, and its unit.
+    unit : str
+    """
+    steps, found = quotients
+    drawn = partial(
+        series,
+        "Slope of the energy less what is predicted: what is left as the step shrinks",
+        x_name=step[0],
+        x_unit=step[1],
+        unit=unit,
+        logarithmic=True,
+    )
+    rounding = noise / (np.sqrt(2.0) * steps)
+    return (
+        drawn("missed by", steps, np.abs(found - slope) / scale),
+        drawn("rounding of the energy explains", steps, rounding / scale),
+    )

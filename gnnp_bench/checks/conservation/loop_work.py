@@ -7,11 +7,13 @@ from collections.abc import Callable, Generator
 import numpy as np
 from ase import Atoms
 
+from gnnp_bench.certificate.result import Series
 from gnnp_bench.check import Component, Request, Residual, vacuous
 from gnnp_bench.checks.common import conclusive, converged, out_of_points, stands_out, worth_more_points
 from gnnp_bench.checks.conservation.places import rough_place
 from gnnp_bench.checks.conservation.samples import Path, Powers, settled_work
 from gnnp_bench.numerics.convergence import ALLOWANCE, remaining_error
+from gnnp_bench.numerics.drawing import series
 from gnnp_bench.numerics.loops import angles, interleaved_spread, jumps_around
 from gnnp_bench.numerics.panels import Samples
 from gnnp_bench.potential import FloatArray, Prediction
@@ -95,7 +97,15 @@ def loop_work(
         error=error / length,
         converged=settled,
     )
-    return Residual((component,), note=note)
+    return Residual((component,), note=note, series=_drawn(_around(t, powers, variances)))
+
+
+def _drawn(loop: Samples) -> tuple[Series, ...]:
+    """Return the work done on the way around, which is none at the end."""
+    t, powers = loop.t, loop.values
+    done = np.append(0.0, np.cumsum(0.5 * (powers[1:] + powers[:-1]) * np.diff(t)))
+    angle = np.degrees(t)
+    return (series("Work around the loop", "work", angle, done, x_name="way around", x_unit="°", unit="eV"),)
 
 
 def _around(t: FloatArray, powers: FloatArray, variances: FloatArray) -> Samples:

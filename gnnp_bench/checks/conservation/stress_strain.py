@@ -25,10 +25,9 @@ from gnnp_bench.check import (
     with_parameters,
 )
 from gnnp_bench.checks.common import ENERGY_S, EXTREME, STRESS_S, on_simpler_structures, pressed, stands_out, stress
-from gnnp_bench.checks.conservation.ladder import FEWEST_LEVELS, energy_derivative
+from gnnp_bench.checks.conservation.ladder import FEWEST_LEVELS, Differentiated, energy_derivative, v_curve
 from gnnp_bench.checks.periodicity.supercell import periodic_somewhere
 from gnnp_bench.checks.virial import has_volume, span, virial_noise, volume_of_matter
-from gnnp_bench.numerics.differences import Derivative
 from gnnp_bench.potential import ALL_PROPERTIES, FloatArray, Prediction
 from gnnp_bench.structures.transform import strain
 
@@ -118,7 +117,7 @@ def _measure(case: Case) -> Measurement:
     scale = pressed(base)
     significance = scale * (min(STRESS_S, 1e-3 * size) if size >= LARGE_STRESS else STRESS_S)
     noise = case.nu.energy * len(structure)
-    derivative, rough = yield from _of_slabs_too(
+    derivative, rough, quotients = yield from _of_slabs_too(
         energy_derivative(
             lambda h: strain(structure, h * direction),
             lambda prediction, h: _slope(prediction, h, direction, volume),
@@ -141,7 +140,8 @@ def _measure(case: Case) -> Measurement:
     )
     asymmetry = stress(tension - tension.T, Noise(case.nu.energy, case.nu.forces, stress_noise), scale)
     note = None if rough is None else f"the energy is rough along this strain, {rough}"
-    return Residual((component, Component("asymmetry", *_figures(asymmetry))), note=note)
+    drawn = v_curve(quotients, _slope(base, 0.0, direction, volume), noise, matter, ("strain", ""), "eV/Å³")
+    return Residual((component, Component("asymmetry", *_figures(asymmetry))), note=note, series=drawn)
 
 
 def _with_stress(case: Case) -> Generator[Request, list[Prediction], Prediction | None]:
@@ -158,8 +158,8 @@ def _with_stress(case: Case) -> Generator[Request, list[Prediction], Prediction 
 
 
 def _of_slabs_too(
-    asking: Generator[Request, list[Prediction], tuple[Derivative, str | None]],
-) -> Generator[Request, list[Prediction], tuple[Derivative, str | None]]:
+    asking: Generator[Request, list[Prediction], Differentiated],
+) -> Generator[Request, list[Prediction], Differentiated]:
     """Ask what another generator asks, and for the stress of partially periodic structures too."""
     request = next(asking)
     while True:
@@ -167,7 +167,7 @@ def _of_slabs_too(
         try:
             request = asking.send(predictions)
         except StopIteration as end:
-            found: tuple[Derivative, str | None] = end.value
+            found: Differentiated = end.value
             return found
 
 

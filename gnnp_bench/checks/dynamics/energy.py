@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms, units
 
+from gnnp_bench.certificate.result import Series
 from gnnp_bench.check import (
     Case,
     Check,
@@ -30,6 +31,7 @@ from gnnp_bench.checks.dynamics.trajectories import (
     settled,
     started,
 )
+from gnnp_bench.numerics.drawing import series
 from gnnp_bench.numerics.drift import slope
 from gnnp_bench.numerics.verlet import REACH, Trajectory, shadow_energies
 from gnnp_bench.potential import ENERGY_FORCES, FloatArray, Prediction
@@ -144,13 +146,31 @@ def _fresh_verdict(case: Case, structure: Atoms, seeds: Iterator[int]) -> Measur
     bound = SIGMAS * max(_root_mean_square(levels[-1].rounding) for levels in repetitions)
     coarse, fine = (max(_root_mean_square(levels[k].slopes) for levels in repetitions) for k in (0, -1))
     timestep = float(case.parameters["timestep"])
+    drawn = _drawn(repetitions, timestep)
     if max(coarse, fine) <= NOTICED:  # what led here was an exception, and is no more than the step does
-        return Residual((_component(remains, max(bound, coarse)),))
+        return Residual((_component(remains, max(bound, coarse)),), series=drawn)
     if remains > DRIFT_S:
         lasts = timestep * int(case.parameters["steps"])
-        return Residual((_component(remains, bound),), note=_remains_note(timestep, lasts, coarse, fine))
+        return Residual((_component(remains, bound),), note=_remains_note(timestep, lasts, coarse, fine), series=drawn)
     told = _little_note(fine) if remains > 0.5 * fine else _falls_note(timestep, coarse, fine)
-    return Residual((_component(max(remains, NOTICED), bound),), note=told)
+    return Residual((_component(max(remains, NOTICED), bound),), note=told, series=drawn)
+
+
+def _drawn(repetitions: Sequence[Sequence[Drift]], timestep: float) -> tuple[Series, ...]:
+    """Return how fast the energy runs away at each time step, from either half of the starts."""
+    steps = timestep / np.array(FINER, dtype=float)
+    return tuple(
+        series(
+            "Drift of the energy at three time steps",
+            f"fresh starts, {which} time",
+            steps,
+            [_root_mean_square(level.slopes) for level in levels],
+            x_name="time step",
+            x_unit="fs",
+            unit=UNIT,
+        )
+        for which, levels in zip(("first", "second"), repetitions, strict=True)
+    )
 
 
 def _drifts(

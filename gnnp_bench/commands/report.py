@@ -1,0 +1,141 @@
+"""``gnnp-bench report`` and ``badge``: a certificate for those who look rather than read."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gnnp_bench.certificate import io
+from gnnp_bench.commands.exits import BadRequest
+from gnnp_bench.commands.loading import checks_by_id
+from gnnp_bench.commands.output import own_stdout, write_bytes
+
+if TYPE_CHECKING:
+    from gnnp_bench.certificate.result import Certificate
+
+Given = Annotated[str, typer.Argument(metavar="CERTIFICATE", help="The certificate's JSON file.")]
+
+
+def report(
+    certificate: Given,
+    html: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write a page here that needs nothing from elsewhere.")
+    ] = None,
+    markdown: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write a summary here, for a pull request; - is standard output.")
+    ] = None,
+    card: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write the card of a model here, with YAML for hubs; - is standard output."),
+    ] = None,
+) -> int:
+    """Make a page, a summary or a model's card of a certificate.
+
+    No potential is loaded. Exit status: 0 written, 2 the request was wrong.
+    """
+    wanted = {"--html": html, "--markdown": markdown, "--card": card}
+    _check_targets(certificate, wanted)
+    record = _read(certificate)
+    if html is not None:
+        write_page(record, html)
+        typer.echo(f"wrote {html}", err="-" in (markdown, card))
+    for option in ("--markdown", "--card"):
+        if (path := wanted[option]) is not None:
+            _write_text(record, option, path)
+    return 0
+
+
+def badge(
+    certificate: Given,
+    out: Annotated[str, typer.Option(metavar="FILE", help="Write the badge here (SVG); - is standard output.")],
+) -> int:
+    """Make a badge of a certificate: certified, failed, not certified.
+
+    Exit status: 0 written, 2 the request was wrong.
+    """
+    from gnnp_bench.report.badge import badge as drawn
+
+    _check_targets(certificate, {"--out": out})
+    _put(out, drawn(_read(certificate)))
+    return 0
+
+
+def check_page(path: str) -> None:
+    """Refuse a page that cannot be made, before an hour is spent on what is to stand on it.
+
+    Raises
+    ------
+    BadRequest
+        If it has no file, or what draws is not installed.
+    """
+    from gnnp_bench.report.html import check_drawable
+
+    if path == "-":
+        raise BadRequest("--html needs the name of a file")
+    try:
+        check_drawable()
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
+
+
+def write_page(record: Certificate, path: str) -> None:
+    """Write the page of a certificate.
+
+    Raises
+    ------
+    BadRequest
+        If it cannot be written.
+    """
+    from gnnp_bench.report.html.page import page
+
+    _replace(path, page(record, checks_by_id()))
+
+
+def _write_text(record: Certificate, option: str, path: str) -> None:
+    from gnnp_bench.report.markdown import card, summary
+
+    _put(path, (summary if option == "--markdown" else card)(record, checks_by_id()))
+
+
+def _put(path: str, text: str) -> None:
+    if path == "-":
+        with own_stdout() as stdout:
+            write_bytes(stdout, text.encode())
+        return
+    _replace(path, text.encode())
+    typer.echo(f"wrote {path}")
+
+
+def _read(path: str) -> Certificate:
+    try:
+        return io.read(path)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
+
+
+def _replace(path: str, data: bytes) -> None:
+    try:
+        io.replace_file(path, data)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
+
+
+def _check_targets(certificate: str, wanted: dict[str, str | None]) -> None:
+    """Refuse files that cannot be written, or are one file, before any is."""
+    named = [(option, path) for option, path in wanted.items() if path is not None]
+    if not named:
+        raise BadRequest(f"nothing is asked for: give {', '.join(list(wanted)[:-1])} or {list(wanted)[-1]}")
+    if (page := wanted.get("--html")) is not None:
+        check_page(page)
+    for (one, path), (other, second) in itertools.combinations([("the certificate", certificate), *named], 2):
+        if os.path.realpath(path) == os.path.realpath(second):
+            raise BadRequest(f"{one} and {other} name one file, {second}: give them different ones")
+    for _, path in named:
+        if path != "-":
+            try:
+                io.check_writable(path)
+            except ValueError as error:
+                raise BadRequest(str(error)) from error

@@ -1,0 +1,167 @@
+"""The table of laws: what was measured, what rounding explains, what matters, and the three on one scale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from gnnp_bench.certificate.result import CheckResult, ComponentResult, Status
+from gnnp_bench.certificate.verdict import excess, told_only
+from gnnp_bench.report.html.markup import element, joined, put
+from gnnp_bench.report.text import number
+
+DECADES = (-10.0, 4.0)
+"""Of the scale, relative to what matters."""
+WIDTH, HEIGHT, MARGIN = 200.0, 24.0, 5.0
+TITLES = ("law", "status", "measured", "rounding explains", "starts to matter", "unit", "on one scale")
+OUTCOMES: dict[Status, str] = {
+    "pass": "holds",
+    "fail": "violated",
+    "waived": "waived",
+    "inconclusive": "left open",
+    "error": "not measured",
+    "not_applicable": "not applicable",
+}
+ORDER = ("fail", "error", "inconclusive", "waived", "pass", "not_applicable")
+
+
+def table(results: Sequence[CheckResult]) -> Markup:
+    """Return the table of laws, those first that need attention."""
+    rows = sorted(results, key=lambda r: (r.category == "informational", ORDER.index(r.status), -badness(r)))
+    titles = joined(put('<th role="columnheader" scope="col">{}</th>', element("span", title)) for title in TITLES)
+    body = joined(_row(result) for result in rows)
+    return put(
+        '<table role="table" id="laws-table" class="sortable"><caption>{}</caption><thead role="rowgroup">'
+        '<tr role="row">{}</tr></thead><tbody role="rowgroup">{}</tbody></table>',
+        "Each law by how much it was missed at worst. What matters is 1 on the scale; each mark is a hundredfold.",
+        titles,
+        body,
+    )
+
+
+def badness(result: CheckResult | ComponentResult) -> float:
+    """Return measured/max(bound, significance), for sorting."""
+    if result.quantity is None:
+        return -1.0
+    if result.measured is None:
+        return math.inf
+    return excess(result.measured, result.bound or 0.0, result.significance or 0.0)
+
+
+def outcome(result: CheckResult | ComponentResult) -> str:
+    """Return what was found in words for a page: what a law does, and how well."""
+    if isinstance(result, CheckResult) and (told := told_only(result)):
+        return told
+    word = {"pass": "holds", "fail": "violated", "inconclusive": "left open", "error": "not measured"}.get(
+        result.status
+    )
+    if word is None:
+        return "waived" if result.status == "waived" else "not applicable"
+    return f"{word}, {result.grade}" if result.status == "pass" and result.grade else word
+
+
+def group(result: CheckResult) -> str:
+    """Return by which word a row is found in the filter."""
+    if result.category == "informational":
+        return "told"
+    return {"pass": "held", "fail": "violated", "not_applicable": "n/a", "waived": "waived"}.get(result.status, "open")
+
+
+def _row(result: CheckResult) -> Markup:
+    measured = result.quantity is not None
+    parts = Markup("")
+    if len(result.components) > 1:
+        lines = joined(put("<li>{}</li>", component_line(part)) for part in result.components)
+        parts = put("<details><summary>{} quantities</summary><ul>{}</ul></details>", len(result.components), lines)
+    told = element("small", "told, never fails") if result.category == "informational" else Markup("")
+    if result.category == "claimed":
+        told = element("small", "claimed by the potential")
+    name = (
+        put('<a href="#{}"><code>{}</code></a>', anchor(result.id), result.id)
+        if result.counterexample is not None and result.status in ("fail", "waived", "inconclusive", "error")
+        else element("code", result.id)
+    )
+    law = put('{} <span class="equation">{}</span>{}{}', name, result.law, told, parts)
+    cells = [
+        _cell("law", law, result.id),
+        _cell("status", put('<b class="s-{}">{}</b>', group(result).replace("/", ""), outcome(result)), result.status),
+        _cell("measured", number(result.measured) if measured else "–", result.measured if measured else -1.0),
+        _cell("rounding explains", number(result.bound) if measured else "–", result.bound if measured else -1.0),
+        _cell("starts to matter", number(result.significance) if measured else "–", result.significance or -1.0),
+        _cell("unit", (result.unit or "a number") if measured else "", result.unit or ""),
+        _cell("on one scale", strip(result), badness(result)),
+    ]
+    return put('<tr role="row" data-group="{}">{}</tr>', group(result), joined(cells))
+
+
+def _cell(label: str, content: object, value: object) -> Markup:
+    order = "1e308" if value is None else value  # what is not finite is larger than anything
+    number_like = "number" if label in ("measured", "rounding explains", "starts to matter") else None
+    return element("td", content, role="cell", data_label=label, data_value=order, class_=number_like)
+
+
+def component_line(part: ComponentResult) -> str:
+    """Return one quantity in words."""
+    limits = f"rounding explains {number(part.bound)}, {number(part.significance)} matters"
+    return f"{part.quantity}: {number(part.measured)} {part.unit} ({limits}): {outcome(part)}"
+
+
+def anchor(check_id: str) -> str:
+    """Return the name of a law's place on the page."""
+    return "law-" + "".join(c if c.isalnum() else "-" for c in check_id)
+
+
+def strip(result: CheckResult | ComponentResult) -> Markup:
+    """Return the three numbers on a logarithmic scale on which what matters is 1: a small picture with its words."""
+    if result.quantity is None:
+        return Markup("")
+    r, b, s = result.measured, result.bound, result.significance
+    if not s and not b:
+        words = "none was seen, none is allowed" if r == 0.0 else f"{number(r)} seen, none is allowed"
+        return element("span", words, class_="equation")
+    return strip_of(r, b, s or b or 1.0, "measured")
+
+
+def strip_of(measured: float | None, bound: float | None, matters: float, what: str) -> Markup:
+    """Return a number and what rounding explains of it, each relative to what matters. None is not finite."""
+    relative, explained = (math.inf if x is None else x / matters for x in (measured, bound))
+    return _picture(relative, explained, what)
+
+
+def _picture(measured: float, bound: float, what: str) -> Markup:
+    at, to = _place(measured), _place(bound)
+    ticks = joined(
+        put('<line class="tick" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>', f"{_place(10.0**k):.1f}", 10, 14)
+        for k in range(int(DECADES[0]), int(DECADES[1]) + 1, 2)
+    )
+    beyond = measured > max(1.0, bound)
+    rounding = f", rounding explains {number(bound)}" if bound else ""
+    label = f"{what} {number(measured)} of what matters{rounding}"
+    return put(
+        '<svg class="strip" role="img" aria-label="{}" viewBox="0 0 {} {}"><title>{}</title>'
+        '<rect class="bound" x="{}" y="6" width="{}" height="12"/>'
+        '<line class="axis" x1="{}" x2="{}" y1="12" y2="12"/>{}'
+        '<line class="one" x1="{}" x2="{}" y1="2" y2="22"/>'
+        '<circle class="{}" cx="{}" cy="12" r="4.5"/></svg>',
+        label,
+        f"{WIDTH:g}",
+        f"{HEIGHT:g}",
+        label,
+        f"{MARGIN:g}",
+        f"{to - MARGIN:.1f}",
+        f"{MARGIN:g}",
+        f"{WIDTH - MARGIN:g}",
+        ticks,
+        f"{_place(1.0):.1f}",
+        f"{_place(1.0):.1f}",
+        "beyond" if beyond else "within",
+        f"{at:.1f}",
+    )
+
+
+def _place(ratio: float) -> float:
+    low, high = DECADES
+    exponent = low if ratio <= 0.0 else min(high, max(low, math.log10(ratio) if math.isfinite(ratio) else high))
+    return MARGIN + (WIDTH - 2 * MARGIN) * (exponent - low) / (high - low)

@@ -1,0 +1,194 @@
+"""A certificate as one page that needs nothing from elsewhere: the verdict first, then the evidence.
+
+Everything is made from the certificate; checks add what a law means. Without scripts it is a page of text, tables
+and pictures. Scripts sort and filter the table, turn structures and draw figures.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import resources
+
+from markupsafe import Markup
+
+from gnnp_bench.certificate.io import encode
+from gnnp_bench.certificate.result import Certificate, CheckResult
+from gnnp_bench.check import Check
+from gnnp_bench.report.html import failures, figures, laws, sections
+from gnnp_bench.report.html.markup import element, joined, put
+from gnnp_bench.report.scores import HEADINGS
+from gnnp_bench.report.words import subject
+
+FILE = "certificate.json"
+"""The name under which the page hands out the certificate."""
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
+"""What a browser lets the page do: nothing from elsewhere, whatever a certificate may hold."""
+FILTERS = {
+    "violated": "violated",
+    "open": "left open",
+    "waived": "waived",
+    "held": "hold",
+    "told": "told",
+    "n/a": "not applicable",
+}
+
+
+def page(certificate: Certificate, checks: Mapping[str, Check]) -> bytes:
+    """Return a certificate as a page (HTML, UTF-8).
+
+    Parameters
+    ----------
+    certificate : Certificate
+    checks : mapping of str to Check
+        All registered checks, for the meaning of the laws and for those that were not run.
+    """
+    body = [
+        _section(anchor, title, content)
+        for anchor, title, content in (
+            ("uses", "Fit for what", sections.uses(certificate.uses)),
+            ("failures", "What fails", _not_holding(certificate, ("fail", "waived"), checks)),
+            ("open", "What is left open", _not_holding(certificate, ("inconclusive", "error"), checks)),
+            ("scope", "What was looked at, and what was not", _scope(certificate, checks)),
+            ("laws", "Every law", _laws(certificate)),
+            ("noise", "Noise floor", _noise(certificate)),
+            ("series", "What was measured, drawn", _drawn(certificate.checks)),
+            *_numbers(certificate),
+            ("told", "Told, not judged", sections.seen(certificate.checks)),
+            ("remarks", "Remarks", sections.remarks(certificate.checks)),
+            ("again", "Measure it again", _again(certificate)),
+        )
+        if content
+    ]
+    links = joined(put('<a href="#{}">{}</a>', anchor, title) for anchor, title, _ in body)
+    content = joined(section for _, _, section in body)
+    needs_plotly = 'class="plot"' in content
+    head = put(
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta http-equiv="Content-Security-Policy" content="{}"><meta name="color-scheme" content="light dark">'
+        '<meta name="generator" content="gnnp-bench"><title>{}: {}</title><style>{}</style>',
+        POLICY,
+        subject(certificate),
+        sections.VERDICTS[certificate.verdict].lower(),
+        Markup(_own("page.css")),
+    )
+    whole = put(
+        '<!doctype html>\n<html lang="en"><head>{}</head><body><main>{}<nav aria-label="On this page">{}</nav>{}</main>'
+        "{}<script>{}</script></body></html>\n",
+        head,
+        sections.verdict(certificate, checks),
+        links,
+        content,
+        _plotly() if needs_plotly else "",
+        Markup(_own("page.js")),
+    )
+    return whole.encode()
+
+
+def _section(anchor: str, title: str, content: Markup) -> tuple[str, str, Markup]:
+    return anchor, title, put('<section id="{}"><h2>{}</h2>{}</section>', anchor, title, content)
+
+
+def _not_holding(certificate: Certificate, statuses: tuple[str, ...], checks: Mapping[str, Check]) -> Markup:
+    """Return an article for each binding law of these statuses; before violations, their likely causes."""
+    chosen = [r for r in certificate.checks if r.status in statuses and r.category != "informational"]
+    articles = joined(
+        failures.article(certificate, r, checks.get(r.id), FILE, figures.drawn(figures.of_series(r.series)))
+        for r in chosen
+    )
+    known = {result.id for result in chosen}
+    explained = [cause for cause in certificate.causes if known.intersection(cause.explains)]
+    return failures.causes(explained, known) + articles
+
+
+def _scope(certificate: Certificate, checks: Mapping[str, Check]) -> Markup:
+    return put(
+        '<div class="columns"><div><h3>Looked at</h3>{}</div><div><h3>Not looked at</h3>{}</div></div>',
+        sections.looked_at(certificate),
+        sections.not_looked_at(certificate, checks),
+    )
+
+
+def _laws(certificate: Certificate) -> Markup:
+    if not certificate.checks:
+        return element("p", "None was judged.")
+    there = {laws.group(result) for result in certificate.checks}
+    boxes = joined(
+        put('<label><input type="checkbox" value="{}" checked> {}</label>', name, words)
+        for name, words in FILTERS.items()
+        if name in there
+    )
+    return put(
+        '<form class="filter" hidden><label>Find <input type="search" placeholder="rotation, stress, eV/Å …"></label>'
+        '<fieldset><legend>Show</legend>{}</fieldset><output aria-live="polite"></output></form>'
+        '<p class="key"><span class="key-r"></span> measured at worst <span class="key-b"></span> rounding explains'
+        ' <span class="key-s"></span> starts to matter. A law fails where the dot lies beyond both.</p>{}',
+        boxes,
+        laws.table(certificate.checks),
+    )
+
+
+def _noise(certificate: Certificate) -> Markup:
+    said = (
+        "What the potential's own rounding does to its outputs, measured on every structure; the largest stands here."
+        " No law can be seen to hold to less."
+    )
+    return element("p", said) + sections.noise(certificate.noise)
+
+
+def _drawn(results: Sequence[CheckResult]) -> Markup:
+    """Return the figures of laws that have no article of their own."""
+    held = [
+        r for r in results if r.series and (r.status in ("pass", "not_applicable") or r.category == "informational")
+    ]
+    return joined(
+        put(
+            '<div class="of-law"><h3><code>{}</code></h3><p class="equation">{}</p><div class="plots">{}</div></div>',
+            result.id,
+            result.law,
+            figures.drawn(figures.of_series(result.series)),
+        )
+        for result in held
+    )
+
+
+def _numbers(certificate: Certificate) -> list[tuple[str, str, Markup]]:
+    """Return the numbers beside the laws, kind by kind: figures and a table."""
+    found = figures.of_scores(certificate.scores)
+    told = []
+    for kind, heading in HEADINGS.items():
+        if any(score.kind == kind for score in certificate.scores):
+            series = [one for one in certificate.series if one.kind == kind]
+            plots = figures.drawn([*found[kind], *figures.of_series(series)])
+            table = sections.scores(kind, certificate.scores)
+            told.append((kind, heading[0].upper() + heading[1:], put('<div class="plots">{}</div>{}', plots, table)))
+    return told
+
+
+def _again(certificate: Certificate) -> Markup:
+    data = base64.b64encode(encode(certificate)).decode()
+    return put(
+        '<p><a download="{}" href="data:application/json;base64,{}">{}</a> holds all that this page shows. '
+        "<code>gnnp-bench reproduce {} CHECK</code> measures a counterexample again, "
+        "<code>gnnp-bench compare {} NEW.json</code> tells what changed since.</p>"
+        "<p>Same seed and budget, same machine: the same certificate. Units are ASE's; stress is tension-positive.</p>",
+        FILE,
+        data,
+        FILE,
+        FILE,
+        FILE,
+    )
+
+
+def _own(name: str) -> str:
+    return (resources.files("gnnp_bench.report.html") / name).read_text(encoding="utf-8")
+
+
+@cache
+def _plotly() -> Markup:
+    """Return plotly's script, compressed: a third of its size, and read only where figures are drawn."""
+    script = (resources.files("plotly") / "package_data" / "plotly.min.js").read_bytes()
+    data = base64.b64encode(gzip.compress(script, 9, mtime=0)).decode()
+    return put('<script type="text/plain" id="plotly">{}</script>', Markup(data))
