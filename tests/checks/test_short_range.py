@@ -15,7 +15,7 @@ from gnnp_bench.checks.physics.approach import RADII, apart, meeting, nearness, 
 from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.engine.run import run
 from gnnp_bench.engine.settings import Settings
-from gnnp_bench.potential import Capabilities, Potential, Prediction, Property
+from gnnp_bench.potential import Capabilities, Periodicity, Potential, Prediction, Property
 from gnnp_bench.structures.prototypes import crystal
 from tests.analytic import embedded_atom, smooth_pair, three_body
 from tests.analytic.evaluation import AnalyticPotential
@@ -25,6 +25,7 @@ from tests.mutants import plant
 
 LAW = "physics/short-range"
 METALS = ("Cu", "Au")
+PERIODIC: frozenset[Periodicity] = frozenset({"periodic"})
 
 
 @pytest.mark.parametrize(
