@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 from gnnp_bench.certificate.result import CheckResult
 from gnnp_bench.potential import Potential
 from tests.analytic import AnalyticPotential, embedded_atom, smooth_pair, three_body
+from tests.analytic.evaluation import SPECIES
 from tests.analytic.graph import DType
 from tests.engine.judging import certified
 from tests.mutants import Mutant, plant
@@ -26,14 +27,16 @@ class Base:
     make: Callable[..., AnalyticPotential]
     cutoff: float
     offset: float = 0.0
+    species: tuple[str, ...] = SPECIES
 
     def __str__(self) -> str:
         offset = f", {self.offset:g} eV" if self.offset else ""
-        return f"{self.make.__name__}, {self.cutoff:g} Å{offset}"
+        species = "" if self.species == SPECIES else f", {' '.join(self.species)}"
+        return f"{self.make.__name__}, {self.cutoff:g} Å{offset}{species}"
 
     def potential(self, dtype: DType, claims: Claims) -> AnalyticPotential:
         """Return the potential, with all its claims or with none."""
-        potential = self.make(self.cutoff, dtype=dtype, offset=self.offset)
+        potential = self.make(self.cutoff, species=self.species, dtype=dtype, offset=self.offset)
         if claims == "claimed":
             return potential
         return replace(potential, capabilities=replace(potential.capabilities, claims=frozenset()))
@@ -57,6 +60,8 @@ BASES: Mapping[str, Base] = {
     "float32-inside-constant": Base(embedded_atom, 6.0, -1000.0),
     "energy-on-request": Base(smooth_pair, 6.0, -10.0),
     "mass-leak": Base(smooth_pair, 3.3),
+    "hole-of-one-pair": Base(embedded_atom, 6.0, species=("C", "Cu", "Au")),
+    "hole-in-crystals": Base(smooth_pair, 6.0),
 }
 """Where the defect shows, with every functional form and cutoff in use; `USUAL` for the others."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from ase import Atoms
@@ -12,6 +12,7 @@ from ase import Atoms
 from gnnp_bench.potential import Capabilities, Periodicity, Prediction, Property
 from gnnp_bench.wellformed import case_problems, refuse
 
+T = TypeVar("T")
 Json: TypeAlias = Any
 """None, bool, int, float, str, list of Json, dict of str to Json: whatever a JSON file keeps without loss."""
 
@@ -159,7 +160,7 @@ class PoolView:
         self.unseen = len(least_used) - 1 if fewest == 0 else 0
         return sample
 
-    def next_of(self, kinds: Sequence[str]) -> str:
+    def next_of(self, kinds: Sequence[T]) -> T:
         """Return the kinds in turn, so that each is looked at before any is looked at twice."""
         kind = kinds[self._turn % len(kinds)]
         self._turn += 1

@@ -67,6 +67,7 @@ __all__ = [
     "for_potential",
     "no_neighbour",
     "nothing_simpler",
+    "nothing_told",
     "on_structure",
     "vacuous",
     "with_parameters",
@@ -155,6 +156,11 @@ def always(capabilities: Capabilities) -> str | None:
     return None
 
 
+def nothing_told(told: Sequence[Mapping[str, Json]]) -> str | None:
+    """Return nothing: what is to be said of a case stands in its note."""
+    return None
+
+
 def no_neighbour(rng: np.random.Generator, case: Case) -> Case:
     """Return the case itself: it has no parameters to vary."""
     return case
@@ -191,6 +197,9 @@ class Check:
         `noise=None` where its structure differs from the case's.
     applies : callable
         Returns the reason why the check does not apply to a potential with these capabilities, or None.
+    tell : callable
+        Returns what the certificate says of all cases together, from their `Residual.told`: numbers that users need
+        where the law holds.
     claim : str or None
         The claim under which the law holds by construction.
     feature : str or None
@@ -226,6 +235,7 @@ class Check:
     near: Callable[[np.random.Generator, Case], Case] = no_neighbour
     simpler: Callable[[Case], Iterator[Case]] = nothing_simpler
     applies: Callable[[Capabilities], str | None] = always
+    tell: Callable[[Sequence[Mapping[str, Json]]], str | None] = nothing_told
     claim: str | None = None
     binding: Binding | None = None
     feature: str | None = None

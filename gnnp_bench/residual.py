@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from gnnp_bench.certificate.result import Series
 from gnnp_bench.wellformed import component_problems, refuse, residual_problems
@@ -62,6 +64,8 @@ class Residual:
         What kind of input it was, where that is another than the structure's: "left-handed", "large".
     series : tuple of Series
         What a reader may want to see drawn: see `drawing.series`.
+    told : mapping of str to Json
+        What the case shows besides, for `Check.tell` to bring together with that of all cases.
     """
 
     components: tuple[Component, ...]
@@ -69,6 +73,7 @@ class Residual:
     note: str | None = None
     kind: str | None = None
     series: tuple[Series, ...] = ()
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         refuse(residual_problems(self, Component, Series), "a Residual")

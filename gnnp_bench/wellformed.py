@@ -26,6 +26,7 @@ ARGUMENTS = {
     "simpler": ("case",),
     "measure": ("case",),
     "applies": ("capabilities",),
+    "tell": ("told",),
 }
 """What the functions of a check are called with."""
 
@@ -187,6 +188,8 @@ def residual_problems(residual: Any, component: type, series: type) -> Iterator[
         yield "it holds no component; where a case proves nothing, return vacuous('why')"
     if not isinstance(residual.series, tuple) or not all(isinstance(one, series) for one in residual.series):
         yield f"its series must be a tuple of Series, not {kind(residual.series)}"
+    if not isinstance(residual.told, Mapping):
+        yield f"told must be a dict, not {kind(residual.told)}"
     for name in ("vacuous", "note", "kind"):
         if not isinstance(getattr(residual, name), str | None):
             yield f"{name} must be a text or None, not {kind(getattr(residual, name))}"

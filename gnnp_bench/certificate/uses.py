@@ -162,7 +162,7 @@ USES: tuple[Use, ...] = (
             CONE,
             Decides("conservation/closed-loop-cell", "work is gained while the cell breathes"),
             Decides("dynamics/energy-conserved", "a thermostat has to take away what the forces put in"),
-            Decides("physics/short-range", "atoms fall into each other"),
+            Decides("physics/short-range", "atoms fall into each other", kinds=ANY),
         ),
         (STEP, DRIFT, KINKS, ROUNDED, HARD),
     ),

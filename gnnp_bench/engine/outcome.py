@@ -35,6 +35,7 @@ def result_of(
     if worst is None or (findings.errors and worst.worst.status != "fail"):
         return replace(without_cases(check, *_why_nothing(findings), *cost), counterexample=kept)
     headline = worst.worst
+    told = check.tell([outcome.told for outcome in outcomes if outcome.told])
     # Informational checks never fail: the grade tells what was found.
     status: Status = "pass" if check.category == "informational" else headline.status
     return CheckResult(
@@ -54,7 +55,7 @@ def result_of(
         broken=len(findings.errors),
         evaluations=cost[0],
         elapsed_s=cost[1],
-        reason="; ".join(said for said in (_remarks(findings, worst), remark) if said) or None,
+        reason="; ".join(said for said in (_remarks(findings, worst), told, remark) if said) or None,
         counterexample=kept,
         series=worst.series if drawn is None else drawn,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -97,6 +98,7 @@ class Outcome:
     note: str | None
     kind: str
     series: tuple[Series, ...] = ()
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def worst(self) -> Judged:
@@ -215,7 +217,7 @@ def measure_all(
             else:
                 components = tuple(judged(c, rules) for c in residual.components)
                 kind = residual.kind or kind_of(case.structure)
-                outcome = Outcome(case, components, residual.note, kind, residual.series)
+                outcome = Outcome(case, components, residual.note, kind, residual.series, residual.told)
                 findings.outcomes.append(outcome)
         outcomes.append(outcome)
     return outcomes

@@ -26,7 +26,7 @@ from tests.mutants.history import TwoDevices
 
 SPECIES = ("C", "Cu", "Au")
 SETTINGS = Settings(spec="test", budget="quick")
-FAMILIES = ("symmetry", "periodicity", "conservation", "smoothness", "locality", "robustness", "dynamics")
+FAMILIES = ("symmetry", "periodicity", "conservation", "smoothness", "locality", "robustness", "dynamics", "physics")
 IDS = [check.id for check in all_checks()]
 
 

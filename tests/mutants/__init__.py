@@ -13,6 +13,7 @@ from tests.mutants.kinks import KINK_MUTANTS
 from tests.mutants.neighbours import NEIGHBOUR_MUTANTS
 from tests.mutants.outputs import OUTPUT_MUTANTS
 from tests.mutants.stresses import STRESS_MUTANTS
+from tests.mutants.walls import WALL_MUTANTS
 
 MUTANTS: dict[str, Mutant] = {
     mutant.name: mutant
@@ -28,6 +29,7 @@ MUTANTS: dict[str, Mutant] = {
         JUMP_MUTANTS,
         APART_MUTANTS,
         DYNAMICS_MUTANTS,
+        WALL_MUTANTS,
     )
     for mutant in family
 }

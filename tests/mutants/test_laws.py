@@ -13,8 +13,9 @@ from tests.mutants.base import CONSERVATION
 from tests.mutants.behaviour import BEHAVIOURAL_LAWS
 from tests.mutants.laws import GEOMETRIC_LAWS
 from tests.mutants.motion import MOTION_LAWS
+from tests.mutants.pressing import PHYSICS_LAWS
 
-LAWS = {**GEOMETRIC_LAWS, **BEHAVIOURAL_LAWS, **MOTION_LAWS}
+LAWS = {**GEOMETRIC_LAWS, **BEHAVIOURAL_LAWS, **MOTION_LAWS, **PHYSICS_LAWS}
 BROKEN = 3.0
 """In units of what matters to a physicist."""
 OBEYED = 0.01

@@ -1,0 +1,59 @@
+"""The laws of physics, each measured directly on a few ways and crystals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_numbers, covalent_radii
+
+from gnnp_bench.potential import ENERGY, Potential
+from tests.mutants.laws import Law, Make
+
+HOLE_SCALE = 0.025
+"""eV, or eV per atom (docs/adr/0022)."""
+FAR = 20.0
+FRACTIONS = np.arange(1.3, 0.3, -0.01)
+
+
+def _walls(potential: Potential, at: Callable[[float], Atoms], zero: float | None) -> float:
+    """Return by how much the energy per unit falls between the bond and 3 eV, or lacks of 3 eV at 0.4."""
+    predictions = potential.evaluate([at(float(x)) for x in FRACTIONS], ENERGY)
+    sizes = 1 if zero is not None else len(at(1.0))
+    energies = np.array([p.energy for p in predictions]) / sizes
+    bond = int(np.argmin(np.where(FRACTIONS >= 0.8, energies, np.inf)))
+    way, left = energies[bond:] - (energies[bond] if zero is None else zero), FRACTIONS[bond:]
+    (beyond,) = np.nonzero(way >= 3.0)
+    within = way[: beyond[0] + 1 if len(beyond) else None]
+    fall = float((np.maximum.accumulate(within) - within).max())
+    return max(fall, 3.0 - float(way[left >= 0.4].max())) / HOLE_SCALE
+
+
+def short_range(make: Make) -> float:
+    """Pairs of carbon, copper and gold, pairs beside a third atom, and crystals of copper."""
+    potential, worst = make(), 0.0
+    radii = {symbol: float(covalent_radii[atomic_numbers[symbol]]) for symbol in ("C", "Cu", "Au")}
+    for first, second in (("C", "C"), ("C", "Au"), ("Cu", "Au"), ("Cu", "Cu")):
+        touching = radii[first] + radii[second]
+        for third in ([], [[1.1 * 2.0 * radii[first], 0.0, 0.0]]):
+
+            def at(x: float, touching: float = touching, pair: str = first + second, third: list[list[float]] = third,
+                   first: str = first) -> Atoms:  # fmt: skip
+                return Atoms(pair + first * len(third), positions=[[0, 0, 0], [0, 0, x * touching], *third])
+
+            (separated,) = potential.evaluate([at(FAR / touching)], ENERGY)
+            worst = max(worst, _walls(potential, at, separated.energy))
+    a = 2.0 * radii["Cu"] * 2**0.5
+    basis = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
+    metal = Atoms("Cu4", cell=a * np.eye(3), scaled_positions=basis, pbc=True)
+
+    def scaled(x: float) -> Atoms:
+        crystal: Atoms = metal.copy()
+        crystal.set_cell(x * metal.cell.array, scale_atoms=True)
+        return crystal
+
+    return max(worst, _walls(potential, scaled, None))
+
+
+PHYSICS_LAWS: Mapping[str, Law] = {"physics/short-range": short_range}
