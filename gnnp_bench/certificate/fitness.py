@@ -16,6 +16,10 @@ from gnnp_bench.certificate.verdict import told_only
 LEFT_HANDED = "left-handed"
 OTHERWISE = {LEFT_HANDED: "keep cells right-handed"}
 """Kinds of input that no use needs, and how to do without them."""
+WITH_REMARKS = "robustness/size"
+"""The law whose remark, that larger structures were left out, is to be minded even where it holds."""
+MOST_NAMED = 5
+"""Laws that a sentence names; all of them stand in `because`."""
 OF_ONE_FORCE = 10.0
 """Times the noise floor of the forces: what a relaxation can still see."""
 USUAL_FMAX = 0.005
@@ -111,12 +115,8 @@ def _minded(minds: Minds, result: CheckResult | None) -> Iterator[str]:
     if result is None or result.reason is None or result.status in ("not_applicable", "error"):
         return
     missed = result.status in ("fail", "waived") or result.grade in ("violated", "approximate")
-    if missed or minds.law in ALWAYS_TOLD:
+    if missed or minds.law == WITH_REMARKS:
         yield f"{minds.advice} ({result.reason})"
-
-
-ALWAYS_TOLD = ("physics/short-range", "robustness/size")
-"""Laws whose remark is a number to mind even where they hold."""
 
 
 def _rounding(use: str, certificate: Certificate) -> Iterator[str]:
@@ -153,4 +153,8 @@ def _sentence(said: Sequence[tuple[str, str]]) -> str:
         laws = by_reason.setdefault(reason, [])
         if law not in laws:
             laws.append(law)
-    return "; ".join(f"{', '.join(laws)}: {reason}" for reason, laws in by_reason.items())
+    return "; ".join(f"{_named(laws)}: {reason}" for reason, laws in by_reason.items())
+
+
+def _named(laws: Sequence[str]) -> str:
+    return ", ".join(laws) if len(laws) <= MOST_NAMED else f"{len(laws)} laws"

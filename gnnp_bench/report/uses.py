@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rich.console import Console
 from rich.text import Text
 
@@ -9,6 +11,8 @@ from gnnp_bench.certificate.result import Certificate, Fitness
 from gnnp_bench.report.text import plain, plural, wrapped
 
 STYLE = {"fit": "green", "fit with care": "yellow", "not fit": "bold red", "not looked at": "dim"}
+LONG = 60
+"""Characters: a longer reason is said once."""
 ANSWER = max(map(len, STYLE)) + 2
 
 
@@ -25,8 +29,11 @@ def uses(console: Console, certificate: Certificate) -> None:
     width = max(len(fitness.use) for fitness in certificate.uses) + 2
     console.print()
     console.print(Text(heading(certificate), style="bold"))
+    said: dict[str, str] = {}
     for fitness in certificate.uses:
-        _line(console, fitness, width)
+        first = said.setdefault(fitness.reason, fitness.use)
+        repeated = first != fitness.use and len(fitness.reason) > LONG
+        _line(console, replace(fitness, reason=f"as {first}") if repeated else fitness, width)
 
 
 def in_a_line(fitness: Fitness) -> str:
