@@ -69,7 +69,10 @@ def _decision(by: Decides, kinds: Sequence[str], result: CheckResult | None) -> 
     if result.components and not chosen:
         return "fit", ""  # a law of stress alone decides nothing for a use of energies
     told = told_only(result)
-    statuses = [(c, kind, status) for c in chosen for kind, status in _by_kind(c, result, kinds) if kind in kinds]
+    found = [(c, kind, status) for c in chosen for kind, status in _by_kind(c, result, kinds)]
+    statuses = [(c, kind, status) for c, kind, status in found if kind in kinds]
+    if MOST_ATOMS in kinds:  # what fails on few atoms does on many
+        statuses += [(c, kind, status) for c, kind, status in found if kind not in kinds and status == "fail"]
     worst = {status: (c, kind) for c, kind, status in reversed(statuses)}
     if "fail" in worst and told is None:
         component, kind = worst["fail"]

@@ -116,6 +116,17 @@ def test_a_kind_that_a_law_did_not_see_is_not_looked_at() -> None:
     assert found["molecules"].reason == "conservation/path-work: saw no molecule"
 
 
+def test_what_fails_on_few_atoms_fails_on_many() -> None:
+    few = result("robustness/size", bulk="fail")
+    components = tuple(replace(c, kinds={"bulk": "fail"}) for c in few.components)
+    found = answers(replace(few, kinds={"bulk": 1}, components=components))
+    assert uses(found, "not fit") == {"large systems"}
+    held = result("robustness/size")
+    components = tuple(replace(c, kinds={"bulk": "pass"}) for c in held.components)
+    found = answers(replace(held, kinds={"bulk": 1}, components=components))
+    assert found["large systems"].reason == "robustness/size: did not see more than 1,000 atoms"
+
+
 def test_stress_alone_forbids_no_use_of_energies() -> None:
     broken = result("symmetry/rotation", bulk="fail")
     components = tuple(
