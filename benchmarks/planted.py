@@ -12,7 +12,7 @@ from tests.analytic import AnalyticPotential, embedded_atom, smooth_pair, three_
 from tests.analytic.evaluation import SPECIES
 from tests.analytic.graph import DType
 from tests.engine.judging import certified
-from tests.mutants import Mutant, plant
+from tests.mutants import Mutant
 
 Claims: TypeAlias = Literal["claimed", "unclaimed"]
 
@@ -73,7 +73,7 @@ def base_of(mutant: Mutant) -> Base:
 
 def maker(mutant: Mutant, dtype: DType, claims: Claims, strength: float) -> Callable[[], Potential]:
     """Return a function that makes the mutant anew, without memory."""
-    return lambda: plant(mutant.name, base_of(mutant).potential(dtype, claims), strength)
+    return lambda: mutant.plant(base_of(mutant).potential(dtype, claims), strength)
 
 
 def dtypes_of(mutant: Mutant) -> tuple[DType, ...]:

@@ -26,7 +26,8 @@ from gnnp_bench.engine.run import run
 from gnnp_bench.engine.settings import Settings
 from tests.certificate.examples import FAILED, PASSED, certificate
 from tests.commands.processes import ROOT, lay_out, refused
-from tests.mutants import CHECKS, MUTANTS
+from tests.mutants import CHECKS, MUTANTS, Mutant
+from tests.mutants.dynamics import WITHOUT_STRENGTHS
 
 NET_FORCE = "symmetry/net-force"
 RANDOM = {
@@ -206,14 +207,14 @@ def test_a_waived_failure_is_reproduced_as_what_it_is(workplace, failed, capsys)
     assert "\nReproduced: " in capsys.readouterr().out
 
 
-def _mutant_for(check: str) -> str:
-    return next(name for name, mutant in MUTANTS.items() if check in mutant.must_fail)
+def _mutant_for(check: str) -> Mutant:
+    return next(mutant for mutant in (*MUTANTS.values(), *WITHOUT_STRENGTHS) if check in mutant.must_fail)
 
 
 @pytest.mark.parametrize("check", sorted(CHECKS))
 def test_what_was_recorded_comes_back_from_the_file(check: str) -> None:
     """For each check a defect that it must notice, replayed by a potential just loaded."""
-    mutant = MUTANTS[_mutant_for(check)]
+    mutant = _mutant_for(check)
     make = maker(mutant, "float64", "unclaimed", mutant.strength)
     attempts = RACES if check == "robustness/threads" else 1
     for seed in range(attempts):
