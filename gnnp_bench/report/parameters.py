@@ -166,14 +166,12 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "fresh": _flag("loaded anew for the last answer", "asked again and again"),
     "timestep": lambda value: f"set in motion at 300 K, in steps of {float(value):.3g} fs",
     "steps": lambda value: f"{int(value)} of them",
-    "pair": lambda value: f"{value[0]} and {value[1]} are brought together",
-    "beside": lambda value: (
-        "" if value is None else f"beside {value[0]}, {value[1]:.3g} radii away, at {value[2]:.3g}°"
-    ),
-    "axis": lambda value: "pressed evenly" + ("" if value is None else f", and along {_vector(value)}"),
-    "phase": lambda value: "",
-    "far": lambda value: "",
-    "free": _flag("", "in a periodic box"),
+    "meeting": lambda value: f"{value[0]} and {value[1]} are brought together",
+    "third": lambda value: "" if value is None else f"beside {value[0]}, {value[1]:.3g} radii away, at {value[2]:.3g}°",
+    "pressed_along": lambda value: "pressed evenly" + ("" if value is None else f", and along {_vector(value)}"),
+    "grid": lambda value: "",
+    "separated": lambda value: "",
+    "boxless": _flag("", "in a periodic box"),
     "device": lambda value: f"on the device {plain(str(value))}",
 }
 """By the name of a parameter; empty for what need not be said."""

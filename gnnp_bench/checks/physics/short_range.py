@@ -48,18 +48,18 @@ def _draw(rng: np.random.Generator, view: PoolView) -> Case:
     rounds, place = divmod(turn, len(KINDS))
     phase = round(float(rng.random()), 3)
     if KINDS[place] == "pressed" and any(map(_is_small, view.samples)):
-        return view.pick(rng, _is_small).case({"axis": AXES[int(rng.integers(len(AXES)))], "phase": phase})
+        return view.pick(rng, _is_small).case({"pressed_along": AXES[int(rng.integers(len(AXES)))], "grid": phase})
     known = palette(tuple(view.capabilities.species), tuple(view.capabilities.combinations))
     every = _pairs(known, view)
     turn = KINDS.count("pair") * rounds + place
     third = KINDS[place] == "third" or turn >= len(every)
     pair = every[(rounds if third else turn) % len(every)]
     parameters = {
-        "pair": list(pair),
-        "beside": _beside(rng, known, pair) if third else None,
-        "far": nearest_far(view.capabilities),
-        "free": "isolated" in view.capabilities.periodicity,
-        "phase": phase,
+        "meeting": list(pair),
+        "third": _beside(rng, known, pair) if third else None,
+        "separated": nearest_far(view.capabilities),
+        "boxless": "isolated" in view.capabilities.periodicity,
+        "grid": phase,
     }
     return Case(_meeting(parameters), None, parameters)
 
@@ -88,36 +88,36 @@ def _beside(rng: np.random.Generator, known: Palette, pair: tuple[str, str]) -> 
 
 
 def _meeting(parameters: Mapping[str, Json]) -> Atoms:
-    first, second = parameters["pair"]
-    return meeting(first, second, parameters["beside"], parameters["far"], free=parameters["free"])
+    first, second = parameters["meeting"]
+    return meeting(first, second, parameters["third"], parameters["separated"], free=parameters["boxless"])
 
 
 def _simpler(case: Case) -> Iterator[Case]:
-    if "pair" in case.parameters:
+    if "meeting" in case.parameters:
         yield from (Case(_meeting(changed), None, changed) for changed in _simpler_meetings(case.parameters))
         return
-    if case.parameters["axis"] is not None:
-        yield with_parameters(case, axis=None)
+    if case.parameters["pressed_along"] is not None:
+        yield with_parameters(case, pressed_along=None)
     for _, structure in zip(range(MOST_SIMPLER), simpler_structures(case.structure), strict=False):
         yield on_structure(case, structure)
 
 
 def _simpler_meetings(parameters: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
     """Yield fewer atoms, fewer species, a rounder place of the third atom, a rounder grid."""
-    pair, beside = parameters["pair"], parameters["beside"]
-    changes: list[dict[str, Json]] = [{"pair": [symbol] * 2} for symbol in dict.fromkeys(pair)]
+    pair, beside = parameters["meeting"], parameters["third"]
+    changes: list[dict[str, Json]] = [{"meeting": [symbol] * 2} for symbol in dict.fromkeys(pair)]
     if beside is not None:
-        changes = [{"beside": None}, *changes]
+        changes = [{"third": None}, *changes]
         places = [[symbol, *beside[1:]] for symbol in pair] + [[beside[0], 1.0, beside[2]], [*beside[:2], 90.0]]
-        changes += [{"beside": place} for place in places]
-    for change in [*changes, {"phase": 0.0}]:
+        changes += [{"third": place} for place in places]
+    for change in [*changes, {"grid": 0.0}]:
         changed = {**parameters, **change}
         if changed != dict(parameters):
             yield changed
 
 
 def _measure(case: Case) -> Measurement:
-    of_pair = "pair" in case.parameters
+    of_pair = "meeting" in case.parameters
     scans = yield from (of_a_pair(case) if of_pair else of_all(case))
     if scans[0].is_flat:
         return vacuous("the atoms feel nothing of each other")

@@ -86,13 +86,13 @@ class Scan:
 
 def of_a_pair(case: Case) -> Generator[Request, list[Prediction], list[Scan]]:
     """Bring the second of the atoms of a case to the first; barriers count from where it was far away."""
-    first, second = case.parameters["pair"]
-    touching, far = radii_sum(first, second), float(case.parameters["far"])
-    grid = _grid(OUTERMOST, CLOSEST, case.parameters["phase"])
+    first, second = case.parameters["meeting"]
+    touching, far = radii_sum(first, second), float(case.parameters["separated"])
+    grid = _grid(OUTERMOST, CLOSEST, case.parameters["grid"])
     (separated,) = yield Request([apart(case.structure, far)], ENERGY)
     found = yield from _energies(lambda near: apart(case.structure, near * touching), grid, HIGH, separated.energy)
     near = np.array([far / touching, *grid[: len(found)]])
-    beside = case.parameters["beside"]
+    beside = case.parameters["third"]
     name = f"{first}–{second}" + ("" if beside is None else f" beside {beside[0]}")
     places = [f"{x * touching:.2f} Å" for x in near]
     energies = np.array([separated.energy, *found])
@@ -102,7 +102,7 @@ def of_a_pair(case: Case) -> Generator[Request, list[Prediction], list[Scan]]:
 
 def of_all(case: Case) -> Generator[Request, list[Prediction], list[Scan]]:
     """Press a structure evenly; then, from where that has its lowest energy, along an axis."""
-    structure, axis, phase = case.structure, case.parameters["axis"], case.parameters["phase"]
+    structure, axis, phase = case.structure, case.parameters["pressed_along"], case.parameters["grid"]
     start = nearness(structure)[1]
     factors = _grid(EXPANDED * max(start, EXPANDED), DENSEST, phase) / start
     evenly = yield from _pressing(case, structure, factors, None)
