@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gnnp_bench.certificate.result import Series
 from gnnp_bench.wellformed import component_problems, refuse, residual_problems
+
+if TYPE_CHECKING:  # residuals travel to other Pythons, and certificates do not
+    from gnnp_bench.certificate.result import Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Residual:
     told: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        refuse(residual_problems(self, Component, Series), "a Residual")
+        refuse(residual_problems(self, Component), "a Residual")
 
 
 def vacuous(reason: str) -> Residual:
