@@ -1,6 +1,7 @@
 """Strategies draw only what is valid, reach what they promise, and shrink to the simplest."""
 
 import re
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -256,5 +257,7 @@ def test_structures_and_strategies_import_nothing_heavy() -> None:
         "heavy |= {'torch', 'pytest', 'scipy', 'ase.build', 'spglib'} & set(sys.modules); "
         "print(sorted(heavy))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    # Plugins of hypothesis are other people's: trio's, which selenium brings, imports pytest.
+    alone = {**os.environ, "HYPOTHESIS_NO_PLUGINS": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=alone)
     assert done.stdout.strip() == "[]"
