@@ -1,7 +1,7 @@
 """Strategies draw only what is valid, reach what they promise, and shrink to the simplest."""
 
-import re
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
