@@ -36,11 +36,6 @@ def uses(console: Console, certificate: Certificate) -> None:
         _line(console, replace(fitness, reason=f"as {first}") if repeated else fitness, width)
 
 
-def in_a_line(fitness: Fitness) -> str:
-    """Return an answer in one line of plain text."""
-    return f"{fitness.use}: {fitness.answer}" + (f" ({plain(fitness.reason)})" if fitness.reason else "")
-
-
 def _line(console: Console, fitness: Fitness, width: int) -> None:
     indent = 2 + width + ANSWER
     room = console.width - indent

@@ -11,7 +11,7 @@ from gnnp_bench.certificate.result import Cause, Certificate, CheckResult, Count
 from gnnp_bench.check import Check
 from gnnp_bench.report.extxyz import as_extxyz
 from gnnp_bench.report.failures import missed_by, reproduced
-from gnnp_bench.report.html.laws import anchor, component_line, outcome
+from gnnp_bench.report.html.laws import anchor, component_line, link, outcome
 from gnnp_bench.report.html.markup import element, facts, joined, put
 from gnnp_bench.report.html.structure import drawing
 from gnnp_bench.report.parameters import history_line, in_words
@@ -114,20 +114,9 @@ def causes(found: Sequence[Cause], shown: Collection[str]) -> Markup:
                     "measured": cause.measured,
                     "looks like": cause.looks_like,
                     "to mend it": cause.mend,
-                    "explains": joined(
-                        (
-                            put('<a href="#{}"><code>{}</code></a>', anchor(one), one)
-                            for one in cause.explains
-                            if one in shown
-                        ),
-                        ", ",
-                    ),
+                    "explains": joined((link(one) for one in cause.explains if one in shown), ", "),
                 }
             ),
         )
         for cause in found
     )
-
-
-def _link(check_id: str) -> Markup:
-    return put('<a href="#{}"><code>{}</code></a>', anchor(check_id), check_id)

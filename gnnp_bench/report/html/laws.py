@@ -54,11 +54,7 @@ def outcome(result: CheckResult | ComponentResult) -> str:
     """Return what was found in words for a page: what a law does, and how well."""
     if isinstance(result, CheckResult) and (told := told_only(result)):
         return told
-    word = {"pass": "holds", "fail": "violated", "inconclusive": "left open", "error": "not measured"}.get(
-        result.status
-    )
-    if word is None:
-        return "waived" if result.status == "waived" else "not applicable"
+    word = OUTCOMES[result.status]
     return f"{word}, {result.grade}" if result.status == "pass" and result.grade else word
 
 
@@ -79,7 +75,7 @@ def _row(result: CheckResult) -> Markup:
     if result.category == "claimed":
         told = element("small", "claimed by the potential")
     name = (
-        put('<a href="#{}"><code>{}</code></a>', anchor(result.id), result.id)
+        link(result.id)
         if result.counterexample is not None and result.status in ("fail", "waived", "inconclusive", "error")
         else element("code", result.id)
     )
@@ -111,6 +107,11 @@ def component_line(part: ComponentResult) -> str:
 def anchor(check_id: str) -> str:
     """Return the name of a law's place on the page."""
     return "law-" + "".join(c if c.isalnum() else "-" for c in check_id)
+
+
+def link(check_id: str) -> Markup:
+    """Return a law's id that leads to its place on the page."""
+    return put('<a href="#{}"><code>{}</code></a>', anchor(check_id), check_id)
 
 
 def strip(result: CheckResult | ComponentResult) -> Markup:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup
 
 from gnnp_bench.certificate.result import Certificate, CheckResult, Fitness, NoiseRecord, Score
 from gnnp_bench.certificate.verdict import told_only
-from gnnp_bench.report.html.laws import strip_of
+from gnnp_bench.report.html.laws import group, strip_of
 from gnnp_bench.report.html.markup import element, facts, joined, put
 from gnnp_bench.report.scores import HEADINGS, value
 from gnnp_bench.report.text import (
@@ -54,19 +55,12 @@ def verdict(certificate: Certificate, checks: Iterable[str]) -> Markup:
 
 def _counts(results: Sequence[CheckResult]) -> Markup:
     binding = [result for result in results if result.category != "informational"]
-    held = sum(result.status == "pass" for result in binding)
-    counts = {
-        "held": held,
-        "violated": sum(result.status == "fail" for result in binding),
-        "waived": sum(result.status == "waived" for result in binding),
-        "open": sum(result.status in ("error", "inconclusive") for result in binding),
-        "n/a": sum(result.status == "not_applicable" for result in binding),
-    }
+    counts = Counter(map(group, binding))
     told = len(results) - len(binding)
     pieces = [
-        put('<li class="s-{}"><b>{}</b> {}</li>', name.replace("/", "") if count else "na", count, GROUPS[name])
-        for name, count in counts.items()
-        if count or name in ("held", "violated")
+        put('<li class="s-{}"><b>{}</b> {}</li>', name.replace("/", "") if counts[name] else "na", counts[name], words)
+        for name, words in GROUPS.items()
+        if counts[name] or name in ("held", "violated")
     ]
     if told:
         pieces.append(put('<li class="s-told"><b>{}</b> told, never judged</li>', told))
