@@ -16,8 +16,6 @@ from gnnp_bench.certificate.verdict import told_only
 LEFT_HANDED = "left-handed"
 OTHERWISE = {LEFT_HANDED: "keep cells right-handed"}
 """Kinds of input that no use needs, and how to do without them."""
-WITH_REMARKS = "robustness/size"
-"""The law whose remark, that larger structures were left out, is to be minded even where it holds."""
 MOST_NAMED = 5
 """Laws that a sentence names; all of them stand in `because`."""
 OF_ONE_FORCE = 10.0
@@ -46,11 +44,11 @@ def _fitness(use: Use, results: Mapping[str, CheckResult], certificate: Certific
         said = [(law, reason) for law, its_answer, reason in found if its_answer == answer]
         if said:
             return Fitness(use=use.name, answer=answer, because=_ids(said), reason=_sentence(said))
-    if use.name == "mixtures" and (alone := _never_mixed(certificate)):
+    if use.mixes and (alone := _never_mixed(certificate)):
         return Fitness(use=use.name, answer="not looked at", reason=alone)
     care = [(law, reason) for law, answer, reason in found if answer == "care"]
     care += [(minds.law, said) for minds in use.minds for said in _minded(minds, results.get(minds.law))]
-    care += [("robustness/noise-floor", said) for said in _rounding(use.name, certificate)]
+    care += [("robustness/noise-floor", said) for said in _rounding(use, certificate)]
     if not care:
         return Fitness(use=use.name, answer="fit")
     return Fitness(use=use.name, answer="fit with care", because=_ids(care), reason=_sentence(care))
@@ -76,8 +74,7 @@ def _decision(by: Decides, kinds: Sequence[str], result: CheckResult | None) -> 
     worst = {status: (c, kind) for c, kind, status in reversed(statuses)}
     if "fail" in worst and told is None:
         component, kind = worst["fail"]
-        where = f" on a {kind}" if set(kinds) != {kind} and kind in ("slab", "wire", "molecule") else ""
-        return "not fit", f"{by.why} ({component.quantity}{where})"
+        return "not fit", f"{by.why} ({component.quantity}{_on(kind, kinds)})"
     if "inconclusive" in worst and told is None:
         return "not looked at", f"led to no conclusion{_on(worst['inconclusive'][1], kinds)}"
     if not statuses:
@@ -103,14 +100,13 @@ def _by_kind(component: ComponentResult, result: CheckResult, kinds: Sequence[st
 
 
 def _on(kind: str, kinds: Sequence[str]) -> str:
-    return f" on a {kind}" if len(kinds) > 1 and kind != "bulk" else ""
+    return f" on a {kind}" if set(kinds) != {kind} and kind in ("slab", "wire", "molecule") else ""
 
 
 def _unseen(kinds: Sequence[str], result: CheckResult) -> str:
     if not result.kinds:
         return "this certificate does not say on what it was looked at"
-    what = "more than 1,000 atoms" if MOST_ATOMS in kinds else f"no {' and no '.join(kinds)}"
-    return f"did not see {what}" if MOST_ATOMS in kinds else f"saw {what}"
+    return "did not see more than 1,000 atoms" if MOST_ATOMS in kinds else f"saw no {' and no '.join(kinds)}"
 
 
 def _minded(minds: Minds, result: CheckResult | None) -> Iterator[str]:
@@ -118,21 +114,21 @@ def _minded(minds: Minds, result: CheckResult | None) -> Iterator[str]:
     if result is None or result.reason is None or result.status in ("not_applicable", "error"):
         return
     missed = result.status in ("fail", "waived") or result.grade in ("violated", "approximate")
-    if missed or minds.law == WITH_REMARKS:
+    if missed or minds.remarks:
         yield f"{minds.advice} ({result.reason})"
 
 
-def _rounding(use: str, certificate: Certificate) -> Iterator[str]:
+def _rounding(use: Use, certificate: Certificate) -> Iterator[str]:
     """Yield what the noise floor of the forces leaves to be seen."""
     forces = certificate.noise.forces
     if forces is None:
         return
     smallest = OF_ONE_FORCE * forces
-    if use.startswith("relaxation") and smallest > USUAL_FMAX:
+    if use.smallest_force and smallest > USUAL_FMAX:
         yield f"forces below {smallest:.1g} eV/Å are rounding: end relaxations there"
     # A central difference of forces: k = ΔF/2δ, rounding √2 ν.
     displacement = 2**0.5 * forces / (2.0 * OF_STIFFNESS)
-    if use.startswith("phonons") and displacement > USUAL_DISPLACEMENT:
+    if use.displacements and displacement > USUAL_DISPLACEMENT:
         yield f"displacements of {displacement:.1g} Å or more, for rounding"
 
 

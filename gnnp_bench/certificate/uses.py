@@ -38,10 +38,20 @@ class Decides:
 
 @dataclass(frozen=True, slots=True)
 class Minds:
-    """A law whose finding does not forbid a use, but has to be minded: a number, a step, a distance."""
+    """A law whose finding does not forbid a use, but has to be minded: a number, a step, a distance.
+
+    Attributes
+    ----------
+    law : str
+        Id of the check.
+    advice : str
+    remarks : bool
+        Its remark is to be minded even where it holds.
+    """
 
     law: str
     advice: str
+    remarks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +65,18 @@ class Use:
         Kinds of structures on which the laws must have been looked at: at least one of them.
     decided_by : tuple of Decides
     minds : tuple of Minds
+    smallest_force, displacements, mixes : bool
+        Whether the noise floor bounds the forces that it can reach, or the displacements that it needs; and whether it
+        compares species that must have been learnt together.
     """
 
     name: str
     kinds: tuple[str, ...]
     decided_by: tuple[Decides, ...]
     minds: tuple[Minds, ...] = ()
+    smallest_force: bool = False
+    displacements: bool = False
+    mixes: bool = False
 
 
 ENERGY = ("energy",)
@@ -115,6 +131,7 @@ KINKS = Minds("smoothness/stiffness-continuous", "stiffness jumps: halve the ste
 WAVES = Minds("smoothness/ripples", "forces ripple: displacements must be longer than the wave")
 STEP = Minds("dynamics/order", "the time step")
 DRIFT = Minds("dynamics/energy-conserved", "the time step")
+HANGS = Minds("smoothness/one-stiffness", "the force jumps at special geometries, and relaxations hang there")
 HARD = Minds("physics/short-range", "keep atoms apart")
 
 USES: tuple[Use, ...] = (
@@ -123,13 +140,15 @@ USES: tuple[Use, ...] = (
         "relaxation of atoms",
         ANY,
         (*_symmetric(FORCES), *_periodic(FORCES), *HELD, *CONSERVATIVE),
-        (Minds("smoothness/one-stiffness", "the force jumps at special geometries, and relaxations hang there"), HARD),
+        (HANGS, HARD),
+        smallest_force=True,
     ),
     Use(
         "relaxation of cells",
         ("bulk",),
         (*_symmetric(()), *_periodic(()), *HELD, *CONSERVATIVE, *OF_STRESS),
-        (Minds("smoothness/one-stiffness", "the force jumps at special geometries, and relaxations hang there"), HARD),
+        (HANGS, HARD),
+        smallest_force=True,
     ),
     Use(
         "NVE dynamics",
@@ -186,6 +205,7 @@ USES: tuple[Use, ...] = (
             Minds("physics/phonons", "modes of crystals"),
             Minds("physics/elasticity", "crystals under strain"),
         ),
+        displacements=True,
     ),
     Use(
         "free energies and paths",
@@ -224,6 +244,7 @@ USES: tuple[Use, ...] = (
             Decides("locality/detached-atom", "an atom far away is felt"),
             Decides("locality/lonely-atom", "energies of atoms do not fit together"),
         ),
+        mixes=True,
     ),
     Use(
         "large systems",
@@ -233,7 +254,7 @@ USES: tuple[Use, ...] = (
             Decides("robustness/memory-growth", "memory or files run out", kinds=ANY),
             Decides("locality/reach", "domains must overlap by more than it says", if_any=True, kinds=ANY),
         ),
-        (Minds("robustness/size", "what was left out"),),
+        (Minds("robustness/size", "what was left out", remarks=True),),
     ),
     Use(
         "batched screening",
