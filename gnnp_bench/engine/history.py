@@ -34,8 +34,8 @@ History: TypeAlias = tuple[dict[str, Any], ...]
 
 def with_history(
     check: Check, failing: Sequence[Outcome], pool: Pool, evaluator: Evaluator, settings: Settings
-) -> tuple[Counterexample, str | None]:
-    """Return the counterexample with what has to be asked for before it, and what is to be said of it.
+) -> tuple[Counterexample, Outcome, str | None]:
+    """Return the counterexample with what has to be asked for before it, its case, and what is to be said of it.
 
     Parameters
     ----------
@@ -51,6 +51,8 @@ def with_history(
     Counterexample
         The first of `failing` that fails again, with the numbers that a potential just loaded gives; the first of all
         where none does.
+    Outcome
+        That one of `failing`.
     str or None
     """
     beforehand = [
@@ -61,23 +63,24 @@ def with_history(
     found = [counterexample(check, outcome, settings) for outcome in failing]
     if found[0] == found[-1]:
         del found[1:]
-    for one in found:
+    for one, outcome in zip(found, failing, strict=False):
         again = _Again(check, one, evaluator.trials, settings.profile, evaluator.alive)
         fresh = again.measured(()) or again.measured(())  # what depends on chance has two
         if fresh is not None:
-            return fresh, None
+            return fresh, outcome, None
         if again.unknown:  # nothing can be said
-            return one, None
+            return one, outcome, None
         for history in beforehand:
             if (longest := again.measured(history)) is not None:
                 shortest = shortened(longest.history, again.fails)
                 last = again.measured(shortest, anew=True)
                 if last is not None:
-                    return last, _remark(len(shortest))
-    return found[0], (
+                    return last, outcome, _remark(len(shortest))
+    remark = (
         "it did not fail again in a new process, neither at once nor after what was asked for before: it depends on"
         " chance, or on more than was remembered"
     )
+    return found[0], failing[0], remark
 
 
 def shortened(history: History, fails: Callable[[History], bool]) -> History:

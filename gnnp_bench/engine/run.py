@@ -30,7 +30,6 @@ from gnnp_bench.engine.search import Findings, rules_for, search
 from gnnp_bench.engine.settings import EVALUATIONS, LARGEST, POOL_SIZE, Settings, Step
 from gnnp_bench.engine.simplify import simplify
 from gnnp_bench.potential import Capabilities, Potential
-from gnnp_bench.structures.serialise import to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +183,7 @@ def _kept(
         simplest = simplify(check, worst, evaluator, rules, budget_of(check, settings), single=pool.single)
     except LawError as error:  # the violation stands
         said = f"not simplified: {error}"
-    found, remark = with_history(check, [simplest, worst], pool, evaluator, settings)
-    measured = simplest if found.structure == to_json(simplest.case.structure) else worst
+    found, measured, remark = with_history(check, [simplest, worst], pool, evaluator, settings)
     return found, "; ".join(filter(None, (said, remark))) or None, measured.series
 
 
