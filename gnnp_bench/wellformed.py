@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from numbers import Real
 from typing import Any, get_args
 
@@ -209,11 +209,6 @@ def case_problems(case: Any) -> Iterator[str]:
         yield f"its parameters must be a dict, not {kind(case.parameters)}"
     elif strange := [key for key in case.parameters if not isinstance(key, str)]:
         yield f"its parameters must have names, which {strange[0]!r} is not"
-
-
-def function_of(function: Callable[..., object]) -> str:
-    """Return what a function calls itself."""
-    return getattr(function, "__qualname__", None) or repr(function)
 
 
 def _is_number(value: Any) -> bool:

@@ -12,7 +12,7 @@ from gnnp_bench.certificate import io
 from gnnp_bench.certificate.compare import compare as compared
 from gnnp_bench.certificate.result import Certificate
 from gnnp_bench.commands.exits import BadRequest
-from gnnp_bench.commands.output import own_stdout, write_bytes
+from gnnp_bench.commands.output import check_file, own_stdout, write_bytes, write_file
 
 
 def compare(
@@ -46,10 +46,7 @@ def compare(
             if path == "-":
                 write_bytes(stdout, data)
             elif path is not None:
-                try:
-                    io.replace_file(path, data)
-                except ValueError as error:
-                    raise BadRequest(str(error)) from error
+                write_file(path, data)
     return 1 if found.worse else 0
 
 
@@ -76,7 +73,4 @@ def _check_targets(old: str, new: str, *paths: str | None) -> None:
         raise BadRequest("the certificates, --json and --markdown must be different files")
     for path in named:
         if path != "-":
-            try:
-                io.check_writable(path)
-            except ValueError as error:
-                raise BadRequest(str(error)) from error
+            check_file(path)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from gnnp_bench.certificate import io
 from gnnp_bench.commands.exits import PARTIAL, BadRequest
 from gnnp_bench.commands.loading import load_potential, parse_species, with_env
-from gnnp_bench.commands.output import own_stdout, write_bytes
+from gnnp_bench.commands.output import check_file, own_stdout, write_bytes, write_file
 from gnnp_bench.engine.settings import Budget
 from gnnp_bench.potential import PotentialError
 from gnnp_bench.report.text import number, plain
@@ -55,10 +54,7 @@ def compare_deployments(
     from gnnp_bench.report.stream import console
 
     if json not in (None, "-"):
-        try:
-            io.check_writable(json)
-        except ValueError as error:
-            raise BadRequest(str(error)) from error
+        check_file(json)
     first, second = _placed(first, second, env or [])
     with own_stdout() as stdout:
         one, two = _load(first, second, parse_species(species))
@@ -71,10 +67,7 @@ def compare_deployments(
         if json == "-":
             write_bytes(stdout, encoded)
         elif json is not None:
-            try:
-                io.replace_file(json, encoded)
-            except ValueError as error:
-                raise BadRequest(str(error)) from error
+            write_file(json, encoded)
     return STATUS[found.verdict]
 
 

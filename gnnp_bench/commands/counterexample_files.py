@@ -7,9 +7,9 @@ import pprint
 import re
 
 from gnnp_bench import __version__
-from gnnp_bench.certificate.io import check_writable
 from gnnp_bench.certificate.result import Certificate, CheckResult, Counterexample
 from gnnp_bench.commands.exits import BadRequest
+from gnnp_bench.commands.output import check_file
 from gnnp_bench.report.parameters import in_words
 from gnnp_bench.report.text import plain
 from gnnp_bench.report.words import subject
@@ -96,10 +96,7 @@ def check_targets(certificate: str, pytest_file: str | None, structure_file: str
     for path in named:
         if os.path.lexists(path) and not os.path.isdir(path) and not force:
             raise BadRequest(f"{path} exists: name another file, or give --force to overwrite it")
-        try:
-            check_writable(path)
-        except ValueError as error:
-            raise BadRequest(str(error)) from error
+        check_file(path)
 
 
 def as_pytest(certificate: Certificate, result: CheckResult, found: Counterexample, path: str) -> bytes:

@@ -14,7 +14,7 @@ import typer
 
 from gnnp_bench.commands.compare import read_certificates
 from gnnp_bench.commands.exits import PARTIAL, BadRequest
-from gnnp_bench.commands.output import own_stdout, write_bytes
+from gnnp_bench.commands.output import check_file, own_stdout, write_bytes
 from gnnp_bench.commands.signals import terminable
 
 if TYPE_CHECKING:
@@ -192,8 +192,6 @@ class _Files:
 
     def check(self) -> None:
         """Refuse files that cannot be written, before minutes are spent on what is to be written there."""
-        from gnnp_bench.certificate.io import check_writable
-
         if (self.json, self.markdown) == ("-", "-"):
             raise BadRequest("--json and --markdown cannot both be standard output: name a file for one")
         if self.history == "-":
@@ -202,10 +200,7 @@ class _Files:
         if len({os.path.realpath(str(path)) for path in named}) < len(named):
             raise BadRequest("--json, --markdown and --history must be different files")
         for path in named:
-            try:
-                check_writable(str(path))
-            except ValueError as error:
-                raise BadRequest(str(error)) from error
+            check_file(str(path))
 
     def write(self, values: dict[str, Any], markdown: str, stdout: Any) -> None:
         import msgspec

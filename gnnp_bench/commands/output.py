@@ -67,18 +67,13 @@ def check_files(json: str | None, plot: str | None) -> None:
     BadRequest
         If one cannot, or both are one file.
     """
-    from gnnp_bench.certificate.io import check_writable
-
     if plot == "-":
         raise BadRequest("--plot needs a file")
     named = [path for path in (json, plot) if path not in (None, "-")]
     if len({os.path.realpath(str(path)) for path in named}) < len(named):
         raise BadRequest("--json and --plot must be different files")
     for path in named:
-        try:
-            check_writable(str(path))
-        except ValueError as error:
-            raise BadRequest(str(error)) from error
+        check_file(str(path))
     if plot is not None:
         from gnnp_bench.perf.figures import check_drawable
 
@@ -96,8 +91,6 @@ def check_paths(*options: tuple[str, str | None]) -> None:
     BadRequest
         If one cannot be written, is standard output, or two are the same file.
     """
-    from gnnp_bench.certificate.io import check_writable
-
     named = [(option, path) for option, path in options if path is not None]
     for option, path in named:
         if path == "-":
@@ -106,7 +99,36 @@ def check_paths(*options: tuple[str, str | None]) -> None:
         if os.path.realpath(path) == os.path.realpath(second):
             raise BadRequest(f"{one} and {other} name one file, {path}: give them two")
     for _, path in named:
-        try:
-            check_writable(path)
-        except ValueError as error:
-            raise BadRequest(str(error)) from error
+        check_file(path)
+
+
+def check_file(path: str) -> None:
+    """Refuse a file that cannot be written.
+
+    Raises
+    ------
+    BadRequest
+        The message is one line and says why.
+    """
+    from gnnp_bench.certificate.io import check_writable
+
+    try:
+        check_writable(path)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
+
+
+def write_file(path: str, data: bytes) -> None:
+    """Write a file at once or not at all.
+
+    Raises
+    ------
+    BadRequest
+        If it cannot be written. The message is one line and says why.
+    """
+    from gnnp_bench.certificate.io import replace_file
+
+    try:
+        replace_file(path, data)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error

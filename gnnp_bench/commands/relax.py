@@ -12,7 +12,7 @@ import typer
 
 from gnnp_bench.commands.exits import PARTIAL, BadRequest
 from gnnp_bench.commands.loading import Env, load_potential, parse_species, with_env
-from gnnp_bench.commands.output import own_stdout
+from gnnp_bench.commands.output import check_file, own_stdout
 from gnnp_bench.commands.signals import terminable, undisturbed
 from gnnp_bench.potential import close
 
@@ -53,7 +53,6 @@ def relax(
     import numpy as np
     from ase import units
 
-    from gnnp_bench.certificate.io import check_writable
     from gnnp_bench.commands.crystals import check_species, read_structures
 
     if not fmax > 0:
@@ -68,10 +67,7 @@ def relax(
     structures = read_structures(file)
     if pressure and not all(structure.pbc.all() for structure in structures):
         raise BadRequest("--pressure acts on cells that repeat in three directions, and not all structures have one")
-    try:
-        check_writable(target)
-    except ValueError as error:
-        raise BadRequest(str(error)) from error
+    check_file(target)
     written([structures[0]], target)  # a format that cannot be written is told before anything is computed
     loaded = load_potential(with_env(spec, env), parse_species(species))
     for place, structure in enumerate(structures):

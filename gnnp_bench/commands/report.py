@@ -11,7 +11,7 @@ import typer
 from gnnp_bench.certificate import io
 from gnnp_bench.commands.exits import BadRequest
 from gnnp_bench.commands.loading import checks_by_id
-from gnnp_bench.commands.output import own_stdout, write_bytes
+from gnnp_bench.commands.output import check_file, own_stdout, write_bytes, write_file
 
 if TYPE_CHECKING:
     from gnnp_bench.certificate.result import Certificate
@@ -91,7 +91,7 @@ def write_page(record: Certificate, path: str) -> None:
     """
     from gnnp_bench.report.html.page import page
 
-    _replace(path, page(record, checks_by_id()))
+    write_file(path, page(record, checks_by_id()))
 
 
 def _write_text(record: Certificate, option: str, path: str) -> None:
@@ -105,20 +105,13 @@ def _put(path: str, text: str) -> None:
         with own_stdout() as stdout:
             write_bytes(stdout, text.encode())
         return
-    _replace(path, text.encode())
+    write_file(path, text.encode())
     typer.echo(f"wrote {path}")
 
 
 def _read(path: str) -> Certificate:
     try:
         return io.read(path)
-    except ValueError as error:
-        raise BadRequest(str(error)) from error
-
-
-def _replace(path: str, data: bytes) -> None:
-    try:
-        io.replace_file(path, data)
     except ValueError as error:
         raise BadRequest(str(error)) from error
 
@@ -135,7 +128,4 @@ def _check_targets(certificate: str, wanted: dict[str, str | None]) -> None:
             raise BadRequest(f"{one} and {other} name one file, {second}: give them different ones")
     for _, path in named:
         if path != "-":
-            try:
-                io.check_writable(path)
-            except ValueError as error:
-                raise BadRequest(str(error)) from error
+            check_file(path)

@@ -13,7 +13,7 @@ from gnnp_bench.certificate.result import CheckResult, Counterexample, Status
 from gnnp_bench.commands.counterexample_files import as_pytest, check_targets
 from gnnp_bench.commands.exits import BadRequest, nearest
 from gnnp_bench.commands.loading import Env, checks_by_id, find_check, load_potential, moved_to
-from gnnp_bench.commands.output import own_stdout
+from gnnp_bench.commands.output import own_stdout, write_file
 from gnnp_bench.potential import Identity, Potential, PotentialError
 from gnnp_bench.report.extxyz import as_extxyz
 from gnnp_bench.report.text import STATUS_WORD, number, plain, plural
@@ -94,10 +94,7 @@ def reproduce(
 
 
 def _write(path: str, data: bytes) -> None:
-    try:
-        io.replace_file(path, data)
-    except ValueError as error:
-        raise BadRequest(str(error)) from error
+    write_file(path, data)
     typer.echo(f"wrote {path}")
 
 

@@ -14,7 +14,7 @@ import typer
 
 from gnnp_bench.commands.exits import PARTIAL, BadRequest
 from gnnp_bench.commands.loading import Env, load_on_one_thread, parse_species, with_env
-from gnnp_bench.commands.output import own_stdout, write_bytes
+from gnnp_bench.commands.output import check_file, own_stdout, write_bytes
 from gnnp_bench.commands.progress import EVERY
 from gnnp_bench.commands.signals import terminable, undisturbed
 
@@ -158,8 +158,6 @@ def _crew(spec: str, species: tuple[str, ...] | None, jobs: int) -> Alone | Team
 
 def _check(files: Sequence[str], references: Sequence[str], written: Sequence[str | None]) -> None:
     """See that files are there and can be written, before an hour is spent on them."""
-    from gnnp_bench.certificate.io import check_writable
-
     if "-" in (written[0], *written[2:]):
         raise BadRequest("only --json can be written to standard output: name a file")
     if both := sorted(set(files) & set(references)):
@@ -172,10 +170,7 @@ def _check(files: Sequence[str], references: Sequence[str], written: Sequence[st
     if len(set(real)) < len(real):
         raise BadRequest("--results, --json, --parquet, --out and the structures must be different files")
     for path in paths:
-        try:
-            check_writable(str(path))
-        except ValueError as error:
-            raise BadRequest(str(error)) from error
+        check_file(str(path))
     if written[2] is not None:
         _need("pyarrow", "--parquet")
     if written[3] is not None and not str(written[3]).endswith((".xyz", ".extxyz")):

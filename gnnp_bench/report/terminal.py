@@ -34,7 +34,7 @@ from gnnp_bench.report.text import (
     wrapped,
 )
 from gnnp_bench.report.uses import uses
-from gnnp_bench.report.words import outcome, sentence, status_style, status_word, subject
+from gnnp_bench.report.words import by_reason, outcome, sentence, status_style, status_word, subject
 
 LABEL = 13
 ID = 28
@@ -261,10 +261,7 @@ def reasons(console: Console, results: Sequence[CheckResult], *, path: str | Non
         "pass": "remarks",
     }
     for status, title in titles.items():
-        spoken: dict[str, list[str]] = {}
-        for result in results:
-            if result.status == status and (result.reason or status != "pass"):
-                spoken.setdefault(plain(result.reason or "no reason was recorded"), []).append(result.id)
+        spoken = by_reason(result for result in results if result.status == status)
         if not spoken:
             continue
         console.print()

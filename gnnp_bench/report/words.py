@@ -63,6 +63,15 @@ def outcome(result: CheckResult | ComponentResult) -> str:
     return f"{word} {result.grade}" if result.grade and result.status in ("pass", "fail") else word
 
 
+def by_reason(results: Iterable[CheckResult]) -> dict[str, list[str]]:
+    """Return the ids of results by their reason: each reason once. Those that passed need not have one."""
+    told: dict[str, list[str]] = {}
+    for result in results:
+        if result.reason or result.status != "pass":
+            told.setdefault(plain(result.reason or "no reason was recorded"), []).append(result.id)
+    return told
+
+
 def restriction(certificate: Certificate) -> str:
     """Return to which kinds of structures the spec restricted a verdict; nothing where it did not."""
     record = certificate.potential

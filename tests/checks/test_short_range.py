@@ -15,7 +15,7 @@ from gnnp_bench.checks.physics.approach import RADII, apart, meeting, nearness, 
 from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.engine.run import run
 from gnnp_bench.engine.settings import Settings
-from gnnp_bench.potential import Capabilities, Periodicity, Potential, Prediction, Property
+from gnnp_bench.potential import Capabilities, Periodicity, Prediction, Property
 from gnnp_bench.structures.prototypes import crystal
 from tests.analytic import embedded_atom, smooth_pair, three_body
 from tests.analytic.evaluation import AnalyticPotential
@@ -103,9 +103,9 @@ class Stumbling:
 
 def test_who_gives_up_behind_the_wall_is_judged_by_what_is_in_front() -> None:
     sound = smooth_pair(species=METALS)
-    behind: Callable[[], Potential] = lambda: Stumbling(sound, 0.5)  # noqa: E731
+    behind = partial(Stumbling, sound, 0.5)
     assert judged(behind, LAW).status == "pass"
-    in_front: Callable[[], Potential] = lambda: Stumbling(sound, 0.9)  # noqa: E731
+    in_front = partial(Stumbling, sound, 0.9)
     found = judged(in_front, LAW)
     assert found.status == "error"
     assert "no convergence" in str(found.reason)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +45,14 @@ def shown(browser: Any, tmp_path: Path) -> Any:
     file = tmp_path / "page.html"
     file.write_bytes(page(FULL, CHECKS))
     browser.get(file.as_uri())
-    until(lambda: browser.execute_script("return document.documentElement.dataset.figures"))
+    until(browser, lambda: browser.execute_script("return document.documentElement.dataset.figures"))
     return browser
 
 
-def until(holds: Any) -> None:
-    end = time.monotonic() + SECONDS
-    while not holds():
-        assert time.monotonic() < end, "not within a minute"
-        time.sleep(0.05)
+def until(browser: Any, holds: Callable[[], object]) -> None:
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    WebDriverWait(browser, SECONDS, 0.05).until(lambda _: holds(), "not within a minute")
 
 
 def laws(browser: Any) -> list[str]:
@@ -76,7 +75,7 @@ def test_every_figure_is_drawn_when_it_comes_near(shown):
     assert len(figures) == 4  # a curve of a law, errors, times, properties
     for figure in figures:
         shown.execute_script("arguments[0].scrollIntoView()", figure)
-        until(lambda one=figure: one.find_elements("css selector", ".canvas svg.main-svg"))
+        until(shown, partial(figure.find_elements, "css selector", ".canvas svg.main-svg"))
     lines = (
         "return document.querySelectorAll('.scatterlayer path.js-line, .scatterlayer path.point, .bars path').length"
     )
@@ -85,7 +84,7 @@ def test_every_figure_is_drawn_when_it_comes_near(shown):
 
 def test_all_figures_are_drawn_on_paper(shown):
     shown.execute_script("dispatchEvent(new Event('beforeprint'))")
-    until(lambda: len(shown.find_elements("css selector", "figure.plot .canvas .plot-container")) == 4)
+    until(shown, lambda: len(shown.find_elements("css selector", "figure.plot .canvas .plot-container")) == 4)
 
 
 def test_the_table_sorts_and_filters(shown):
@@ -133,7 +132,7 @@ def test_a_narrow_screen_needs_no_scrolling_sideways(shown, scheme):
     narrow = {"width": 400, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     shown.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)
     try:
-        until(lambda: shown.execute_script("return innerWidth") == 400)
+        until(shown, lambda: shown.execute_script("return innerWidth") == 400)
         assert shown.execute_script("return document.documentElement.scrollWidth") <= 400
         paper = shown.execute_script("return getComputedStyle(document.body).backgroundColor")
         assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 27)"}[scheme]

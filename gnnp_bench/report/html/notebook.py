@@ -15,7 +15,7 @@ from gnnp_bench.report.failures import missed_by
 from gnnp_bench.report.parameters import history_line, in_words
 from gnnp_bench.report.short import about, failures
 from gnnp_bench.report.text import listed, number, plain, quantity, structure_lines
-from gnnp_bench.report.words import outcome, sentence
+from gnnp_bench.report.words import by_reason, outcome, sentence
 
 COLOURS = {"certified": "#1a7f37", "failed": "#cf222e", "partial": "#9a6700"}
 STATUS = {"pass": "#1a7f37", "fail": "#cf222e", "waived": "#9a6700", "inconclusive": "#9a6700", "error": "#cf222e"}
@@ -111,10 +111,7 @@ def _failure(result: CheckResult, check: Check | None) -> str:
 
 
 def _reasons(results: Sequence[CheckResult]) -> str:
-    told: dict[str, list[str]] = {}
-    for result in results:
-        if result.reason and result.status != "fail":
-            told.setdefault(result.reason, []).append(result.id)
+    told = by_reason(result for result in results if result.reason and result.status != "fail")
     items = "".join(f"<li>{_safe(listed(ids))}: {_safe(reason)}</li>" for reason, ids in told.items())
     return f"<details><summary>remarks</summary><ul>{items}</ul></details>" if items else ""
 

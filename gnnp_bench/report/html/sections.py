@@ -22,7 +22,7 @@ from gnnp_bench.report.text import (
     species_line,
     trained_on,
 )
-from gnnp_bench.report.words import restriction, sentence, subject
+from gnnp_bench.report.words import by_reason, restriction, sentence, subject
 
 VERDICTS = {"certified": "Certified", "failed": "Failed", "partial": "Not certified"}
 MEANING = {
@@ -120,7 +120,7 @@ def not_looked_at(certificate: Certificate, checks: Iterable[str]) -> Markup:
     if not_run:
         known = f"{plural(len(not_run), 'law')} of this gnnp-bench not in the certificate:"
         items.append(put("{} {}", known, codes(not_run)))
-    if reasons := by_reason(certificate.checks, ("not_applicable",)):
+    if reasons := by_reason(r for r in certificate.checks if r.status == "not_applicable"):
         rows = joined(put("<li>{}: {}</li>", codes(ids), reason) for reason, ids in reasons.items())
         items.append(put("Not applicable to this potential:<ul>{}</ul>", rows))
     return element("ul", joined(element("li", item) for item in items))
@@ -151,18 +151,9 @@ def uses(found: Sequence[Fitness]) -> Markup:
     return put(table, head, rows) if found else rows
 
 
-def by_reason(results: Sequence[CheckResult], statuses: Iterable[str]) -> dict[str, list[str]]:
-    """Return ids by the reason that was given for their status."""
-    wanted, told = tuple(statuses), dict[str, list[str]]()
-    for result in results:
-        if result.status in wanted and (result.reason or result.status != "pass"):
-            told.setdefault(result.reason or "no reason was recorded", []).append(result.id)
-    return told
-
-
 def remarks(results: Sequence[CheckResult]) -> Markup:
     """Return what was remarked of laws that were judged."""
-    told = by_reason(results, ("pass", "waived"))
+    told = by_reason(result for result in results if result.status in ("pass", "waived"))
     items = joined(put("<li>{}: {}</li>", codes(ids), reason) for reason, ids in told.items())
     return element("ul", items) if told else Markup("")
 
