@@ -27,6 +27,8 @@ DIRECT = frozenset(
         "conservation/jacobian",
         "symmetry/net-force",
         "symmetry/net-torque",
+        "dynamics/energy-conserved",
+        "dynamics/momentum",
     }
 )
 EXPECTED = {"direct": DIRECT, "ordered": frozenset({"symmetry/permutation", "periodicity/supercell"})}
