@@ -28,6 +28,8 @@ SPECIES = ("C", "Cu", "Au")
 SETTINGS = Settings(spec="test", budget="quick")
 FAMILIES = ("symmetry", "periodicity", "conservation", "smoothness", "locality", "robustness", "dynamics", "physics")
 IDS = [check.id for check in all_checks()]
+STARTS_PROCESSES = ("robustness/process-state", "robustness/memory-growth")
+"""Laws each of whose cases is a new process or several: of these fewer are looked at."""
 
 
 class Complete(TwoDevices):
@@ -59,6 +61,15 @@ def judged(request: pytest.FixtureRequest) -> tuple[Evaluator, Pool]:
     make = SOUND[request.param]
     evaluator = Evaluator(make(), make)
     return evaluator, evaluate_pool(evaluator, draw_structures(evaluator.potential.capabilities, 8, 0))
+
+
+@pytest.fixture(scope="module")
+def explored(judged: tuple[Evaluator, Pool]) -> tuple[dict[str, Findings], list[str], list[str]]:
+    """What every check finds, one after another, and the pool as JSON before and after."""
+    evaluator, pool = judged
+    before = [json.dumps(to_json(sample.structure)) for sample in pool.samples]
+    found = {check.id: explore(check, pool, evaluator, SETTINGS) for check in all_checks()}
+    return found, before, [json.dumps(to_json(sample.structure)) for sample in pool.samples]
 
 
 @pytest.mark.parametrize("check", all_checks(), ids=IDS)
@@ -100,24 +111,22 @@ def test_simpler_cases_are_simpler_and_can_be_measured(check: Check, judged: tup
     evaluator, pool = judged
     view = PoolView(pool.samples, evaluator.potential.capabilities)
     rng = np.random.default_rng(2)
-    for _ in range(3):
+    draws, most = (1, 3) if check.id in STARTS_PROCESSES else (3, 12)
+    for _ in range(draws):
         case = check.draw(rng, view)
         candidates = list(check.simpler(case))
         assert len(candidates) < 200
         assert all(len(c.structure) <= len(case.structure) for c in candidates)
         findings = Findings()
         rules = Rules(check.factors, claimed=False, scale=1.0)
-        measure_all(check, candidates[:12], evaluator, rules, findings, single=False)
+        measure_all(check, candidates[:most], evaluator, rules, findings, single=False)
         assert findings.errors == []
         assert all(o.worst.status == "pass" for o in findings.outcomes), "a sound potential fails on a simpler case"
 
 
-def test_no_check_changes_the_pool(judged: tuple[Evaluator, Pool]) -> None:
-    evaluator, pool = judged
-    before = [json.dumps(to_json(sample.structure)) for sample in pool.samples]
-    for check in all_checks():
-        explore(check, pool, evaluator, SETTINGS)
-    assert [json.dumps(to_json(sample.structure)) for sample in pool.samples] == before
+def test_no_check_changes_the_pool(explored: tuple[dict[str, Findings], list[str], list[str]]) -> None:
+    _, before, after = explored
+    assert before == after
 
 
 @pytest.mark.parametrize("check", all_checks(), ids=IDS)
@@ -135,13 +144,15 @@ def test_ids_are_unique_and_calibrated() -> None:
     assert set(calibration()) <= {check.id for check in BUILT_IN}
 
 
-def test_factors_cover_every_quantity_bounded_by_noise(judged: tuple[Evaluator, Pool]) -> None:
-    evaluator, pool = judged
+def test_factors_cover_every_quantity_bounded_by_noise(
+    explored: tuple[dict[str, Findings], list[str], list[str]],
+) -> None:
+    found, _, _ = explored
     for check in all_checks():
-        for outcome in explore(check, pool, evaluator, SETTINGS).outcomes:
-            for found in outcome.components:
-                if found.component.bound is None:
-                    assert found.component.quantity in check.factors
+        for outcome in found[check.id].outcomes:
+            for judged in outcome.components:
+                if judged.component.bound is None:
+                    assert judged.component.quantity in check.factors
 
 
 @pytest.mark.parametrize(
