@@ -106,7 +106,14 @@ def _table(titles: Sequence[str], rows: Markup, name: str, caption: str = "", de
     )
     return put(
         '<div class="wide">{}</div>',
-        element("table", table, role="table", id=name, class_=f"{'sortable ' if described else ''}stacked"),
+        element(
+            "table",
+            table,
+            role="table",
+            id=name,
+            class_=f"{'sortable ' if described else ''}stacked",
+            aria_describedby=described,
+        ),
     )
 
 

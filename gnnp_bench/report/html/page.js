@@ -38,6 +38,20 @@ for (const form of document.querySelectorAll("form.filter")) {
   const asked = (name) => form.querySelector(`[name=${name}]`)?.value.trim() ?? "";
   const told = form.querySelector("output");
   const columns = [...table.tHead.rows[0].cells];
+  // Where there is no room for headings, a list stands for them.
+  const sort = document.createElement("span");
+  sort.className = "narrow";
+  sort.innerHTML = '<label>Sort by <select></select></label> <button type="button">other way</button>';
+  const by = sort.querySelector("select");
+  const press = () => columns[by.value]?.querySelector("button").click();
+  by.addEventListener("input", (event) => { event.stopPropagation(); press(); });
+  sort.querySelector("button").addEventListener("click", press);
+  told.before(sort);
+  const offer = () => {
+    const before = by.value;
+    by.replaceChildren(new Option("", ""), ...columns.flatMap((head, k) => head.hidden ? [] : [new Option(head.textContent, k)]));
+    by.value = before;
+  };
   const filter = () => {
     const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
     const groups = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
@@ -65,6 +79,7 @@ for (const form of document.querySelectorAll("form.filter")) {
       const away = family === "" ? head.dataset.level === "law" : head.dataset.family !== family || head.dataset.level !== "law";
       for (const row of [table.tHead.rows[0], ...rows]) row.cells[column].hidden = away;
     });
+    offer();
   };
   form.addEventListener("input", filter);
   form.addEventListener("submit", (event) => event.preventDefault());
