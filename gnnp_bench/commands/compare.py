@@ -80,8 +80,9 @@ def _made(option: str, certificates: Sequence[Certificate], files: Sequence[str]
 
     if option == "--html":
         from gnnp_bench.report.html.comparison import comparison_page
+        from gnnp_bench.report.text import printable
 
-        return comparison_page(certificates, [os.path.basename(file) for file in files], found)
+        return comparison_page(certificates, [printable(os.path.basename(file)) for file in files], found)
     old, new, *_ = certificates
     if option == "--markdown":
         return as_markdown(old, new, found[0]).encode()

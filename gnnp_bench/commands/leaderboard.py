@@ -13,7 +13,7 @@ from gnnp_bench.certificate import io
 from gnnp_bench.commands.exits import BadRequest
 from gnnp_bench.commands.folders import check_folder, write_folder
 from gnnp_bench.commands.loading import checks_by_id
-from gnnp_bench.report.text import plain, plural
+from gnnp_bench.report.text import plain, plural, printable
 
 if TYPE_CHECKING:
     from gnnp_bench.certificate.result import Certificate
@@ -69,7 +69,7 @@ def _certificates(folder: str) -> tuple[list[tuple[str, Certificate]], dict[str,
     except OSError as error:
         raise BadRequest(f"cannot read {folder}: {error.strerror}") from error
     for path in paths:
-        name = os.fsencode(path.name).decode(errors="replace")
+        name = printable(path.name)
         if not path.is_file():
             continue  # folders are not looked into
         if path.suffix != ".json":
