@@ -103,8 +103,14 @@ significance; their mutants are judged at their own strength.
 
 ## Matrix
 
-{NOTICED}: has to notice, and does, in every one of these certificates, claimed and not, float64 and (where the table
-above has numbers for it) float32. {ALSO}: noticed as well in one of these
+![Planted defects against laws: each is noticed by the laws that have to](images/kill_matrix.svg)
+
+A row is a planted defect, a column is a law. Blue: the law has to notice. Amber: it may. The darker a mark, the more of
+the certificates of that defect fail the law: float64 and float32, the law claimed and not. Made by
+`python -m benchmarks.kill_figure`.
+
+The same as a table. {NOTICED}: has to notice, and does, in every one of these certificates, claimed and not, float64
+and (where the table above has numbers for it) float32. {ALSO}: noticed as well in one of these
 certificates at least, at the largest of the strengths above, and named by the mutant as a check that may. No check
 notices a mutant that does not name it. These certificates are of seed 0.
 
@@ -151,16 +157,21 @@ def _strengths(at: Summary | None) -> list[str]:
 
 def matrix(summary: Summary) -> str:
     """Return rows of mutants and a column per check, numbered as in the legend."""
-    columns = _columns()
-    lines = [f"| | {' | '.join(map(str, range(1, len(columns) + 1)))} |", "| --- |" + " :-: |" * len(columns)]
+    shown = columns()
+    lines = [f"| | {' | '.join(map(str, range(1, len(shown) + 1)))} |", "| --- |" + " :-: |" * len(shown)]
     for name, mutant in MUTANTS.items():
-        certificates = [
-            set(certificate["killed"])
-            for dtype in DTYPES
-            for certificate in summary["mutants"][name].get(dtype, {}).get("certificates", {}).values()
-        ]
-        lines.append(f"| {name} | {' | '.join(_mark(mutant, check, certificates) for check in columns)} |")
+        certificates = certificates_of(summary, name)
+        lines.append(f"| {name} | {' | '.join(_mark(mutant, check, certificates) for check in shown)} |")
     return "\n".join(lines)
+
+
+def certificates_of(summary: Summary, name: str) -> list[set[str]]:
+    """Return which checks fail in each certificate of a mutant: both precisions, laws claimed and not."""
+    return [
+        set(certificate["killed"])
+        for dtype in DTYPES
+        for certificate in summary["mutants"][name].get(dtype, {}).get("certificates", {}).values()
+    ]
 
 
 def _mark(mutant: Mutant, check: str, certificates: Iterable[set[str]]) -> str:
@@ -170,15 +181,16 @@ def _mark(mutant: Mutant, check: str, certificates: Iterable[set[str]]) -> str:
     return ALSO if check in mutant.may_fail and any(noticed) else ""
 
 
-def _columns() -> list[str]:
+def columns() -> list[str]:
+    """Return the checks of the matrix, in the order of the registry."""
     return [check.id for check in all_checks() if check.id in CHECKS]
 
 
 def legend() -> str:
     """Return what the numbers above the columns mean, and what is wrong with each mutant."""
-    columns = " · ".join(f"{number} {check}" for number, check in enumerate(_columns(), 1))
+    numbered = " · ".join(f"{number} {check}" for number, check in enumerate(columns(), 1))
     defects = [f"- **{name}**: {mutant.defect}{_needs(mutant)}" for name, mutant in MUTANTS.items()]
-    return "\n".join([f"Checks: {columns}.", "", "Defects:", "", *defects])
+    return "\n".join([f"Checks: {numbered}.", "", "Defects:", "", *defects])
 
 
 def _needs(mutant: Mutant) -> str:

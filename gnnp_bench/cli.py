@@ -26,6 +26,7 @@ from gnnp_bench.commands.doctor import doctor
 from gnnp_bench.commands.env import env
 from gnnp_bench.commands.exits import BAD_REQUEST, PARTIAL, BadRequest
 from gnnp_bench.commands.gate import gate
+from gnnp_bench.commands.leaderboard import leaderboard
 from gnnp_bench.commands.new_law import new_law
 from gnnp_bench.commands.plugins import CommandGroup
 from gnnp_bench.commands.properties import properties
@@ -55,6 +56,7 @@ app.command("reproduce")(reproduce)
 app.command("report")(report)
 app.command("badge")(badge)
 app.command("compare")(compare)
+app.command("leaderboard")(leaderboard)
 app.command("compare-deployments")(compare_deployments)
 app.command("accuracy")(accuracy)
 app.command("properties")(properties)

@@ -5,6 +5,7 @@ import zlib
 import numpy as np
 import pytest
 
+from benchmarks.kill_figure import figure
 from benchmarks.kill_matrix import load, page
 from benchmarks.planted import Claims, judge, killed_by
 from benchmarks.sources import ROOT
@@ -76,3 +77,14 @@ def test_no_certificate_blames_a_law_that_the_mutant_does_not_name() -> None:
 def test_the_page_is_current() -> None:
     text = (ROOT / "docs" / "kill_matrix.md").read_text()
     assert page(SUMMARY) + "\n" == text, "run: python -m benchmarks.kill_matrix --markdown > docs/kill_matrix.md"
+    drawn = (ROOT / "docs" / "images" / "kill_matrix.svg").read_text()
+    assert figure(SUMMARY) == drawn, "run: python -m benchmarks.kill_figure > docs/images/kill_matrix.svg"
+
+
+def test_the_figure_marks_what_has_to_be_noticed() -> None:
+    drawn = figure(SUMMARY)
+    marks = sum(len(mutant.must_fail & CHECKS) for mutant in MUTANTS.values())
+    assert drawn.count('class="must" x=') - 4 == marks  # four in the key
+    assert 'class="missed"' not in drawn
+    missed = {**SUMMARY, "mutants": {**SUMMARY["mutants"], "curl": {"float64": {"certificates": {"": {"killed": []}}}}}}
+    assert figure(missed).count('class="missed"') == len(MUTANTS["curl"].must_fail)

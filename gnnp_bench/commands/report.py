@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,11 +18,14 @@ from gnnp_bench.commands.output import check_file, own_stdout, write_bytes, writ
 if TYPE_CHECKING:
     from gnnp_bench.certificate.result import Certificate
 
+TABLES = ("--csv", "--parquet")
 Given = Annotated[str, typer.Argument(metavar="CERTIFICATE", help="The certificate's JSON file.")]
 
 
 def report(
-    certificate: Given,
+    certificates: Annotated[
+        list[str], typer.Argument(metavar="CERTIFICATE...", help="JSON files; of several, one table.")
+    ],
     html: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write a page here that needs nothing from elsewhere.")
     ] = None,
@@ -31,17 +36,24 @@ def report(
         str | None,
         typer.Option(metavar="FILE", help="Write the card of a model here, with YAML for hubs; - is standard output."),
     ] = None,
+    csv: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write all results here as CSV; - is standard output.")
+    ] = None,
+    parquet: Annotated[str | None, typer.Option(metavar="FILE", help="Write all results here as Parquet.")] = None,
 ) -> int:
-    """Make a page, a summary or a model's card of a certificate.
+    """Make a page, a summary or a model's card of a certificate, or a table of all results of several.
 
-    No potential is loaded. Exit status: 0 written, 2 the request was wrong.
+    The table has a row for each law and quantity. No potential is loaded. Exit status: 0 written, 2 the request was
+    wrong.
     """
-    wanted = {"--html": html, "--markdown": markdown, "--card": card}
-    _check_targets(certificate, wanted)
-    record = _read(certificate)
+    wanted = {"--html": html, "--markdown": markdown, "--card": card, "--csv": csv, "--parquet": parquet}
+    _check_targets(certificates, wanted)
+    records = [_read(file) for file in certificates]
+    _write_table(dict(zip(certificates, records, strict=True)), wanted)
+    record = records[0]
     if html is not None:
         write_page(record, html)
-        typer.echo(f"wrote {html}", err="-" in (markdown, card))
+        typer.echo(f"wrote {html}", err="-" in (markdown, card, csv))
     for option in ("--markdown", "--card"):
         if (path := wanted[option]) is not None:
             _write_text(record, option, path)
@@ -58,8 +70,8 @@ def badge(
     """
     from gnnp_bench.report.badge import badge as drawn
 
-    _check_targets(certificate, {"--out": out})
-    _put(out, drawn(_read(certificate)))
+    _check_targets([certificate], {"--out": out})
+    _put(out, drawn(_read(certificate)).encode())
     return 0
 
 
@@ -97,15 +109,25 @@ def write_page(record: Certificate, path: str) -> None:
 def _write_text(record: Certificate, option: str, path: str) -> None:
     from gnnp_bench.report.markdown import card, summary
 
-    _put(path, (summary if option == "--markdown" else card)(record, checks_by_id()))
+    _put(path, (summary if option == "--markdown" else card)(record, checks_by_id()).encode())
 
 
-def _put(path: str, text: str) -> None:
+def _write_table(records: dict[str, Certificate], wanted: dict[str, str | None]) -> None:
+    from gnnp_bench.report.table import as_csv, as_parquet, rows
+    from gnnp_bench.report.text import printable
+
+    for option, made in (("--csv", as_csv), ("--parquet", as_parquet)):
+        if (path := wanted[option]) is not None:
+            table = (row for file, record in records.items() for row in rows(printable(file), record))
+            _put(path, made(table))
+
+
+def _put(path: str, data: bytes) -> None:
     if path == "-":
         with own_stdout() as stdout:
-            write_bytes(stdout, text.encode())
+            write_bytes(stdout, data)
         return
-    write_file(path, text.encode())
+    write_file(path, data)
     typer.echo(f"wrote {path}")
 
 
@@ -116,16 +138,33 @@ def _read(path: str) -> Certificate:
         raise BadRequest(str(error)) from error
 
 
-def _check_targets(certificate: str, wanted: dict[str, str | None]) -> None:
+def _check_targets(certificates: Sequence[str], wanted: dict[str, str | None]) -> None:
     """Refuse files that cannot be written, or are one file, before any is."""
     named = [(option, path) for option, path in wanted.items() if path is not None]
     if not named:
         raise BadRequest(f"nothing is asked for: give {', '.join(list(wanted)[:-1])} or {list(wanted)[-1]}")
+    if len(certificates) > 1 and (alone := [option for option, _ in named if option not in TABLES]):
+        raise BadRequest(
+            f"{alone[0]} tells of one certificate, and {len(certificates)} are given: "
+            "gnnp-bench compare --html lays them side by side"
+        )
     if (page := wanted.get("--html")) is not None:
         check_page(page)
-    for (one, path), (other, second) in itertools.combinations([("the certificate", certificate), *named], 2):
+    if wanted.get("--parquet") is not None:
+        _check_parquet(str(wanted["--parquet"]))
+    if len([path for _, path in named if path == "-"]) > 1:
+        raise BadRequest("only one of them can be standard output: name files for the others")
+    sources = [("the certificate", path) for path in dict.fromkeys(map(os.path.realpath, certificates))]
+    for (one, path), (other, second) in itertools.combinations([*sources, *named], 2):
         if os.path.realpath(path) == os.path.realpath(second):
             raise BadRequest(f"{one} and {other} name one file, {second}: give them different ones")
     for _, path in named:
         if path != "-":
             check_file(path)
+
+
+def _check_parquet(path: str) -> None:
+    if path == "-":
+        raise BadRequest("--parquet needs the name of a file")
+    if importlib.util.find_spec("pyarrow") is None:
+        raise BadRequest("--parquet needs pyarrow: pip install 'gnnp-bench[screen]'")

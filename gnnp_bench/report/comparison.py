@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from string import ascii_uppercase
 from typing import Any
 
 import msgspec
@@ -21,14 +23,14 @@ STYLE = {"worse": "bold red", "gone": "yellow", "changed": "yellow", "new": "cya
 def print_comparison(out: Console, old: Certificate, new: Certificate, found: Comparison) -> None:
     """Print what differs, and whether it is a step back."""
     for label, certificate in (("old", old), ("new", new)):
-        out.print(f"{label}  {subject(certificate)}: {_verdict(certificate)}", soft_wrap=True)
+        out.print(f"{label}  {subject(certificate)}: {verdict_words(certificate)}", soft_wrap=True)
     for remark in found.remarks:
         out.print(f"remark: {plain(remark)}", soft_wrap=True)
     for change in found.changes:
         mark = "" if change.step_back or change.kind not in ("worse", "gone") else " (does not count)"
         out.print(f"\n{change.kind:<8}{plain(change.id)}{mark}", style=STYLE[change.kind])
         for label, result in (("old", change.old), ("new", change.new)):
-            out.print(f"        {label}  {state(result):<15}{_numbers(result)}".rstrip(), soft_wrap=True)
+            out.print(f"        {label}  {state(result):<15}{numbers(result)}".rstrip(), soft_wrap=True)
     for score in found.scores:
         mark = "" if score.step_back or score.kind not in ("worse", "gone") else " (does not count)"
         out.print(f"\n{score.kind:<8}{plain(score.subject)}{mark}", style=STYLE[score.kind])
@@ -36,6 +38,49 @@ def print_comparison(out: Console, old: Certificate, new: Certificate, found: Co
             out.print(f"        {label}  {'not measured' if side is None else value(side)}", soft_wrap=True)
     out.print("")
     out.print(conclusion(found), soft_wrap=True)
+
+
+def print_several(
+    out: Console, certificates: Sequence[Certificate], files: Sequence[str], found: Sequence[Comparison]
+) -> None:
+    """Print how three or more certificates judge the laws that any two of them judge differently.
+
+    Parameters
+    ----------
+    certificates, files : sequences
+        The first is what the others are compared with.
+    found : sequence of Comparison
+        Of each of the others.
+    """
+    names = labels(len(certificates))
+    for name, certificate, file in zip(names, certificates, files, strict=True):
+        line = f"{name}  {subject(certificate)}: {verdict_words(certificate)}  ({plain(file)})"
+        out.print(line, soft_wrap=True, markup=False, highlight=False)
+    for name, one in zip(names[1:], found, strict=True):
+        for remark in one.remarks:
+            out.print(f"remark: {name} against A: {plain(remark)}", soft_wrap=True, markup=False, highlight=False)
+    states = [{result.id: state(result) for result in one.checks} for one in certificates]
+    ids = [i for i in dict.fromkeys(i for one in states for i in one) if len({_told(one.get(i)) for one in states}) > 1]
+    if ids:
+        width = max(map(len, map(plain, ids))) + 2
+        out.print("")
+        head = "".join(f"{name:<15}" for name in names)
+        out.print(f"{'law':<{width}}{head}".rstrip(), style="bold", soft_wrap=True, markup=False, highlight=False)
+    for check_id in ids:
+        cells = "".join(f"{one.get(check_id, 'not run'):<15}" for one in states)
+        out.print(f"{plain(check_id):<{width}}{cells}".rstrip(), soft_wrap=True, markup=False, highlight=False)
+    out.print("")
+    for name, one in zip(names[1:], found, strict=True):
+        out.print(f"{name} against A: {conclusion(one)}", soft_wrap=True, markup=False, highlight=False)
+
+
+def _told(word: str | None) -> str | None:
+    return None if word == "not applicable" else word  # as little known as of a law that was not run
+
+
+def labels(count: int) -> list[str]:
+    """Return what certificates side by side are called: A, B, C, and numbers where there are many."""
+    return list(ascii_uppercase[:count]) if count <= len(ascii_uppercase) else ["A", *map(str, range(2, count + 1))]
 
 
 def conclusion(found: Comparison) -> str:
@@ -48,13 +93,15 @@ def conclusion(found: Comparison) -> str:
     return f"No law changed{beside}."
 
 
-def _verdict(certificate: Certificate) -> str:
+def verdict_words(certificate: Certificate) -> str:
+    """Return verdict and grade, for which structures, and whether that was all."""
     words = certificate.verdict if certificate.grade is None else f"{certificate.verdict} ({certificate.grade})"
     words += restriction(certificate)
     return words if certificate.complete else f"{words}, incomplete"
 
 
-def _numbers(result: CheckResult | None) -> str:
+def numbers(result: CheckResult | None) -> str:
+    """Return what was measured, beside what is allowed; where nothing was, why."""
     if result is None:
         return ""
     if result.quantity is None:
@@ -108,12 +155,15 @@ def as_values(old: Certificate, new: Certificate, found: Comparison) -> dict[str
 def as_markdown(old: Certificate, new: Certificate, found: Comparison) -> str:
     """Return the comparison as Markdown."""
     lines = [f"**{cell(conclusion(found))}**", ""]
-    lines += [f"- old: {cell(subject(old))}, {_verdict(old)}", f"- new: {cell(subject(new))}, {_verdict(new)}"]
+    lines += [
+        f"- old: {cell(subject(old))}, {verdict_words(old)}",
+        f"- new: {cell(subject(new))}, {verdict_words(new)}",
+    ]
     lines += [f"- {cell(remark)}" for remark in found.remarks]
     if found.changes:
         lines += ["", "| | law | old | new |", "| --- | --- | --- | --- |"]
     for change in found.changes:
-        sides = (" ".join(f"{state(r)} {_numbers(r)}".split()) for r in (change.old, change.new))
+        sides = (" ".join(f"{state(r)} {numbers(r)}".split()) for r in (change.old, change.new))
         lines.append(f"| {change.kind} | {cell(change.id)} | {' | '.join(map(cell, sides))} |")
     if found.scores:
         lines += ["", "| | number | old | new |", "| --- | --- | --- | --- |"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import os
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -42,6 +43,11 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 def plain(text: str) -> str:
     """Return foreign text in one line, without control characters."""
     return " ".join(_CONTROL.sub(" ", _ESCAPE.sub("", text)).split())
+
+
+def printable(path: str) -> str:
+    """Return the name of a file as text that any encoding of Unicode can hold: names of files need not be text."""
+    return os.fsencode(path).decode(errors="replace")
 
 
 def number(value: float | None) -> str:

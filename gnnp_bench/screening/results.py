@@ -122,11 +122,16 @@ def extxyz(rows: Sequence[Row], told: Result) -> bytes:
 
 def parquet(told: Result) -> bytes:
     """Return the table of structures as a Parquet file."""
+    return parquet_of(told["structures"], COLUMNS)
+
+
+def parquet_of(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> bytes:
+    """Return a table as a Parquet file: the names of its columns, with their types."""
     import pyarrow
     from pyarrow import parquet as format_
 
-    schema = pyarrow.schema([(name, pyarrow.type_for_alias(kind)) for name, kind in COLUMNS.items()])
-    table = pyarrow.Table.from_pylist(told["structures"], schema=schema)
+    schema = pyarrow.schema([(name, pyarrow.type_for_alias(kind)) for name, kind in columns.items()])
+    table = pyarrow.Table.from_pylist(rows, schema=schema)
     sink = pyarrow.BufferOutputStream()
     format_.write_table(table, sink)
     data: bytes = sink.getvalue().to_pybytes()

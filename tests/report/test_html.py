@@ -218,7 +218,7 @@ def test_old_certificates_have_pages_too(file, tmp_path, capsys):
         (["c.json", "--html", "x.html", "--card", "x.html"], "--html and --card name one file, x.html"),
         (["c.json", "--html", "-"], "needs the name of a file"),
         (["c.json", "--html", "no/x.html"], "there is no directory no"),
-        (["c.json"], "nothing is asked for: give --html, --markdown or --card"),
+        (["c.json"], "nothing is asked for: give --html, --markdown, --card, --csv or --parquet"),
     ],
 )
 def test_wrong_requests_are_one_line(arguments, said, tmp_path, monkeypatch, capsys):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,32 +9,12 @@ from typing import Any
 import pytest
 
 from gnnp_bench.report.html.page import page
+from tests.report.browsing import asked_for, browser, narrow, needs_browser, rows, until, widen
 from tests.report.test_html import CHECKS, FULL
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None or DRIVER is None,
-    reason="no chromium with its chromedriver here (Debian: apt-get install chromium chromium-driver)",
-)
-SECONDS = 60
-"""On a busy machine a browser takes its time."""
+__all__ = ["browser"]  # a fixture
 
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from selenium.webdriver import Chrome
-    from selenium.webdriver.chrome.options import Options
-    from selenium.webdriver.chrome.service import Service
-
-    options = Options()
-    options.binary_location = str(CHROMIUM)
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = Chrome(options=options, service=Service(DRIVER))
-    yield driver
-    driver.quit()
+pytestmark = needs_browser
 
 
 @pytest.fixture
@@ -49,23 +26,9 @@ def shown(browser: Any, tmp_path: Path) -> Any:
     return browser
 
 
-def until(browser: Any, holds: Callable[[], object]) -> None:
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    WebDriverWait(browser, SECONDS, 0.05).until(lambda _: holds(), "not within a minute")
-
-
-def laws(browser: Any) -> list[str]:
-    """Return the ids of the laws in the table, as they are seen."""
-    script = "return [...document.querySelectorAll('#laws-table tbody tr')].filter((r) => r.checkVisibility())"
-    ids: list[str] = browser.execute_script(f"{script}.map((r) => r.cells[0].dataset.value)")
-    return ids
-
-
 def test_nothing_complains_and_nothing_is_fetched(shown):
     assert shown.get_log("browser") == []
-    sent = [json.loads(entry["message"])["message"] for entry in shown.get_log("performance")]
-    asked = [m["params"]["request"]["url"] for m in sent if m["method"] == "Network.requestWillBeSent"]
+    asked = asked_for(shown)
     assert asked
     assert all(url.startswith(("file:", "data:", "blob:")) for url in asked)
 
@@ -88,22 +51,22 @@ def test_all_figures_are_drawn_on_paper(shown):
 
 
 def test_the_table_sorts_and_filters(shown):
-    everything = laws(shown)
+    everything = rows(shown)
     assert len(everything) == len(FULL.checks)
     head = shown.find_element("css selector", "#laws-table th button")
     head.click()
-    assert laws(shown) == sorted(everything)
+    assert rows(shown) == sorted(everything)
     head.click()
-    assert laws(shown) == sorted(everything, reverse=True)
+    assert rows(shown) == sorted(everything, reverse=True)
     assert shown.execute_script("return document.querySelector('#laws-table th').ariaSort") == "descending"
     box = shown.find_element("css selector", "form.filter input[type=search]")
     box.send_keys("rotation eV/Å")
-    assert laws(shown) == ["symmetry/rotation"]
+    assert rows(shown) == ["symmetry/rotation"]
     assert shown.find_element("css selector", "form.filter output").text == "1 of 4"
     box.clear()
     box.send_keys(" ")
     shown.find_element("css selector", "form.filter input[value=held]").click()
-    assert "symmetry/rotation" not in laws(shown)
+    assert "symmetry/rotation" not in rows(shown)
 
 
 def places(browser: Any) -> list[str]:
@@ -127,19 +90,14 @@ def test_the_counterexample_turns(shown):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_narrow_screen_needs_no_scrolling_sideways(shown, scheme):
-    media = [{"name": "prefers-color-scheme", "value": scheme}]
-    shown.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
-    narrow = {"width": 400, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    shown.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)
+    narrow(shown, scheme)
     try:
-        until(shown, lambda: shown.execute_script("return innerWidth") == 400)
         assert shown.execute_script("return document.documentElement.scrollWidth") <= 400
         paper = shown.execute_script("return getComputedStyle(document.body).backgroundColor")
         assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 27)"}[scheme]
-        assert len(laws(shown)) == len(FULL.checks)
+        assert len(rows(shown)) == len(FULL.checks)
     finally:
-        shown.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        shown.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+        widen(shown)
 
 
 def test_without_scripts_everything_but_figures_is_there(shown):

@@ -1,4 +1,4 @@
-"""A certificate as HTML: a page of its own (`page`), and a piece for notebooks (`notebook`)."""
+"""Certificates as HTML: a page of one (`page`), of several (`comparison`), and a piece for notebooks (`notebook`)."""
 
 from importlib.util import find_spec
 

@@ -14,7 +14,7 @@ from gnnp_bench.report.text import number
 
 DECADES = (-10.0, 4.0)
 """Of the scale, relative to what matters."""
-WIDTH, HEIGHT, MARGIN = 200.0, 24.0, 5.0
+WIDTH, HEIGHT, MARGIN, LABELS = 200.0, 24.0, 5.0, 16.0
 TITLES = ("law", "status", "measured", "rounding explains", "starts to matter", "unit", "on one scale")
 OUTCOMES: dict[Status, str] = {
     "pass": "holds",
@@ -33,7 +33,7 @@ def table(results: Sequence[CheckResult]) -> Markup:
     titles = joined(put('<th role="columnheader" scope="col">{}</th>', element("span", title)) for title in TITLES)
     body = joined(_row(result) for result in rows)
     return put(
-        '<table role="table" id="laws-table" class="sortable"><caption>{}</caption><thead role="rowgroup">'
+        '<table role="table" id="laws-table" class="sortable stacked"><caption>{}</caption><thead role="rowgroup">'
         '<tr role="row">{}</tr></thead><tbody role="rowgroup">{}</tbody></table>',
         "Each law by how much it was missed at worst. What matters is 1 on the scale; each mark is a hundredfold.",
         titles,
@@ -67,6 +67,7 @@ def group(result: CheckResult) -> str:
 
 def _row(result: CheckResult) -> Markup:
     measured = result.quantity is not None
+    matters = result.significance if measured else ""
     parts = Markup("")
     if len(result.components) > 1:
         lines = joined(put("<li>{}</li>", component_line(part)) for part in result.components)
@@ -74,22 +75,30 @@ def _row(result: CheckResult) -> Markup:
     told = element("small", "told, never fails") if result.category == "informational" else Markup("")
     if result.category == "claimed":
         told = element("small", "claimed by the potential")
-    name = (
-        link(result.id)
-        if result.counterexample is not None and result.status in ("fail", "waived", "inconclusive", "error")
-        else element("code", result.id)
-    )
+    told_above = has_article(result)
+    name = link(result.id) if told_above else element("code", result.id)
     law = put('{} <span class="equation">{}</span>{}{}', name, result.law, told, parts)
     cells = [
         _cell("law", law, result.id),
         _cell("status", put('<b class="s-{}">{}</b>', group(result).replace("/", ""), outcome(result)), result.status),
-        _cell("measured", number(result.measured) if measured else "–", result.measured if measured else -1.0),
-        _cell("rounding explains", number(result.bound) if measured else "–", result.bound if measured else -1.0),
-        _cell("starts to matter", number(result.significance) if measured else "–", result.significance or -1.0),
+        _cell("measured", number(result.measured) if measured else "–", result.measured if measured else ""),
+        _cell("rounding explains", number(result.bound) if measured else "–", result.bound if measured else ""),
+        _cell("starts to matter", number(result.significance) if measured else "–", matters),
         _cell("unit", (result.unit or "a number") if measured else "", result.unit or ""),
-        _cell("on one scale", strip(result), badness(result)),
+        _cell("on one scale", strip(result), badness(result) if measured else ""),
     ]
-    return put('<tr role="row" data-group="{}">{}</tr>', group(result), joined(cells))
+    return element(
+        "tr",
+        joined(cells),
+        role="row",
+        data_group=group(result),
+        id=None if told_above else anchor(result.id),
+    )
+
+
+def has_article(result: CheckResult) -> bool:
+    """Return whether the page tells more of a law than its row: of one that binds and does not hold."""
+    return result.category != "informational" and result.status in ("fail", "waived", "inconclusive", "error")
 
 
 def _cell(label: str, content: object, value: object) -> Markup:
@@ -132,33 +141,64 @@ def strip_of(measured: float | None, bound: float | None, matters: float, what: 
 
 
 def _picture(measured: float, bound: float, what: str) -> Markup:
-    at, to = _place(measured), _place(bound)
+    return picture([(what, measured, bound)], row=HEIGHT)
+
+
+def picture(lines: Sequence[tuple[str, float, float]], *, row: float, labels: Sequence[str] = ()) -> Markup:
+    """Return numbers on the scale, one below the other.
+
+    Parameters
+    ----------
+    lines : sequence of (what, measured, bound)
+        The numbers relative to what matters.
+    row : float
+        The height of each.
+    labels : sequence of str
+        What is written before each of them; none where there is but one.
+    """
+    left, height = (-LABELS if labels else 0.0), row * len(lines)
+    words = "; ".join(
+        f"{what} {number(measured)} of what matters" + (f", rounding explains {number(bound)}" if bound else "")
+        for what, measured, bound in lines
+    )
+    marks = joined(_marks(measured, bound, row * (k + 0.5)) for k, (_, measured, bound) in enumerate(lines))
+    named = joined(
+        put('<text class="who" x="{}" y="{}">{}</text>', f"{left:g}", f"{row * (k + 0.5) + 4:g}", label)
+        for k, label in enumerate(labels)
+    )
+    return put(
+        '<svg class="strip" role="img" aria-label="{}" viewBox="{} 0 {} {}" style="height:{}px"><title>{}</title>{}'
+        '<line class="one" x1="{}" x2="{}" y1="2" y2="{}"/>{}</svg>',
+        words,
+        f"{left:g}",
+        f"{WIDTH - left:g}",
+        f"{height:g}",
+        f"{height:g}",
+        words,
+        marks,
+        f"{_place(1.0):.1f}",
+        f"{_place(1.0):.1f}",
+        f"{height - 2:g}",
+        named,
+    )
+
+
+def _marks(measured: float, bound: float, y: float) -> Markup:
     ticks = joined(
-        put('<line class="tick" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>', f"{_place(10.0**k):.1f}", 10, 14)
+        put('<line class="tick" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>', f"{_place(10.0**k):.1f}", y - 2, y + 2)
         for k in range(int(DECADES[0]), int(DECADES[1]) + 1, 2)
     )
-    beyond = measured > max(1.0, bound)
-    rounding = f", rounding explains {number(bound)}" if bound else ""
-    label = f"{what} {number(measured)} of what matters{rounding}"
     return put(
-        '<svg class="strip" role="img" aria-label="{}" viewBox="0 0 {} {}"><title>{}</title>'
-        '<rect class="bound" x="{}" y="6" width="{}" height="12"/>'
-        '<line class="axis" x1="{}" x2="{}" y1="12" y2="12"/>{}'
-        '<line class="one" x1="{}" x2="{}" y1="2" y2="22"/>'
-        '<circle class="{}" cx="{}" cy="12" r="4.5"/></svg>',
-        label,
-        f"{WIDTH:g}",
-        f"{HEIGHT:g}",
-        label,
+        '<rect class="bound" x="{0}" y="{1}" width="{2}" height="12"/>'
+        '<line class="axis" x1="{0}" x2="{3}" y1="{4}" y2="{4}"/>{5}<circle class="{6}" cx="{7}" cy="{4}" r="4.5"/>',
         f"{MARGIN:g}",
-        f"{to - MARGIN:.1f}",
-        f"{MARGIN:g}",
+        f"{y - 6:g}",
+        f"{_place(bound) - MARGIN:.1f}",
         f"{WIDTH - MARGIN:g}",
+        f"{y:g}",
         ticks,
-        f"{_place(1.0):.1f}",
-        f"{_place(1.0):.1f}",
-        "beyond" if beyond else "within",
-        f"{at:.1f}",
+        "beyond" if measured > max(1.0, bound) else "within",
+        f"{_place(measured):.1f}",
     )
 
 

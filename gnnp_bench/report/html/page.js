@@ -2,11 +2,12 @@
 // What scripts add to a page that can be read without them: sorting, filtering, turning, figures.
 document.documentElement.classList.add("js");
 
-// --- the table of laws -------------------------------------------------------------------------------------------
+// --- tables ------------------------------------------------------------------------------------------------------
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
   const heads = [...table.tHead.rows[0].cells];
   const shown = (row, column) => row.cells[column].dataset.value;
+  const said = document.getElementById(table.getAttribute("aria-describedby")); // in which order the rows stand
   heads.forEach((head, column) => {
     const button = document.createElement("button");
     button.type = "button";
@@ -17,29 +18,68 @@ for (const table of document.querySelectorAll("table.sortable")) {
       heads.forEach((other) => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
       const sign = down ? -1 : 1;
-      const numeric = [...body.rows].every((row) => shown(row, column) !== "" && !isNaN(shown(row, column)));
+      // What has no value is no better and no worse than the others: it comes last in either direction.
+      const rows = [...body.rows];
+      const known = rows.filter((row) => shown(row, column) !== "");
+      const numeric = known.every((row) => !isNaN(shown(row, column)));
       const order = (a, b) => numeric
         ? shown(a, column) - shown(b, column)
         : shown(a, column).localeCompare(shown(b, column));
-      body.append(...[...body.rows].sort((a, b) => sign * order(a, b)));
+      body.append(...known.sort((a, b) => sign * order(a, b)), ...rows.filter((row) => shown(row, column) === ""));
+      if (said) said.textContent = `Sorted by ${button.textContent}: ${head.dataset[down ? "down" : "up"]}.`;
     });
   });
 }
 for (const form of document.querySelectorAll("form.filter")) {
-  const rows = [...form.parentElement.querySelector("table.sortable").tBodies[0].rows];
+  const table = form.parentElement.querySelector("table.sortable");
+  const rows = [...table.tBodies[0].rows];
   const find = form.querySelector("input[type=search]");
   const boxes = [...form.querySelectorAll("input[type=checkbox]")];
+  const asked = (name) => form.querySelector(`[name=${name}]`)?.value.trim() ?? "";
   const told = form.querySelector("output");
+  const columns = [...table.tHead.rows[0].cells];
+  // Where there is no room for headings, a list stands for them.
+  const sort = document.createElement("span");
+  sort.className = "narrow";
+  sort.innerHTML = '<label>Sort by <select></select></label> <button type="button">other way</button>';
+  const by = sort.querySelector("select");
+  const press = () => columns[by.value]?.querySelector("button").click();
+  by.addEventListener("input", (event) => { event.stopPropagation(); press(); });
+  sort.querySelector("button").addEventListener("click", press);
+  told.before(sort);
+  const offer = () => {
+    const before = by.value;
+    by.replaceChildren(new Option("", ""), ...columns.flatMap((head, k) => head.hidden ? [] : [new Option(head.textContent, k)]));
+    by.value = before;
+  };
   const filter = () => {
     const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
     const groups = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
+    const elements = asked("elements").split(/[\s,]+/).filter(Boolean).map((one) => one.toLowerCase());
+    const most = asked("cost") === "" ? Infinity : Number(asked("cost"));
     let count = 0;
+    let unknown = 0;
     for (const row of rows) {
       const text = row.textContent.toLowerCase();
-      row.hidden = !groups.has(row.dataset.group) || !words.every((word) => text.includes(word));
+      const has = (row.dataset.elements ?? "").toLowerCase().split(" ");
+      const cost = row.dataset.cost;
+      const others = (!boxes.length || groups.has(row.dataset.group))
+        && words.every((word) => text.includes(word))
+        && elements.every((one) => has.includes(one));
+      const cheap = most === Infinity || (cost !== "" && Number(cost) <= most);
+      row.hidden = !others || !cheap;
       count += !row.hidden;
+      unknown += others && !cheap && cost === "";
     }
-    told.textContent = `${count} of ${rows.length}`;
+    told.textContent = `${count} of ${rows.length}` + (unknown ? `; of ${unknown} left out, no cost is known` : "");
+    // Columns of laws are there while their family is looked at, else one column for each family.
+    const family = asked("family");
+    columns.forEach((head, column) => {
+      if (!head.dataset.family) return;
+      const away = family === "" ? head.dataset.level === "law" : head.dataset.family !== family || head.dataset.level !== "law";
+      for (const row of [table.tHead.rows[0], ...rows]) row.cells[column].hidden = away;
+    });
+    offer();
   };
   form.addEventListener("input", filter);
   form.addEventListener("submit", (event) => event.preventDefault());
@@ -103,12 +143,21 @@ if (packed) {
       shapes: (layout.shapes || []).map((shape) => ({ ...shape, line: { ...shape.line, color: colour("--ink") } })),
     };
   };
+  const loaded = (script) => new Promise((done, failed) => {
+    script.onload = done;
+    script.onerror = () => failed(new Error(`${script.src} could not be loaded`));
+    document.head.append(script);
+  });
   const unpacked = async () => {
+    const script = document.createElement("script");
+    if (packed.dataset.from) { // a page of a site: the script lies beside it, once for all
+      script.src = packed.dataset.from;
+      return loaded(script);
+    }
     const text = atob(packed.textContent);
     const bytes = new Uint8Array(text.length);
     for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-    const script = document.createElement("script");
     script.textContent = await new Response(stream).text();
     document.head.append(script);
   };

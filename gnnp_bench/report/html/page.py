@@ -7,25 +7,21 @@ and pictures. Scripts sort and filter the table, turn structures and draw figure
 from __future__ import annotations
 
 import base64
-import gzip
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib import resources
 
 from markupsafe import Markup
 
 from gnnp_bench.certificate.io import encode
 from gnnp_bench.certificate.result import Certificate, CheckResult
 from gnnp_bench.check import Check
-from gnnp_bench.report.html import failures, figures, laws, sections
+from gnnp_bench.report.html import failures, figures, filters, laws, sections
+from gnnp_bench.report.html.frame import document
 from gnnp_bench.report.html.markup import element, joined, put
 from gnnp_bench.report.scores import HEADINGS
 from gnnp_bench.report.words import subject
 
 FILE = "certificate.json"
 """The name under which the page hands out the certificate."""
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
-"""What a browser lets the page do: nothing from elsewhere, whatever a certificate may hold."""
 FILTERS = {
     "violated": "violated",
     "open": "left open",
@@ -36,7 +32,9 @@ FILTERS = {
 }
 
 
-def page(certificate: Certificate, checks: Mapping[str, Check]) -> bytes:
+def page(
+    certificate: Certificate, checks: Mapping[str, Check], *, back: str | None = None, plotly: str | None = None
+) -> bytes:
     """Return a certificate as a page (HTML, UTF-8).
 
     Parameters
@@ -44,51 +42,25 @@ def page(certificate: Certificate, checks: Mapping[str, Check]) -> bytes:
     certificate : Certificate
     checks : mapping of str to Check
         All registered checks, for the meaning of the laws and for those that were not run.
+    back, plotly : str, optional
+        Of a page of a site: where the table of all certificates and plotly's script lie, relative to the page.
     """
-    body = [
-        _section(anchor, title, content)
-        for anchor, title, content in (
-            ("uses", "Fit for what", sections.uses(certificate.uses)),
-            ("failures", "What fails", _not_holding(certificate, ("fail", "waived"), checks)),
-            ("open", "What is left open", _not_holding(certificate, ("inconclusive", "error"), checks)),
-            ("scope", "What was looked at, and what was not", _scope(certificate, checks)),
-            ("laws", "Every law", _laws(certificate)),
-            ("noise", "Noise floor", _noise(certificate)),
-            ("series", "What was measured, drawn", _drawn(certificate.checks)),
-            *_numbers(certificate),
-            ("told", "Told, not judged", sections.seen(certificate.checks)),
-            ("remarks", "Remarks", sections.remarks(certificate.checks)),
-            ("again", "Measure it again", _again(certificate)),
-        )
-        if content
-    ]
-    links = joined(put('<a href="#{}">{}</a>', anchor, title) for anchor, title, _ in body)
-    content = joined(section for _, _, section in body)
-    needs_plotly = 'class="plot"' in content
-    head = put(
-        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta http-equiv="Content-Security-Policy" content="{}"><meta name="color-scheme" content="light dark">'
-        '<meta name="generator" content="gnnp-bench"><title>{}: {}</title><style>{}</style>',
-        POLICY,
-        subject(certificate),
-        sections.VERDICTS[certificate.verdict].lower(),
-        Markup(_own("page.css")),
+    up = Markup("") if back is None else put('<p class="back"><a href="{}">← all certificates</a></p>', back)
+    told = (
+        ("uses", "Fit for what", sections.uses(certificate.uses)),
+        ("failures", "What fails", _not_holding(certificate, ("fail", "waived"), checks)),
+        ("open", "What is left open", _not_holding(certificate, ("inconclusive", "error"), checks)),
+        ("scope", "What was looked at, and what was not", _scope(certificate, checks)),
+        ("laws", "Every law", _laws(certificate)),
+        ("noise", "Noise floor", _noise(certificate)),
+        ("series", "What was measured, drawn", _drawn(certificate.checks)),
+        *_numbers(certificate),
+        ("told", "Told, not judged", sections.seen(certificate.checks)),
+        ("remarks", "Remarks", sections.remarks(certificate.checks)),
+        ("again", "Measure it again", _again(certificate)),
     )
-    whole = put(
-        '<!doctype html>\n<html lang="en"><head>{}</head><body><main>{}<nav aria-label="On this page">{}</nav>{}</main>'
-        "{}<script>{}</script></body></html>\n",
-        head,
-        sections.verdict(certificate, checks),
-        links,
-        content,
-        _plotly() if needs_plotly else "",
-        Markup(_own("page.js")),
-    )
-    return whole.encode()
-
-
-def _section(anchor: str, title: str, content: Markup) -> tuple[str, str, Markup]:
-    return anchor, title, put('<section id="{}"><h2>{}</h2>{}</section>', anchor, title, content)
+    title = f"{subject(certificate)}: {sections.VERDICTS[certificate.verdict].lower()}"
+    return document(title, up + sections.verdict(certificate, checks), told, plotly=plotly)
 
 
 def _not_holding(certificate: Certificate, statuses: tuple[str, ...], checks: Mapping[str, Check]) -> Markup:
@@ -115,19 +87,8 @@ def _laws(certificate: Certificate) -> Markup:
     if not certificate.checks:
         return element("p", "None was judged.")
     there = {laws.group(result) for result in certificate.checks}
-    boxes = joined(
-        put('<label><input type="checkbox" value="{}" checked> {}</label>', name, words)
-        for name, words in FILTERS.items()
-        if name in there
-    )
-    return put(
-        '<form class="filter" hidden><label>Find <input type="search" placeholder="rotation, stress, eV/Å …"></label>'
-        '<fieldset><legend>Show</legend>{}</fieldset><output aria-live="polite"></output></form>'
-        '<p class="key"><span class="key-r"></span> measured at worst <span class="key-b"></span> rounding explains'
-        ' <span class="key-s"></span> starts to matter. A law fails where the dot lies beyond both.</p>{}',
-        boxes,
-        laws.table(certificate.checks),
-    )
+    boxes = {name: words for name, words in FILTERS.items() if name in there}
+    return put("{}{}{}", filters.form(boxes), filters.KEY, laws.table(certificate.checks))
 
 
 def _noise(certificate: Certificate) -> Markup:
@@ -180,15 +141,3 @@ def _again(certificate: Certificate) -> Markup:
         FILE,
         FILE,
     )
-
-
-def _own(name: str) -> str:
-    return (resources.files("gnnp_bench.report.html") / name).read_text(encoding="utf-8")
-
-
-@cache
-def _plotly() -> Markup:
-    """Return plotly's script, compressed: a third of its size, and read only where figures are drawn."""
-    script = (resources.files("plotly") / "package_data" / "plotly.min.js").read_bytes()
-    data = base64.b64encode(gzip.compress(script, 9, mtime=0)).decode()
-    return put('<script type="text/plain" id="plotly">{}</script>', Markup(data))

@@ -54,9 +54,8 @@ def verdict(certificate: Certificate, checks: Iterable[str]) -> Markup:
 
 
 def _counts(results: Sequence[CheckResult]) -> Markup:
-    binding = [result for result in results if result.category != "informational"]
-    counts = Counter(map(group, binding))
-    told = len(results) - len(binding)
+    counts = counted(results)
+    told = sum(result.category == "informational" for result in results)
     pieces = [
         put('<li class="s-{}"><b>{}</b> {}</li>', name.replace("/", "") if counts[name] else "na", counts[name], words)
         for name, words in GROUPS.items()
@@ -65,6 +64,24 @@ def _counts(results: Sequence[CheckResult]) -> Markup:
     if told:
         pieces.append(put('<li class="s-told"><b>{}</b> told, never judged</li>', told))
     return element("ul", joined(pieces), class_="counts", aria_label="Laws, counted")
+
+
+def counted(results: Iterable[CheckResult]) -> Counter[str]:
+    """Return how many binding laws hold, are violated, and so on."""
+    return Counter(group(result) for result in results if result.category != "informational")
+
+
+def count_of(results: Iterable[CheckResult]) -> Markup:
+    """Return how many binding laws hold, are violated, are left open, in one line."""
+    counts = counted(results)
+    return joined(
+        (
+            put('<span class="s-{}">{} {}</span>', name.replace("/", ""), counts[name], words)
+            for name, words in GROUPS.items()
+            if counts[name]
+        ),
+        ", ",
+    )
 
 
 def looked_at(certificate: Certificate) -> Markup:
