@@ -27,5 +27,8 @@ smartquotes = False  # options begin with two hyphens
 html_theme = "furo"
 html_title = f"gnnp_bench {release}"
 
+autodoc_typehints = "none"  # they stand in the docstrings, with shapes and units
+maximum_signature_line_length = 72
+
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence", "dollarmath"]

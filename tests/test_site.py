@@ -62,7 +62,9 @@ def test_every_field_of_the_schema_is_on_the_page() -> None:
 
 
 def test_contents_are_the_links_in_lists_and_tables() -> None:
-    page = "[no](a.md)\n\n- [b](b.md) [x](x.md#y) [c](c/d.md)\n  [e](e.md)\n\n| [f](f.md) |\n\n<!-- site: contents -->\n"
+    page = (
+        "[no](a.md)\n\n- [b](b.md) [x](x.md#y) [c](c/d.md)\n  [e](e.md)\n\n| [f](f.md) |\n\n<!-- site: contents -->\n"
+    )
     made = PARTS.completed(page, DOCS)
     assert re.findall(r"^[\w/]+$", made.partition(":hidden:")[2], re.MULTILINE) == ["b", "c/d", "e", "f"]
 
