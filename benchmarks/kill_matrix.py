@@ -1,6 +1,6 @@
 """Checks × mutants: who notices what, down to which strength.
 
-    python -m benchmarks.kill_matrix                                    # the short table of the README
+    python -m benchmarks.kill_matrix                                    # the short table of docs/trust.md
     python -m benchmarks.kill_matrix --markdown > docs/kill_matrix.md   # the whole page
 
 Both come from benchmarks/results/strengths.json, which `python -m benchmarks.strengths` makes.

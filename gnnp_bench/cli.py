@@ -34,15 +34,26 @@ from gnnp_bench.commands.relax import relax
 from gnnp_bench.commands.report import badge, report
 from gnnp_bench.commands.reproduce import reproduce
 from gnnp_bench.commands.screen import screen
+from gnnp_bench.commands.show import show
 
 PROGRAM = "gnnp-bench"
+FIRST_STEPS = """\
+gnnp-bench measures whether an interatomic potential obeys the laws of physics.
+
+Try it:           gnnp-bench certify ase:ase.calculators.emt:EMT --species Cu,Au --budget quick
+Your own:         gnnp-bench certify mymodule:make_calculator --species Cu,Au
+Is it wired up?   gnnp-bench doctor mymodule:make_calculator --species Cu,Au
+Which laws?       gnnp-bench list
+All commands:     gnnp-bench --help
+
+make_calculator is a function in mymodule.py, here, that returns an ASE calculator.\
+"""
 CLICK_ERROR = cast(type[Exception], typer.BadParameter.__mro__[2])
 """The base class of all usage errors; newer releases of typer keep it in a private module."""
 
 app = typer.Typer(
     name=PROGRAM,
     cls=CommandGroup,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     invoke_without_command=True,
@@ -53,6 +64,7 @@ app.command("doctor")(doctor)
 app.command("list")(list_checks)
 app.command("explain")(explain)
 app.command("reproduce")(reproduce)
+app.command("show")(show)
 app.command("report")(report)
 app.command("badge")(badge)
 app.command("compare")(compare)
@@ -83,7 +95,7 @@ def root(
 ) -> None:
     """Measure whether a machine-learned interatomic potential obeys the physics it claims."""
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help(), err=True)
+        typer.echo(FIRST_STEPS, err=True)
         raise typer.Exit(BAD_REQUEST)
 
 

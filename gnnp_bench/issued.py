@@ -61,7 +61,7 @@ class Certificate:
 
     @property
     def grade(self) -> Literal["exact", "physical"] | None:
-        """To what the laws hold: the potential's own rounding, or what matters. None unless certified."""
+        """To what the laws hold (the potential's own rounding, or what matters). None unless certified."""
         return self.record.grade
 
     @property
@@ -71,7 +71,7 @@ class Certificate:
 
     @property
     def uses(self) -> tuple[result.Fitness, ...]:
-        """For what the potential is fit: docs/uses.md."""
+        """For what the potential is fit, which docs/uses.md explains."""
         return self.record.uses
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,11 +37,37 @@ def test_version_and_help(capsys):
         assert option in out
 
 
-def test_nothing_asked_is_a_wrong_request_answered_with_help(capsys):
+def test_nothing_asked_is_a_wrong_request_answered_with_what_to_do(capsys):
     assert main([]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert "Usage: gnnp-bench" in err
+    for command in re.findall(r"gnnp-bench ([a-z]+)", err.replace("gnnp-bench measures", "")):
+        assert main([command, "--help"]) == 0
+    assert "gnnp-bench certify ase:ase.calculators.emt:EMT --species Cu,Au --budget quick" in err
+    assert "gnnp-bench --help" in err
+
+
+def test_every_command_is_listed_with_a_whole_sentence_and_ours_as_ours(capsys):
+    assert main(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert "..." not in out.partition("\n\n")[2]
+    assert "Train a reference potential on quantum data; interrupted, the same command goes on." in " ".join(
+        out.split()
+    )
+    assert "from gnnp-bench" not in out
+    assert max(map(len, out.splitlines())) <= 80
+    listed = re.findall(r"^  ([a-z-]+)  ", out, re.MULTILINE)
+    assert len(listed) == len(set(listed))
+
+
+def test_a_shell_completes_commands_laws_and_potentials():
+    def completed(line: str) -> list[str]:
+        asked = {"_GNNP_BENCH_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+        return gnnp_bench(env={**os.environ, **asked}).stdout.split()
+
+    assert "certify" in completed("gnnp-bench cert")
+    assert completed("gnnp-bench explain symmetry/rot") == ["symmetry/rotation"]
+    assert "chgnet" in completed("gnnp-bench certify ch")
 
 
 def test_help_imports_nothing_heavy():
@@ -70,7 +97,12 @@ def test_one_thread_unless_the_user_says_otherwise():
     ("arguments", "message"),
     [
         (["certfy", "x"], "No such command 'certfy'. Did you mean 'certify'? (see gnnp-bench --help)"),
-        (["certify"], "Missing argument 'SPEC' (see gnnp-bench certify --help)"),
+        (
+            ["certify"],
+            "name a potential, as in gnnp-bench certify chgnet, or give [tool.gnnp-bench] of pyproject.toml a spec",
+        ),
+        (["doctor"], "name a potential"),
+        (["show", "absent.json"], "cannot read absent.json: No such file"),
         (["certify", "x", "--budget", "quik"], "'quik' is not one of 'quick', 'standard', 'thorough'"),
         (["certify", "x", "--profile", "lose"], "'lose' is not one of 'strict', 'default', 'loose'"),
         (["certify", "x", "--seed", "-1"], "--seed"),
@@ -103,9 +135,9 @@ def test_list_shows_every_check_with_category_and_law(capsys):
     assert main(["list"]) == 0
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
-    flat = " ".join(out.split())
     for check in all_checks():
-        assert f"{check.id} {check.category} " in flat
+        assert f"{check.id} {check.category}\n" in out
+        assert " ".join(check.law.split()) in " ".join(out.split())
     assert "Σᵢ Fᵢ = 0" in out
 
 

@@ -251,9 +251,7 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
         instance=_Instance(),
     )
     if _without_energy(potential):
-        raise PotentialError(
-            f"{argument}: its pair style gives forces and no energy, and every law needs both"
-        )
+        raise PotentialError(f"{argument}: its pair style gives forces and no energy, and every law needs both")
     return potential
 
 

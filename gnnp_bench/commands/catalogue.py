@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gnnp_bench.commands.loading import checks_by_id, find_check
+from gnnp_bench.commands.loading import check_ids, checks_by_id, find_check
 
 
 def list_checks(
@@ -26,7 +26,10 @@ def list_checks(
 
 
 def explain(
-    check: Annotated[str, typer.Argument(metavar="CHECK", help="The check's id, such as symmetry/rotation.")],
+    check: Annotated[
+        str,
+        typer.Argument(metavar="CHECK", help="The check's id, such as symmetry/rotation.", autocompletion=check_ids),
+    ],
 ) -> int:
     """Explain a law, and what its violation does to a simulation."""
     from gnnp_bench.report import catalogue

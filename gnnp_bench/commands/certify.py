@@ -16,9 +16,11 @@ import typer
 
 from gnnp_bench.certificate import io
 from gnnp_bench.certificate.keeping import kept_for_replay
+from gnnp_bench.commands.configured import configured
 from gnnp_bench.commands.exits import PARTIAL, STATUS, BadRequest, nearest
 from gnnp_bench.commands.loading import (
     Env,
+    Spec,
     checks_by_id,
     load_on_one_thread,
     load_potential,
@@ -27,7 +29,8 @@ from gnnp_bench.commands.loading import (
     with_env,
 )
 from gnnp_bench.commands.output import check_paths, own_stdout, write_bytes
-from gnnp_bench.commands.report import check_page, write_page
+from gnnp_bench.commands.report import check_page
+from gnnp_bench.commands.saving import save, save_junit, save_page
 from gnnp_bench.commands.scorecard import Beside, measured, parse_beside
 from gnnp_bench.commands.signals import terminable, undisturbed
 from gnnp_bench.engine.settings import Budget, Profile, Settings, Step
@@ -42,11 +45,12 @@ if TYPE_CHECKING:
 
 
 def certify(
-    spec: Annotated[
-        str, typer.Argument(metavar="SPEC", help="The potential, such as chgnet:0.3.0 or mypackage.module:factory.")
-    ],
+    spec: Spec = None,
     env: Env = None,
-    budget: Annotated[Budget, typer.Option(help="How many structures and evaluations to spend.")] = "standard",
+    budget: Annotated[
+        Budget | None,
+        typer.Option(help="How many structures and evaluations to spend; standard if nothing else is said."),
+    ] = None,
     profile: Annotated[
         Profile, typer.Option(help="How much matters: a tenth of the usual, the usual, ten times it.")
     ] = "default",
@@ -98,8 +102,10 @@ def certify(
     """
     from gnnp_bench.certificate.waivers import unused
     from gnnp_bench.report import terminal
+    from gnnp_bench.report.next_steps import next_steps
     from gnnp_bench.report.stream import console
 
+    settled = configured(spec)
     if timeout is not None and not 0 < timeout < math.inf:
         raise BadRequest(f"--timeout must be a number of seconds above 0, not {timeout:g}")
     path = None if json in (None, "-") else json
@@ -107,23 +113,24 @@ def certify(
     if html is not None:
         check_page(html)
     checks = checks_by_id()
-    restricted_to = parse_species(species)
+    restricted_to = parse_species(settled.species if species is None else species)
     settings = Settings(
-        spec=with_env(spec, env),
+        spec=with_env(str(settled.spec), env),
         species=restricted_to or (),
-        budget=budget,
+        budget=budget or settled.budget or "standard",
         profile=profile,
         seed=seed,
         only=tuple(only or ()),
         skip=tuple(skip or ()),
     )
-    check_globs(settings, checks)
+    asked = check_globs(settings, checks)
     request = _Request(
         beside=parse_beside(beside or []),
         settings=settings,
         species=restricted_to,
         checks=checks,
-        waivers=read_waivers(waivers, checks),
+        asked=asked,
+        waivers=read_waivers(settled.waivers if waivers is None else waivers, checks),
         jobs=jobs,
         timeout=timeout,
         path=path,
@@ -137,18 +144,19 @@ def certify(
         with undisturbed():
             kept = kept_for_replay(certificate) if path is None else path
             tried = (
-                _save(certificate, path),
-                _save_junit(certificate, junit, request, kept),
-                _save_page(certificate, html),
+                save(certificate, path),
+                save_junit(certificate, junit, asked=asked, checks=checks, kept=kept),
+                save_page(certificate, html),
             )
             unwritten = [said for said in tried if said]
-            terminal.summary(report, certificate, checks=checks, path=kept)
+            terminal.summary(report, certificate, checks=checks, path=kept, rows=False)
             for line in unused(request.waivers, certificate):
                 report.print(f"warning: {plain(line)}", soft_wrap=True)
             if stopped_by is not None and certificate.complete:
                 report.print(f"stopped by {stopped_by}: numbers beside the laws are missing")
             elif stopped_by is not None:
                 report.print(f"stopped by {stopped_by}: the certificate holds what was finished and is not complete")
+            next_steps(report, certificate, kept)
             if json == "-":
                 write_bytes(stdout, io.encode(certificate))
         if unwritten:
@@ -156,8 +164,8 @@ def certify(
     return STATUS[certificate.verdict]
 
 
-def check_globs(settings: Settings, checks: Mapping[str, Check]) -> None:
-    """Refuse globs that choose nothing, before anything is loaded.
+def check_globs(settings: Settings, checks: Mapping[str, Check]) -> tuple[str, ...]:
+    """Return the ids of the checks that are asked for; refuse globs that choose nothing, before anything is loaded.
 
     Raises
     ------
@@ -171,7 +179,7 @@ def check_globs(settings: Settings, checks: Mapping[str, Check]) -> None:
             if not any(fnmatch.fnmatchcase(check_id, pattern) for check_id in checks):
                 raise BadRequest(f"{option} {pattern!r} matches no check{nearest(pattern, checks)}")
     try:
-        select(tuple(checks.values()), settings.only, settings.skip)
+        return tuple(check.id for check in select(tuple(checks.values()), settings.only, settings.skip))
     except ValueError as error:
         raise BadRequest(str(error)) from error
 
@@ -184,6 +192,7 @@ class _Request:
     settings: Settings
     species: tuple[str, ...] | None
     checks: Mapping[str, Check]
+    asked: tuple[str, ...]
     waivers: Sequence[Waiver]
     jobs: int
     timeout: float | None
@@ -192,6 +201,7 @@ class _Request:
 
 def _follow(request: _Request, report: Console) -> tuple[Certificate | None, str | None]:
     """Load and run; return the last certificate, if any, and the signal that ended the run, if any did."""
+    from gnnp_bench.report.live import live
     from gnnp_bench.report.terminal import progress
 
     certificate = None
@@ -199,11 +209,13 @@ def _follow(request: _Request, report: Console) -> tuple[Certificate | None, str
         with terminable(), _limited(request.timeout):
             report.print(f"loading {plain(request.settings.spec)} ...", soft_wrap=True)
             report.print("then drawing structures and measuring the noise floor ...\n", soft_wrap=True)
-            for step in _steps(request):
-                certificate = step.certificate
-                # A full disk must not throw away an hour of computing: it is tried again at the end.
-                _save(certificate, request.path)
-                progress(report, step)
+            with live(report, request.asked, one_by_one=request.jobs == 1) as tell:
+                for step in _steps(request):
+                    certificate = step.certificate
+                    # A full disk must not throw away an hour of computing: it is tried again at the end.
+                    save(certificate, request.path)
+                    progress(report, step)
+                    tell(step)
             if certificate is not None:
                 for numbers in measured(
                     request.beside,
@@ -216,7 +228,7 @@ def _follow(request: _Request, report: Console) -> tuple[Certificate | None, str
                         scores=(*certificate.scores, *numbers.scores),
                         series=(*certificate.series, *numbers.series),
                     )
-                    _save(certificate, request.path)
+                    save(certificate, request.path)
     except PotentialError as error:
         raise BadRequest(str(error)) from error
     except KeyboardInterrupt as interruption:
@@ -254,39 +266,3 @@ def _steps(request: _Request) -> Iterator[Step]:
     load = partial(load_on_one_thread, settings.spec, request.species)
     timeout = TIMEOUT if request.timeout is None else request.timeout
     return run_in_processes(load, checks, settings, jobs=request.jobs, timeout=timeout, waivers=waivers)
-
-
-def _save_junit(certificate: Certificate, path: str | None, request: _Request, kept: str | None) -> str | None:
-    """Write the JUnit report, if it is wanted; return why it could not be written."""
-    if path is None:
-        return None
-    from gnnp_bench.engine.run import select
-    from gnnp_bench.report import junit
-
-    checks, settings = request.checks, request.settings
-    asked = [check.id for check in select(tuple(checks.values()), settings.only, settings.skip)]
-    try:
-        junit.write(certificate, path, asked=asked, checks=checks, replayed_from=kept)
-    except ValueError as error:
-        return str(error)
-    return None
-
-
-def _save_page(certificate: Certificate, path: str | None) -> str | None:
-    """Write the page, if it is wanted; return why it could not be written."""
-    if path is not None:
-        try:
-            write_page(certificate, path)
-        except BadRequest as error:
-            return str(error)
-    return None
-
-
-def _save(certificate: Certificate, path: str | None) -> str | None:
-    """Write the certificate, if it is wanted in a file; return why it could not be written."""
-    if path is not None:
-        try:
-            io.write(certificate, path)
-        except ValueError as error:
-            return str(error)
-    return None

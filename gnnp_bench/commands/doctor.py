@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gnnp_bench.commands.loading import Env, load_potential, parse_species, with_env
+from gnnp_bench.commands.configured import configured
+from gnnp_bench.commands.loading import Env, Spec, load_potential, parse_species, with_env
 from gnnp_bench.commands.output import own_stdout
 from gnnp_bench.report.text import plain
 
@@ -19,9 +20,7 @@ HEALTHY, FINDINGS = 0, 1
 
 
 def doctor(
-    spec: Annotated[
-        str, typer.Argument(metavar="SPEC", help="The potential, such as chgnet:0.3.0 or mypackage.module:factory.")
-    ],
+    spec: Spec = None,
     env: Env = None,
     species: Annotated[
         str | None, typer.Option(metavar="LIST", help="Elements to look at the potential with, such as Cu,Au.")
@@ -34,8 +33,9 @@ def doctor(
     from gnnp_bench.doctor import examine
     from gnnp_bench.report.stream import console
 
-    symbols = parse_species(species)
-    spec = with_env(spec, env)
+    settled = configured(spec)
+    symbols = parse_species(settled.species if species is None else species)
+    spec = with_env(str(settled.spec), env)
     with own_stdout() as stdout:
         loaded = load_potential(spec, symbols)
         examined = examine(loaded.potential, loaded.reload, spec=spec)

@@ -27,6 +27,32 @@ Env: TypeAlias = Annotated[
 """The option `--env` of every command that takes a SPEC."""
 
 
+def _specs(incomplete: str) -> list[str]:
+    """Return the names of installed potentials, for the completion of a shell."""
+    from importlib.metadata import entry_points
+
+    return sorted(p.name for p in entry_points(group="gnnp_bench.potentials") if p.name.startswith(incomplete))
+
+
+Spec: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="SPEC",
+        help="The potential, such as chgnet:0.3.0 or mypackage.module:factory; if left out, the spec in"
+        " [tool.gnnp-bench] of pyproject.toml.",
+        autocompletion=_specs,
+    ),
+]
+"""The potential of commands that pyproject.toml may have settings for."""
+
+
+def check_ids(incomplete: str) -> list[str]:
+    """Return the ids of checks that begin so, for the completion of a shell."""
+    from gnnp_bench.checks.registry import all_checks
+
+    return [check.id for check in all_checks() if check.id.startswith(incomplete)]
+
+
 def checks_by_id() -> dict[str, Check]:
     """Return all registered checks. What cannot be loaded of other packages is told on standard error."""
     from gnnp_bench.checks.registry import all_checks, not_loaded

@@ -11,6 +11,15 @@ from typer.core import TyperGroup
 from gnnp_bench.commands.exits import BadRequest
 
 GROUP = "gnnp_bench.commands"
+OWN = "gnnp-bench"
+"""Our distribution: what it registers itself is listed like any other of its commands."""
+SECTIONS = {
+    "Judge a potential": ("certify", "doctor", "reproduce", "list", "explain"),
+    "Show a certificate": ("show", "report", "badge", "leaderboard", "compare", "compare-deployments"),
+    "Measure": ("accuracy", "properties", "relax", "screen", "bench", "gate"),
+    "Make": ("train", "new-law", "env"),
+}
+"""Under which title each command is listed; one that is named nowhere is listed last."""
 
 
 def installed() -> dict[str, EntryPoint]:
@@ -60,9 +69,21 @@ class CommandGroup(TyperGroup):
         return None if entry_point is None else load(entry_point)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the list of commands; those of other packages by name only, for loading them may take seconds."""
-        super().format_commands(ctx, formatter)
-        foreign = {name: point for name, point in installed().items() if name not in self.commands}
-        if foreign:
-            with formatter.section("Commands of other packages"):
-                formatter.write_dl([(name, f"from {provider(point)}") for name, point in foreign.items()])
+        """Write the commands by what they are for; those of other packages by name, as loading may take seconds."""
+        found = installed()
+        others = {name: point for name, point in found.items() if name not in self.commands and provider(point) != OWN}
+        ours = {name: self.get_command(ctx, name) for name in [*self.commands, *found] if name not in others}
+        titled = {name for names in SECTIONS.values() for name in names}
+        rest = [name for name in ours if name not in titled]
+        for title, names in (*SECTIONS.items(), ("More", rest)):
+            rows = [(name, _first_paragraph(ours[name].help)) for name in names if name in ours]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+        if others:
+            with formatter.section("Of other packages"):
+                formatter.write_dl([(name, f"from {provider(point)}") for name, point in others.items()])
+
+
+def _first_paragraph(text: str | None) -> str:
+    return " ".join((text or "").partition("\n\n")[0].split())

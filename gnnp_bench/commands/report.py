@@ -113,7 +113,7 @@ def _write_text(record: Certificate, option: str, path: str) -> None:
 
 
 def _write_table(records: dict[str, Certificate], wanted: dict[str, str | None]) -> None:
-    from gnnp_bench.report.table import as_csv, as_parquet, rows
+    from gnnp_bench.report.results_table import as_csv, as_parquet, rows
     from gnnp_bench.report.text import printable
 
     for option, made in (("--csv", as_csv), ("--parquet", as_parquet)):

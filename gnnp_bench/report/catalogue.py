@@ -12,16 +12,15 @@ from gnnp_bench.check import Check
 from gnnp_bench.report.text import listed, plain, wrapped
 
 LABEL = 11
-NARROWEST_LAW = 24
+LAW = " " * 4
 
 
 def listing(console: Console, checks: Sequence[Check]) -> None:
-    """Print id, category and law of each check; a law that is too long goes on below itself."""
-    ids = max((len(check.id) for check in checks), default=0)
+    """Print id and category of each check on one line, and its law below."""
     for check in checks:
-        start = f"{check.id:<{ids}}  {check.category:<13}  "
-        for i, line in enumerate(wrapped(plain(check.law), max(NARROWEST_LAW, console.width - len(start)))):
-            console.print(Text((start if i == 0 else " " * len(start)) + line), soft_wrap=True)
+        console.print(Text.assemble((check.id, "bold"), f" {check.category}"), soft_wrap=True)
+        for line in wrapped(plain(check.law), console.width - len(LAW)):
+            console.print(Text(LAW + line), soft_wrap=True)
 
 
 def explanation(console: Console, check: Check) -> None:

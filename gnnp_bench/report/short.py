@@ -10,6 +10,7 @@ from gnnp_bench.report import terminal
 from gnnp_bench.report.failures import missed_by
 from gnnp_bench.report.parameters import in_words
 from gnnp_bench.report.stream import console
+from gnnp_bench.report.table import table
 from gnnp_bench.report.text import plain, plural, species_line, structure_lines
 from gnnp_bench.report.words import sentence, subject
 
@@ -31,7 +32,7 @@ def text(certificate: Certificate, *, expected: Iterable[str] | None = None, wid
     out = console(written, width=width)
     terminal.labelled(out, "potential", about(certificate))
     out.print()
-    terminal.table(out, certificate.checks)
+    table(out, certificate.checks)
     binding = [result for result in certificate.checks if result.category != "informational"]
     terminal.reasons(out, [result for result in binding if result.status in ("error", "inconclusive")])
     for result in failures(certificate):

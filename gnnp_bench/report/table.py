@@ -1,118 +1,104 @@
-"""All results of certificates as one table: a row for each law and quantity, for CSV and Parquet."""
+"""One line for each law: what was found, by how much it was missed, what rounding explains, what starts to matter.
+
+A run prints each line when its check has finished; a certificate that is shown again prints them all. The columns are
+the same, and the legend above them says what they mean.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
 
-from gnnp_bench.certificate.result import Certificate, CheckResult, ComponentResult
-from gnnp_bench.report.text import plain
+from rich.console import Console
+from rich.text import Text
 
-Row: TypeAlias = dict[str, Any]
+from gnnp_bench.certificate.result import CheckResult, ComponentResult
+from gnnp_bench.certificate.verdict import told_only
+from gnnp_bench.report.text import number, plain, wrapped
+from gnnp_bench.report.words import status_style, status_word
 
-COLUMNS: Mapping[str, str] = {
-    "file": "string",
-    "potential": "string",
-    "version": "string",
-    "spec": "string",
-    "dtype": "string",
-    "species": "string",
-    "date": "string",
-    "budget": "string",
-    "profile": "string",
-    "seed": "int64",
-    "verdict": "string",
-    "complete": "bool",
-    "law": "string",
-    "category": "string",
-    "law_status": "string",
-    "law_grade": "string",
-    "quantity": "string",
-    "headline": "bool",
-    "status": "string",
-    "grade": "string",
-    "measured": "float64",
-    "bound": "float64",
-    "significance": "float64",
-    "unit": "string",
-    "cases": "int64",
-    "evaluations": "int64",
-    "elapsed_s": "float64",
-    "reason": "string",
+OUTCOME = 12
+ID = 32
+NUMBER = 7
+TITLES = ("measured", "bound", "matters")
+LEGEND = {
+    "exact": "holds, to the potential's own rounding",
+    "limited": "holds, as far as rounding lets one see",
+    "approximate": "missed by more than rounding, by less than matters",
+    "seen": "missed, by a law that is told and never judged",
+    "bound": "what rounding explains",
+    "matters": "from where on it matters",
 }
-"""With the types that they have in Parquet; docs/report.md says what they mean."""
-FORMULA = ("=", "+", "-", "@")
-"""A text that begins so is computed by spreadsheets."""
 
 
-def rows(file: str, certificate: Certificate) -> Iterator[Row]:
-    """Yield a row for each law and quantity; for a law of which nothing was measured, one without numbers."""
-    potential = certificate.potential
-    whole = {
-        "file": file,
-        "potential": potential.name,
-        "version": potential.version,
-        "spec": potential.spec,
-        "dtype": potential.dtype,
-        "species": " ".join(potential.species),
-        "date": str(certificate.environment.get("date") or "")[:10] or None,
-        "budget": certificate.budget,
-        "profile": certificate.profile,
-        "seed": certificate.seed,
-        "verdict": certificate.verdict,
-        "complete": certificate.complete,
-    }
-    for result in certificate.checks:
-        law = {
-            "law": result.id,
-            "category": result.category,
-            "law_status": result.status,
-            "law_grade": result.grade,
-            "cases": result.cases,
-            "evaluations": result.evaluations,
-            "elapsed_s": result.elapsed_s,
-            "reason": result.reason,
-        }
-        for part in _parts(result):
-            values = {**whole, **law, **part}
-            yield {name: values[name] for name in COLUMNS}
+def print_whole(console: Console, line: Text) -> None:
+    """Print a line as it is, longer than the console if need be: ids, commands and paths are never cut."""
+    line.rstrip()
+    console.print(line, no_wrap=True, overflow="ignore", crop=False)
 
 
-def _parts(result: CheckResult) -> Iterator[Row]:
-    parts: Sequence[ComponentResult | CheckResult] = result.components or (result,)
-    for part in parts:
-        names = ("quantity", "status", "grade", "measured", "bound", "significance", "unit")
-        headline = part.quantity is not None and part.quantity == result.quantity
-        yield {"headline": headline, **{name: getattr(part, name) for name in names}}
+def heading(console: Console) -> None:
+    """Print the legend, and the titles of the columns."""
+    for word, meaning in LEGEND.items():
+        for i, text in enumerate(wrapped(meaning, console.width - OUTCOME - 1)):
+            print_whole(console, Text(f"{word if i == 0 else '':<{OUTCOME}} {text}", style="dim"))
+    console.print()
+    titles(console, "law")
 
 
-def as_csv(table: Iterable[Row]) -> bytes:
-    """Return rows as CSV (UTF-8, commas, a line of names first). What is null is empty.
-
-    Texts are in one line, without control characters. Those that a spreadsheet would compute have an apostrophe before
-    them: names come from potentials and files.
-    """
-    text = io.StringIO()
-    written = csv.DictWriter(text, list(COLUMNS), lineterminator="\n")
-    written.writeheader()
-    for row in table:
-        written.writerow({name: _cell(value) for name, value in row.items()})
-    return text.getvalue().encode()
+def titles(console: Console, name: str) -> None:
+    """Print the titles of the columns."""
+    _print(console, Text(f"{'outcome':<{OUTCOME}} ", style="bold"), name, _columns(TITLES, "unit"), style="bold")
 
 
-def _cell(value: Any) -> Any:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if not isinstance(value, str):
-        return value
-    text = plain(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+def row(console: Console, result: CheckResult) -> None:
+    """Print the line of a check, and under a failing one a line for each of its components."""
+    _print(console, _outcome(result, word(result)), result.id, _numbers(result))
+    if result.status in ("fail", "waived") and len(result.components) > 1:
+        for component in result.components:
+            _print(console, _outcome(component, word(component)), f"  {plain(component.quantity)}", _numbers(component))
 
 
-def as_parquet(table: Iterable[Row]) -> bytes:
-    """Return rows as a Parquet file."""
-    from gnnp_bench.screening.results import parquet_of
+def table(console: Console, results: Sequence[CheckResult]) -> None:
+    """Print all lines; those of informational checks, which judge nothing, by themselves."""
+    binding = [result for result in results if result.category != "informational"]
+    informational = [result for result in results if result.category == "informational"]
+    if not results:
+        return
+    heading(console)
+    for result in binding:
+        row(console, result)
+    if informational:
+        titles(console, "told, never judged")
+    for result in informational:
+        row(console, result)
 
-    return parquet_of(list(table), COLUMNS)
+
+def word(result: CheckResult | ComponentResult) -> str:
+    """Return what was found in one word: how well a law holds, or why that is not said."""
+    if isinstance(result, CheckResult) and (told := told_only(result)):
+        return told
+    return result.grade if result.status == "pass" and result.grade else status_word(result)
+
+
+def _outcome(result: CheckResult | ComponentResult, said: str) -> Text:
+    return Text(f"{said:<{OUTCOME}} ", style=status_style(result))
+
+
+def _numbers(result: CheckResult | ComponentResult) -> str:
+    if isinstance(result, CheckResult) and result.quantity is None:
+        return ""
+    values = [number(value) for value in (result.measured, result.bound, result.significance)]
+    return _columns(values, plain(result.unit or ""))
+
+
+def _columns(values: Sequence[str], unit: str) -> str:
+    return " ".join([*(f"{value:>{NUMBER}}" for value in values), unit]).rstrip()
+
+
+def _print(console: Console, outcome: Text, name: str, numbers: str, *, style: str = "") -> None:
+    """Print one line. Where it is too long, numbers come nearer to the name, or else below it: ids are never cut."""
+    room = console.width - OUTCOME - 1 - len(numbers) - 1
+    if len(name) > room:
+        print_whole(console, outcome + Text(name, style=style))
+        outcome, name = Text(" " * (OUTCOME + 1)), ""
+    print_whole(console, outcome + Text(f"{name:<{max(len(name), min(ID, room))}} {numbers}", style=style))

@@ -192,7 +192,7 @@ def _supercells(draw: DrawFn, axes: tuple[int, ...], max_images: int, diagonal: 
 def supercell_matrices(
     max_images: int = 4, diagonal: bool = False, pbc: Sequence[bool] = PERIODIC
 ) -> SearchStrategy[IntArray]:
-    """Draw supercells: (3, 3) integer arrays with 1 <= |det| <= `max_images`, diagonal only or any.
+    """Draw supercells: (3, 3) integer arrays with 1 <= abs(det) <= `max_images`, diagonal only or any.
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from rich.console import Console
@@ -14,7 +15,10 @@ from rich.console import Console
 from gnnp_bench.engine.settings import Step
 from gnnp_bench.report import terminal
 from gnnp_bench.report.failures import missed_by
+from gnnp_bench.report.live import live
+from gnnp_bench.report.next_steps import next_steps
 from gnnp_bench.report.stream import console
+from gnnp_bench.report.table import ID, row, table
 from gnnp_bench.report.text import (
     species_line,
 )
@@ -44,7 +48,8 @@ def whole(out: Console) -> None:
         left = 40.0 * (len(RESULTS) - done)
         step = Step(certificate=CERTIFICATE, result=found, done=done, total=len(RESULTS), seconds_left=left)
         terminal.progress(out, step)
-    terminal.summary(out, CERTIFICATE, checks=CHECKS, path="certificate.json")
+    terminal.summary(out, CERTIFICATE, checks=CHECKS, path="certificate.json", rows=False)
+    next_steps(out, CERTIFICATE, "certificate.json")
 
 
 def on_a_terminal(show: Callable[[Console], None]) -> str:
@@ -78,8 +83,8 @@ def test_it_fits_80_columns_and_holds_every_id_uncut():
     text = printed(whole)
     assert [line for line in text.splitlines() if len(line) > 80] == []
     assert "…" not in text
-    for found in RESULTS:
-        assert text.count(found.id) >= 2, found.id  # as it finished, and in the table
+    rows = [line.split()[1] for line in text.splitlines() if re.match(r"(?!FAILED)\S+ +\S+/\S+", line)]
+    assert rows == [found.id for found in RESULTS]  # once each, as it finished
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
@@ -87,7 +92,7 @@ def test_no_width_cuts_an_id_or_a_number(width):
     text = printed(whole, width=width)
     for found in RESULTS:
         assert re.search(rf"(^|\s){re.escape(found.id)}(\s|:|,|\.|$)", text, re.MULTILINE), found.id
-    assert "3.1e-06 eV/Å" in text
+    assert "3.1e-06   1e-05   0.001 eV/Å" in text
     assert "gnnp-bench reproduce certificate.json periodicity/left-handed-cell" in text
 
 
@@ -133,7 +138,7 @@ def test_a_stream_that_knows_only_ascii_gets_the_signs_spelled_out():
     out.print(PASSED.law)
     stream.flush()
     text = raw.getvalue().decode("ascii")
-    assert "3.1e-06/1e-05/0.001 eV/A" in text
+    assert "3.1e-06   1e-05   0.001 eV/A\n" in text
     assert "sigma(Rx) = R sigma(x) R^T" in text
     assert "eV/A^3" in text
     assert "?" not in text
@@ -196,29 +201,74 @@ def test_many_species_are_counted_and_abbreviated():
     assert species_line(species[:16]) == " ".join(species[:16])
 
 
-def test_progress_tells_status_numbers_and_time_left():
+def test_progress_tells_outcome_and_numbers():
     step = Step(certificate=CERTIFICATE, result=PASSED, done=1, total=3, seconds_left=70.0)
     line = printed(lambda out: terminal.progress(out, step))
-    assert line == f"{'pass         symmetry/rotation            3.1e-06/1e-05/0.001 eV/Å':<74}~1 min\n"
-    last = replace(step, done=3)
-    assert "min" not in printed(lambda out: terminal.progress(out, last))
+    assert line == "exact        symmetry/rotation                3.1e-06   1e-05   0.001 eV/Å\n"
+
+
+def test_a_terminal_shows_what_is_running_and_the_time_left(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    so_far = certificate(PASSED)
+    step = Step(certificate=so_far, result=PASSED, done=1, total=2, seconds_left=70.0)
+
+    def run(out: Console, *, one_by_one: bool) -> None:
+        with live(out, [PASSED.id, LONG_ID], one_by_one=one_by_one) as tell:
+            terminal.progress(out, step)
+            tell(step)
+
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", on_a_terminal(partial(run, one_by_one=True)))
+    assert "0/2 structures and noise floor" in shown
+    assert re.search(rf"1/2 {LONG_ID}\s+~1 min left", shown)
+    assert LONG_ID not in on_a_terminal(partial(run, one_by_one=False))
+    assert printed(partial(run, one_by_one=True)) == printed(lambda out: terminal.progress(out, step))
+
+
+def test_what_to_do_next_is_told_by_commands_that_are_whole():
+    text = printed(lambda out: next_steps(out, CERTIFICATE, "my certificate.json"), width=40)
+    for command in (
+        "gnnp-bench doctor chgnet:0.3.0 --species Si,Cu,Au",
+        f"gnnp-bench explain {FAILED.id}",
+        "gnnp-bench report 'my certificate.json' --html report.html",
+        "gnnp-bench show 'my certificate.json'",
+    ):
+        assert f" {command}\n" in text
+    kept_nowhere = printed(lambda out: next_steps(out, certificate(PASSED), None))
+    assert "doctor" not in kept_nowhere
+    assert "--json certificate.json" in kept_nowhere
 
 
 def test_the_table_lists_components_of_what_fails_and_keeps_informational_checks_apart():
-    lines = printed(lambda out: terminal.table(out, RESULTS)).splitlines()
-    names = [line.split("  ")[0] or line.strip().split("  ")[0] for line in lines]
-    assert names[0] == "law (check id)"
-    failing = names.index(FAILED.id)
-    table = "\n".join(lines)
-    assert re.search(r"^  energy +2e-06 eV/atom +1e-06 +0.0001 +pass approximate$", table, re.MULTILINE)
-    assert re.search(r"^  stress +0.031 eV/Å³ +3.1e-05 +0.0001 +fail violated$", table, re.MULTILINE)
-    assert re.search(r"^symmetry/rotation +3.1e-06 eV/Å +1e-05 +0.001 +pass exact$", table, re.MULTILINE)
-    assert re.search(r"^periodicity/slab +n/a$", table, re.MULTILINE)
-    assert failing < names.index("informational (never fails)") < names.index("physics/saliency")
+    lines = printed(lambda out: table(out, RESULTS)).splitlines()
+    text = "\n".join(lines)
+    assert re.search(r"^approximate +energy +2e-06 +1e-06 +0.0001 eV/atom$", text, re.MULTILINE)
+    assert re.search(r"^fail +stress +0.031 +3.1e-05 +0.0001 eV/Å³$", text, re.MULTILINE)
+    assert re.search(r"^exact +symmetry/rotation +3.1e-06 +1e-05 +0.001 eV/Å$", text, re.MULTILINE)
+    assert re.search(r"^n/a +periodicity/slab$", text, re.MULTILINE)
+    apart = next(i for i, line in enumerate(lines) if "told, never judged" in line)
+    assert [line.split()[:2] for line in lines[apart + 1 :]] == [["fail", "physics/saliency"]]
+    assert any(FAILED.id in line for line in lines[:apart])
+
+
+def test_columns_stay_where_they_are_for_the_longest_ids_of_ours():
+    from gnnp_bench.checks.registry import all_checks
+
+    longest = max((check.id for check in all_checks()), key=len)
+    assert len(longest) <= ID
+    lines = [printed(partial(row, result=replace(PASSED, id=name))) for name in ("a/b", longest)]
+    assert len({line.index("3.1e-06") for line in lines}) == 1
+
+
+def test_the_legend_explains_every_grade():
+    text = printed(lambda out: table(out, RESULTS))
+    for grade in ("exact", "limited", "approximate"):
+        assert re.search(rf"^{grade} +(holds|missed)", text, re.MULTILINE)
 
 
 def test_a_table_of_nothing_is_nothing():
-    assert printed(lambda out: terminal.table(out, ())) == ""
+    assert printed(lambda out: table(out, ())) == ""
 
 
 def test_reasons_are_given_for_all_that_was_not_judged():

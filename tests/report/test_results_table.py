@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from gnnp_bench.certificate import io
 from gnnp_bench.cli import main
-from gnnp_bench.report.table import COLUMNS, as_csv, rows
+from gnnp_bench.report.results_table import COLUMNS, as_csv, rows
 from tests.certificate.examples import FAILED, POTENTIAL, certificate, result
 from tests.commands.processes import refused
 from tests.report.test_html import FULL

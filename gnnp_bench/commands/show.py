@@ -1,0 +1,33 @@
+"""``gnnp-bench show``: a certificate that was kept, as it was printed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gnnp_bench.certificate import io
+from gnnp_bench.commands.exits import BadRequest
+from gnnp_bench.commands.loading import checks_by_id
+
+
+def show(
+    certificate: Annotated[str, typer.Argument(metavar="CERTIFICATE", help="The certificate's JSON file.")],
+) -> int:
+    """Print a certificate again, as certify printed it.
+
+    No potential is loaded. Exit status: 0 printed, 2 the request was wrong.
+    """
+    from gnnp_bench.report import terminal
+    from gnnp_bench.report.next_steps import next_steps
+    from gnnp_bench.report.stream import console
+
+    try:
+        record = io.read(certificate)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
+    out = console()
+    terminal.header(out, record)
+    terminal.summary(out, record, checks=checks_by_id(), path=certificate)
+    next_steps(out, record, certificate, printed=False)
+    return 0
