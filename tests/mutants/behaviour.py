@@ -307,22 +307,22 @@ def device_parity(make: Make) -> float:
 
 
 def memory_growth(make: Make) -> float:
-    """Bytes that Python's allocator traces between the 100th and the 300th evaluation."""
-    potential, structures = make(), [single() for _ in range(300)]
+    """Bytes that Python's allocator traces between the 40th and the 120th evaluation."""
+    potential, structures = make(), [single() for _ in range(120)]
     for k, structure in enumerate(structures):
         structure.positions += 1e-3 * k
-    for structure in structures[:100]:
+    for structure in structures[:40]:
         potential.evaluate([structure], ALL_PROPERTIES)
     gc.collect()
     tracemalloc.start()
     try:
-        for structure in structures[100:]:
+        for structure in structures[40:]:
             potential.evaluate([structure], ALL_PROPERTIES)
         gc.collect()
         grown, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    growth = grown / 200 / MEMORY_SCALE
+    growth = grown / 80 / MEMORY_SCALE
     return growth if growth > 0.5 else 0.0  # remembering a few numbers of each structure is no leak
 
 
