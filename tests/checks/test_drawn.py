@@ -92,6 +92,7 @@ def test_axes_are_drawn_whatever_was_missed():
     part = Component("forces", 2e-3, 1e-3, "eV/Å")
     assert axis_told([-0.6, 0.0, -0.8, 0.0], [part, replace(part, residual=1e-3)]) == {"axis": axis, "missed": 2.0}
     assert axis_told(about((0, 0, 1), 90), [replace(part, residual=np.inf)])["missed"] is None
+    assert axis_told(about((0, 0, 1), 90), [part, replace(part, residual=np.nan), part])["missed"] is None
     assert on_the_sphere([]) == ()
     names = [
         [one.name for one in on_the_sphere([{"axis": axis, "missed": m} for m in missed])[1:]] for missed in MISSED

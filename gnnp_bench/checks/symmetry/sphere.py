@@ -34,7 +34,7 @@ MOST_AXES = 48
 def axis_told(quaternion: Sequence[float], components: Sequence[Component]) -> dict[str, Json]:
     """Return about which axis a case turned, and by how much it was missed relative to what matters, at worst."""
     axis, _ = axis_angle(quaternion)
-    missed = max(part.residual / part.significance for part in components)
+    missed = np.max([part.residual / part.significance for part in components])  # NaN where one is
     return {"axis": [float(x) for x in axis], "missed": float(missed) if np.isfinite(missed) else None}
 
 
