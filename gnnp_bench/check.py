@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from ase import Atoms
@@ -37,6 +37,9 @@ from gnnp_bench.case import (
 from gnnp_bench.potential import ALL_PROPERTIES, Capabilities, Prediction, Property
 from gnnp_bench.residual import Component, Residual, vacuous
 from gnnp_bench.wellformed import LawError, check_problems, refuse, request_problems
+
+if TYPE_CHECKING:  # laws travel to other Pythons, and certificates do not
+    from gnnp_bench.certificate.result import Series
 
 __all__ = [
     "DEFAULT_FACTOR",
@@ -66,6 +69,7 @@ __all__ = [
     "base_prediction",
     "for_potential",
     "no_neighbour",
+    "nothing_drawn",
     "nothing_simpler",
     "nothing_told",
     "on_structure",
@@ -161,6 +165,11 @@ def nothing_told(told: Sequence[Mapping[str, Json]]) -> str | None:
     return None
 
 
+def nothing_drawn(told: Sequence[Mapping[str, Json]]) -> tuple[Series, ...]:
+    """Return nothing: what is to be drawn is of one case."""
+    return ()
+
+
 def no_neighbour(rng: np.random.Generator, case: Case) -> Case:
     """Return the case itself: it has no parameters to vary."""
     return case
@@ -200,6 +209,8 @@ class Check:
     tell : callable
         Returns what the certificate says of all cases together, from their `Residual.told`: numbers that users need
         where the law holds.
+    pictures : callable
+        Returns what is to be drawn of all cases together, from their `Residual.told`.
     claim : str or None
         The claim under which the law holds by construction.
     feature : str or None
@@ -236,6 +247,7 @@ class Check:
     simpler: Callable[[Case], Iterator[Case]] = nothing_simpler
     applies: Callable[[Capabilities], str | None] = always
     tell: Callable[[Sequence[Mapping[str, Json]]], str | None] = nothing_told
+    pictures: Callable[[Sequence[Mapping[str, Json]]], tuple[Series, ...]] = nothing_drawn
     claim: str | None = None
     binding: Binding | None = None
     feature: str | None = None

@@ -67,7 +67,8 @@ class Residual:
     series : tuple of Series
         What a reader may want to see drawn: see `drawing.series`.
     told : mapping of str to Json
-        What the case shows besides, for `Check.tell` to bring together with that of all cases.
+        What the case shows besides, for `Check.tell` and `Check.pictures` to bring together with that of all
+        cases.
     """
 
     components: tuple[Component, ...]

@@ -27,6 +27,7 @@ ARGUMENTS = {
     "measure": ("case",),
     "applies": ("capabilities",),
     "tell": ("told",),
+    "pictures": ("told",),
 }
 """What the functions of a check are called with."""
 
@@ -177,7 +178,8 @@ def component_problems(component: Any) -> Iterator[str]:
         yield which.format("bound", "None or a number, 0 or more", f"{bound!r}")
 
 
-def _are_series(found: tuple[Any, ...]) -> bool:
+def are_series(found: tuple[Any, ...]) -> bool:
+    """Return whether all are `Series`."""
     from gnnp_bench.certificate.result import Series  # which does not travel to other Pythons, where nothing is drawn
 
     return all(isinstance(one, Series) for one in found)
@@ -192,7 +194,7 @@ def residual_problems(residual: Any, component: type) -> Iterator[str]:
         yield f"its components must be of the class Component, not {kind(strange[0])}"
     if not residual.components and residual.vacuous is None:
         yield "it holds no component; where a case proves nothing, return vacuous('why')"
-    if not isinstance(residual.series, tuple) or (residual.series and not _are_series(residual.series)):
+    if not isinstance(residual.series, tuple) or (residual.series and not are_series(residual.series)):
         yield f"its series must be a tuple of Series, not {kind(residual.series)}"
     if not isinstance(residual.told, Mapping):
         yield f"told must be a dict, not {kind(residual.told)}"

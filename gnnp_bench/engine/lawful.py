@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -18,10 +18,12 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from gnnp_bench.certificate.io import encode_value
+from gnnp_bench.certificate.result import Series
 from gnnp_bench.check import (
     Case,
     Check,
     InvalidPrediction,
+    Json,
     LawError,
     Measurement,
     NoSuitableStructure,
@@ -32,7 +34,7 @@ from gnnp_bench.check import (
 )
 from gnnp_bench.engine.ended import describe
 from gnnp_bench.potential import Capabilities
-from gnnp_bench.wellformed import kind
+from gnnp_bench.wellformed import are_series, kind
 
 TOLD = (InvalidPrediction, LawError, NoSuitableStructure)
 """What a law may raise, and means."""
@@ -189,6 +191,23 @@ def unchanged(before: Atoms, after: Atoms) -> bool:
 
 def _parts(structure: Atoms) -> tuple[NDArray[Any], ...]:
     return structure.positions, structure.numbers, structure.cell.array, structure.pbc
+
+
+def pictures(check: Check, told: Sequence[Mapping[str, Json]]) -> tuple[Series, ...]:
+    """Return what is to be drawn of all cases together.
+
+    Raises
+    ------
+    LawError
+        The check returns something else, or breaks.
+    """
+    try:
+        found: Any = check.pictures(told)
+    except Exception as error:
+        raise LawError(f"pictures of {check.id} broke: {broke(error, check.pictures)}") from error
+    if not isinstance(found, tuple) or not are_series(found):
+        raise LawError(f"pictures of {check.id} returned {kind(found)}: return a tuple of Series")
+    return found
 
 
 def _a_case(function: str, check: Check, case: object) -> Case:

@@ -9,7 +9,8 @@ from dataclasses import asdict, replace
 from typing import Literal
 
 from gnnp_bench.certificate.result import CheckResult, ComponentResult, Counterexample, Series, Status
-from gnnp_bench.check import Check
+from gnnp_bench.check import Check, Json, LawError
+from gnnp_bench.engine import lawful
 from gnnp_bench.engine.search import Findings, Judged, Outcome
 from gnnp_bench.engine.settings import Settings
 from gnnp_bench.structures.serialise import to_json
@@ -35,7 +36,9 @@ def result_of(
     if worst is None or (findings.errors and worst.worst.status != "fail"):
         return replace(without_cases(check, *_why_nothing(findings), *cost), counterexample=kept)
     headline = worst.worst
-    told = check.tell([outcome.told for outcome in outcomes if outcome.told])
+    of_all = [outcome.told for outcome in outcomes if outcome.told]
+    told = check.tell(of_all)
+    pictures, undrawn = _pictures(check, of_all)
     # Informational checks never fail: the grade tells what was found.
     status: Status = "pass" if check.category == "informational" else headline.status
     return CheckResult(
@@ -55,10 +58,18 @@ def result_of(
         broken=len(findings.errors),
         evaluations=cost[0],
         elapsed_s=cost[1],
-        reason="; ".join(said for said in (_remarks(findings, worst), told, remark) if said) or None,
+        reason="; ".join(said for said in (_remarks(findings, worst), told, remark, undrawn) if said) or None,
         counterexample=kept,
-        series=worst.series if drawn is None else drawn,
+        series=(worst.series if drawn is None else drawn) + pictures,
     )
+
+
+def _pictures(check: Check, told: Sequence[Mapping[str, Json]]) -> tuple[tuple[Series, ...], str | None]:
+    """Return what is to be drawn of all cases, or why it is not: what was measured stands without a picture."""
+    try:
+        return lawful.pictures(check, told), None
+    except LawError as error:
+        return (), f"not drawn: {error}"
 
 
 def without_cases(

@@ -12,6 +12,8 @@ from gnnp_bench.potential import FloatArray
 MOST_POINTS = 64
 """Of a line: more are not told apart on a page, and make the certificate long."""
 DIGITS = 6
+ON_A_SPHERE = "Axes of rotation on the sphere"
+"""The figure whose x and y are places in the projection of a hemisphere (`rotations.pole`); it has no axes."""
 
 
 def series(

@@ -38,6 +38,32 @@ def matrix(quaternion: Sequence[float]) -> FloatArray:
     return rounded if np.allclose(rotation, rounded, atol=1e-12) else rotation
 
 
+def axis_angle(quaternion: Sequence[float]) -> tuple[FloatArray, float]:
+    """Return about which axis a rotation turns, in the upper half space, and by which angle, 0 to 180 degrees.
+
+    The identity has no axis: it has that of z.
+    """
+    vector = np.asarray(quaternion[:3], dtype=float)
+    length = float(np.linalg.norm(vector))
+    angle = float(np.rad2deg(2.0 * np.arctan2(length, abs(quaternion[3]))))
+    axis = vector / length if length > 0.0 else np.array([0.0, 0.0, 1.0])
+    return (axis if axis[2] >= 0.0 else -axis), angle
+
+
+def pole(axis: FloatArray) -> FloatArray:
+    """Return where the Lambert azimuthal projection, which keeps areas, puts an axis of the upper half space.
+
+    The disc has radius 1: z is its centre, and axes in the plane of x and y are its edge.
+
+    Parameters
+    ----------
+    axis : (3,) array
+        Of length 1.
+    """
+    place: FloatArray = axis[:2] / np.sqrt(1.0 + axis[2])
+    return place
+
+
 def _rotations() -> type[Rotation]:
     from scipy.spatial.transform import Rotation  # takes half a second to import, in every new process
 

@@ -10,15 +10,23 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from benchmarks.planted import judge
+from gnnp_bench.certificate import io
 from gnnp_bench.certificate.result import CheckResult, Series
+from gnnp_bench.check import Component
 from gnnp_bench.checks.registry import all_checks
+from gnnp_bench.checks.symmetry.sphere import axis_told, on_the_sphere
 from gnnp_bench.engine.evaluate import Evaluator
 from gnnp_bench.engine.run import judge_check, prepare
 from gnnp_bench.engine.settings import Settings
-from gnnp_bench.potential import Potential, Prediction, Property
+from gnnp_bench.numerics.drawing import ON_A_SPHERE
+from gnnp_bench.numerics.rotations import about
+from gnnp_bench.potential import FloatArray, Potential, Prediction, Property
 from tests.analytic import smooth_pair
 from tests.checks.test_continuity import WithPair, energy_step, measured
+from tests.mutants import MUTANTS
 from tests.mutants.base import planted
+from tests.mutants.energies import AXIS
 
 SCALED = 0.01
 
@@ -54,6 +62,49 @@ def test_a_wrong_slope_is_a_plateau_where_steps_are_small():
     finest = missed.y[int(np.argmin(np.array(missed.x, dtype=float)))]
     assert finest == pytest.approx(there, rel=0.05)  # of the counterexample, not of the worst case of the search
     assert all(small is not None and small < 1e-3 * there for small in rounding.y)
+
+
+def test_a_preferred_direction_is_the_place_where_little_is_missed():
+    (result,) = judge(MUTANTS["direction-dependent"], "float64", "unclaimed", 0.05, 0, ["symmetry/rotation"])
+    assert result.status == "fail"
+    _, *steps = result.series
+    assert {one.figure for one in result.series} == {ON_A_SPHERE}
+    assert sum(len(one.x) for one in steps) == result.cases
+    assert len(io.encode_value(result.series)) < 5000
+
+    def away(one: Series) -> FloatArray:
+        """Return by how much each axis is inclined to the preferred one, degrees."""
+        places = np.array([one.x, one.y], dtype=float)
+        squares = (places**2).sum(axis=0)  # the projection, back
+        axes = np.array([*(places * np.sqrt(2.0 - squares)), 1.0 - squares])
+        assert np.linalg.norm(axes, axis=0) == pytest.approx(np.ones(len(one.x)), abs=1e-5)
+        found: FloatArray = np.rad2deg(np.arccos(np.abs(AXIS @ axes)))
+        return found
+
+    assert steps[0].name == "at most 10 % of the worst"
+    assert steps[-1].name == "up to the worst"
+    assert away(steps[0]).max() < 10.0
+    assert away(steps[-1]).min() > 15.0
+
+
+def test_axes_are_drawn_whatever_was_missed():
+    axis = [0.6, 0.0, 0.8]
+    part = Component("forces", 2e-3, 1e-3, "eV/Å")
+    assert axis_told([-0.6, 0.0, -0.8, 0.0], [part, replace(part, residual=1e-3)]) == {"axis": axis, "missed": 2.0}
+    assert axis_told(about((0, 0, 1), 90), [replace(part, residual=np.inf)])["missed"] is None
+    assert axis_told(about((0, 0, 1), 90), [part, replace(part, residual=np.nan), part])["missed"] is None
+    assert on_the_sphere([]) == ()
+    names = [
+        [one.name for one in on_the_sphere([{"axis": axis, "missed": m} for m in missed])[1:]] for missed in MISSED
+    ]
+    assert names == [
+        ["at most 1 % of the worst"],
+        ["at most 1 % of the worst", "up to the worst"],
+        ["at most half of the worst", "up to the worst"],
+    ]
+
+
+MISSED: list[list[float | None]] = [[0.0, 0.0], [1.0, None], [0.5, 1.0]]
 
 
 def test_work_around_a_loop_comes_back_to_zero():

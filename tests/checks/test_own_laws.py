@@ -226,6 +226,21 @@ def test_what_a_law_returns_is_told_in_one_sentence(
     assert "Traceback" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("pictures", "said"),
+    [
+        (lambda told: None, "not drawn: pictures of mylab/shifted returned None: return a tuple of Series"),
+        (lambda told: (1,), "not drawn: pictures of mylab/shifted returned a tuple: return a tuple of Series"),
+        (lambda told: told[0], "not drawn: pictures of mylab/shifted broke: IndexError"),
+    ],
+)
+def test_what_cannot_be_drawn_changes_no_verdict(pictures: Any, said: str) -> None:
+    found = judged(replace(LAW, pictures=pictures))
+    assert found.status == "pass"
+    assert found.reason is not None
+    assert said in found.reason
+
+
 def spoils(rng, view):
     sample = view.pick(rng)
     sample.structure.rattle(0.1, seed=1)

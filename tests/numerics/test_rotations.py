@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnnp_bench.numerics.rotations import about, matrix, perturbed, random_quaternion
+from gnnp_bench.numerics.rotations import about, axis_angle, matrix, perturbed, pole, random_quaternion
 
 
 @given(seed=st.integers(0, 2**31))
@@ -35,3 +35,25 @@ def test_perturbed_is_near() -> None:
     start = random_quaternion(rng)
     turns = [matrix(perturbed(rng, start, 0.01)) @ matrix(start).T for _ in range(50)]
     assert max(np.arccos((np.trace(t) - 1) / 2) for t in turns) < 0.04
+
+
+def test_axes_and_angles_are_those_of_the_rotation() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        axis, degrees = rng.normal(size=3), float(rng.uniform(1.0, 179.0))
+        axis *= np.sign(axis[2]) / np.linalg.norm(axis)
+        found, angle = axis_angle(about(list(axis), degrees))
+        assert angle == pytest.approx(degrees)
+        assert found == pytest.approx(axis)
+        assert axis_angle(about(list(-axis), degrees))[0] == pytest.approx(axis)
+    assert axis_angle([0.0, 0.0, 0.0, 1.0])[1] == 0.0
+
+
+def test_the_projection_keeps_areas() -> None:
+    assert pole(np.array([0.0, 0.0, 1.0])) == pytest.approx([0.0, 0.0])
+    assert pole(np.array([0.6, 0.8, 0.0])) == pytest.approx([0.6, 0.8])
+    rng = np.random.default_rng(0)
+    axes = rng.normal(size=(4000, 3))
+    axes /= np.linalg.norm(axes, axis=1)[:, None]
+    places = np.array([pole(np.append(axis[:2], abs(axis[2]))) for axis in axes])
+    assert np.mean((places**2).sum(axis=1) < 0.5) == pytest.approx(0.5, abs=0.03)  # half the disc, half the axes

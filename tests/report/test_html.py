@@ -20,6 +20,7 @@ from ase.build import bulk, molecule
 
 from gnnp_bench.certificate import io
 from gnnp_bench.certificate.result import Cause, Certificate, Fitness, Score, Series
+from gnnp_bench.checks.symmetry.sphere import on_the_sphere
 from gnnp_bench.cli import main
 from gnnp_bench.report import html as html_report
 from gnnp_bench.report.html.figures import of_scores, of_series
@@ -296,6 +297,17 @@ def test_figures_hold_what_the_certificate_does():
     deviation = found["properties"][0].traces[0]
     assert deviation["x"] == pytest.approx([-5.0])
     assert deviation["error_x"]["array"] == pytest.approx([1.0])
+
+
+def test_axes_of_rotation_are_a_disc_with_dots_that_grow():
+    told = [{"axis": [0.0, 0.6, 0.8], "missed": missed} for missed in (1.0, 0.2, 0.001)]
+    (figure,) = of_series(on_the_sphere(told))
+    edge, *dots = figure.traces
+    assert edge["mode"] == "lines"
+    sizes = [trace["marker"]["size"] for trace in dots]
+    assert sizes == sorted(set(sizes))
+    assert "1 up to the worst" in figure.words
+    assert figure.layout["yaxis"]["scaleanchor"] == "x"
 
 
 def test_a_certificate_without_series_is_read_as_one_that_draws_nothing():

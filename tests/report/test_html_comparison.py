@@ -110,6 +110,10 @@ def test_accuracy_stands_against_cost_where_both_are_known():
     assert any("1 certificate without" in told for told in trade.remarks([GOOD, BAD, THIRD]))
     other = replace(BAD, scores=scores(60.0, 400.0, "Au"))
     assert any("no comparison of potentials" in told for told in trade.remarks([GOOD, other]))
+    told = [
+        replace(one, scores=tuple(replace(s, remark=r) for s in one.scores)) for one, r in ((GOOD, "54"), (BAD, "9"))
+    ]
+    assert trade.remarks(told)[0] == "Errors on Si.extxyz are not of the same structures: 54 and 9."
     text = shown(GOOD, THIRD).decode()
     assert "certify --with accuracy:FILE,bench measures them" in text
     assert 'id="plotly"' not in text

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from gnnp_bench.check import Case, Check, Measurement, PoolView, with_parameters
 from gnnp_bench.checks.common import LADDER, on_simpler_structures
 from gnnp_bench.checks.symmetry.isometry import compare_turned
+from gnnp_bench.checks.symmetry.sphere import axis_told, on_the_sphere
 from gnnp_bench.numerics.rotations import about, matrix, perturbed, random_quaternion
 from gnnp_bench.potential import ENERGY
 
@@ -43,8 +45,9 @@ def _simpler(case: Case) -> Iterator[Case]:
 
 
 def _measure(case: Case) -> Measurement:
-    start = case.parameters["start"]
-    return compare_turned(case, matrix(case.parameters["rotation"]), None if start is None else matrix(start))
+    rotation, start = case.parameters["rotation"], case.parameters["start"]
+    found = yield from compare_turned(case, matrix(rotation), None if start is None else matrix(start))
+    return found if found.vacuous else replace(found, told=axis_told(rotation, found.components))
 
 
 ROTATION = Check(
@@ -64,5 +67,6 @@ ROTATION = Check(
     near=_near,
     simpler=_simpler,
     measure=_measure,
+    pictures=on_the_sphere,
     claim="equivariant",
 )

@@ -15,6 +15,8 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from gnnp_bench.certificate.result import Score, Series
+from gnnp_bench.checks.symmetry.sphere import STEPS
+from gnnp_bench.numerics.drawing import ON_A_SPHERE
 from gnnp_bench.report.html.markup import joined, put, script_data
 from gnnp_bench.report.text import plain
 
@@ -22,6 +24,8 @@ MOST_SUBJECTS = 25
 """Bars drawn at most: those whose errors are largest. The table holds all."""
 ROW = 26
 """Pixels of a bar."""
+DOTS = dict(zip((name for name, _ in STEPS), (4, 7, 11, 15), strict=True))
+"""Pixels of a dot on a sphere: the more was missed, the larger."""
 FEW_DECADES = 2.5
 """Of an axis on which 2 and 5 are written as well."""
 
@@ -79,6 +83,9 @@ def of_series(series: Sequence[Series]) -> Iterator[Figure]:
     """Yield a figure of each group of series that share one."""
     for (title, subject), group in itertools.groupby(series, key=lambda one: (one.figure, one.subject)):
         lines = list(group)
+        if title == ON_A_SPHERE:
+            yield _sphere(lines)
+            continue
         first = lines[0]
         x_axis, y_axis = (
             logarithmic([v for one in lines for v in getattr(one, name)]) if first.logarithmic else {}
@@ -105,6 +112,42 @@ def of_series(series: Sequence[Series]) -> Iterator[Figure]:
             first.unit,
             {"xaxis": x_axis, "yaxis": y_axis, "showlegend": len({one.name for one in lines}) > 1},
         )
+
+
+def _sphere(lines: Sequence[Series]) -> Figure:
+    """Return axes of rotation on the upper half of their sphere, seen from above, in a projection that keeps areas."""
+    counts = [f"{len(one.x)} {one.name}" for one in lines if one.points]
+    hidden = {"visible": False, "range": [-1.15, 1.15]}
+    marks = {"x": 0, "y": 0, "xanchor": "left", "showarrow": False}
+    return Figure(
+        ON_A_SPHERE,
+        f"Rotations by their axes; the larger a dot, the more was missed: {', '.join(counts)}. The centre is the axis"
+        " z, the right of the edge x, its top y.",
+        [
+            {
+                "type": "scatter",
+                "mode": "markers" if one.points else "lines",
+                "name": text(one.name),
+                "x": list(one.x),
+                "y": list(one.y),
+                "marker": {"size": DOTS.get(one.name, 7), "opacity": 0.75},
+                "hoverinfo": "name" if one.points else "skip",
+                "showlegend": one.points,
+                "meta": "--accent" if one.points else "--soft",
+            }
+            for one in lines
+        ],
+        layout={
+            "height": 360,
+            "xaxis": hidden,
+            "yaxis": {**hidden, "scaleanchor": "x"},
+            "annotations": [
+                {**marks, "text": "z", "xshift": 4},
+                {**marks, "text": "x", "x": 1, "xshift": 4},
+                {**marks, "text": "y", "y": 1, "yshift": 9, "xanchor": "center"},
+            ],
+        },
+    )
 
 
 def logarithmic(values: Iterable[float | None]) -> dict[str, Any]:

@@ -18,12 +18,14 @@ from gnnp_bench.report.html.frame import Section, document
 from gnnp_bench.report.html.laws import anchor, badness, group, outcome
 from gnnp_bench.report.html.markup import element, joined, put
 from gnnp_bench.report.html.sections import VERDICTS
-from gnnp_bench.report.text import plural, quantity, species_line
+from gnnp_bench.report.text import plural, quantity
 from gnnp_bench.report.words import restriction, subject
 
 VERDICT_ORDER: tuple[Verdict, ...] = ("certified", "partial", "failed")
 ORDER = "Rows stand in the alphabetical order of their names. That is no ranking."
 NOT_HOLDING = {"violated": "violated", "open": "left open", "waived": "waived"}
+FEW = 6
+"""Elements that are written out."""
 ALPHABET = ("from A to Z", "from Z to A")
 
 
@@ -83,7 +85,7 @@ def leaderboard(
     """
     rows = sorted(entries, key=lambda one: (subject(one.certificate).casefold(), one.file))
     certificates = [one.certificate for one in rows]
-    drawn = figures.drawn(trade.figures([subject(one) for one in certificates], certificates))
+    drawn = figures.drawn(trade.figures(_names(rows), certificates))
     told: tuple[Section, ...] = (
         ("certificates", "Every certificate", _table(rows, ids)),
         ("trade", "Accuracy against cost", put('<div class="plots">{}</div>', drawn) if drawn else drawn),
@@ -98,6 +100,14 @@ def leaderboard(
         "Each is measured evidence from a bounded search. Every cell leads to the page where that evidence is.",
     )
     return document(f"{count} of physics", header, told, plotly=plotly)
+
+
+def _names(entries: Sequence[Entry]) -> list[str]:
+    """Return what entries are called in figures: by their files too where potentials have one name."""
+    names = [subject(one.certificate) for one in entries]
+    return [
+        name if names.count(name) == 1 else f"{name} ({entry.file})" for name, entry in zip(names, entries, strict=True)
+    ]
 
 
 def _table(entries: Sequence[Entry], known: Sequence[str]) -> Markup:
@@ -175,9 +185,11 @@ def _cells(entry: Entry, families: Sequence[str], ids: Sequence[str], wanted: tr
     verdict = put('<b class="v-{}">{}{}</b>', one.verdict, VERDICTS[one.verdict], restriction(one))
     grade = one.grade or ("" if one.complete else "incomplete")
     yield _Cell(verdict, VERDICT_ORDER.index(one.verdict), "", put("<small>{}</small>", grade) if grade else "")
-    yield _Cell(species_line(one.potential.species), len(one.potential.species), "scope")
+    species = one.potential.species
+    yield _Cell(" ".join(species) if len(species) <= FEW else f"{len(species)} elements", len(species), "scope")
     cases = sum(result.cases for result in one.checks)
-    yield _Cell(one.budget, cases, "scope", put("<small>{} cases, {}</small>", f"{cases:,}", one.profile))
+    strictness = "" if one.profile == "default" else f", {one.profile}"
+    yield _Cell(one.budget, cases, "scope", put("<small>{} cases{}</small>", f"{cases:,}", strictness))
     time = trade.cost(one, wanted)
     if time is None:
         yield _Cell(element("span", "not measured", class_="s-na"), "", "scope")
@@ -197,7 +209,7 @@ def _family(results: Sequence[CheckResult], not_run: int) -> _Cell:
     shown = [(name, words) for name, words in NOT_HOLDING.items() if counts[name]]
     worst = next(iter(shown), ("held", "hold"))
     if not counts[worst[0]]:
-        return _Cell(element("span", "none judged", class_="s-na"), "", "laws")
+        return _Cell(element("span", "none judged" if results else "not run", class_="s-na"), "", "laws")
     beside = [*shown[1:], *([("held", "hold")] if shown and counts["held"] else [])]
     others = [f"{counts[name]} {words}" for name, words in beside]
     if not_run:
@@ -240,7 +252,9 @@ def _td(entry: Entry, column: _Column, cell: _Cell) -> Markup:
     content = element("div", element("a", cell.content, href=to), cell.beside)
     head = column.title == "potential" and column.family is None
     label = column.law or column.title
-    return element("td", content, role="cell", data_label=label, data_value=cell.value, class_="head" if head else None)
+    if head:
+        return element("th", content, role="rowheader", scope="row", data_value=cell.value, class_="head")
+    return element("td", content, role="cell", data_label=label, data_value=cell.value)
 
 
 def _reading(certificates: Sequence[Certificate]) -> Markup:

@@ -168,7 +168,7 @@ if (packed) {
       const groups = [...new Set(data.map((trace) => trace.legendgroup ?? trace.name))];
       const colours = ["--accent", "--open", "--held", "--violated"].map(colour);
       for (const trace of data) {
-        const shade = colours[groups.indexOf(trace.legendgroup ?? trace.name) % colours.length];
+        const shade = trace.meta ? colour(trace.meta) : colours[groups.indexOf(trace.legendgroup ?? trace.name) % colours.length];
         trace.marker = { ...trace.marker, color: shade };
         trace.line = { ...trace.line, color: shade };
       }

@@ -61,6 +61,10 @@ def figures(labels: Sequence[str], certificates: Sequence[Certificate]) -> Itera
         yield _figure(f"{subject}: {name}", wanted, points)
 
 
+def _of(scores: Sequence[Score]) -> str:
+    return " and ".join(dict.fromkeys(score.remark or "not told" for score in scores if score.value is not None))
+
+
 def _errors(certificates: Sequence[Certificate]) -> list[tuple[str, str]]:
     keys = {(s.subject, s.name) for one in certificates for s in one.scores if s.kind == "accuracy" and "MAE" in s.name}
     files = {subject for subject, _ in keys}
@@ -117,6 +121,10 @@ def remarks(certificates: Sequence[Certificate]) -> list[str]:
     wanted = common_cost(certificates)
     timed = [(one, time) for one in certificates if (time := cost(one, wanted)) is not None]
     told = []
+    for subject, name in _errors(certificates):
+        scores = [s for one in certificates for s in one.scores if (s.subject, s.name) == (subject, name)]
+        if name.startswith("forces") and len({score.remark for score in scores if score.value is not None}) > 1:
+            told.append(f"Errors on {subject} are not of the same structures: {_of(scores)}.")
     if len(timed) < len(certificates):
         missing = len(certificates) - len(timed)
         told.append(f"{plural(missing, 'certificate')} without a time at a common size (certify --with bench).")

@@ -1,0 +1,74 @@
+"""How soon a page of the report is there: cold, in a browser just started, and warm, in the same one once more.
+
+    python -m benchmarks.page_time report.html site/index.html
+
+Needs Debian's chromium with its driver, and selenium (extra `test`). Times are milliseconds from the request of the
+page: what is read is painted; plotly's script is there. How long it takes to draw all figures, as for paper, comes on
+top of that.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+STARTS = 5
+WATCH = """
+new MutationObserver((_, self) => {
+  if (document.documentElement.dataset.figures) { window.ready = performance.now(); self.disconnect(); }
+}).observe(document, { subtree: true, attributes: true, childList: true });
+"""
+ALL = """
+const done = arguments[0], started = performance.now();
+const wanted = document.querySelectorAll("figure.plot").length;
+const look = () => document.querySelectorAll("figure.plot .plot-container").length >= wanted
+  ? done(performance.now() - started) : setTimeout(look, 10);
+dispatchEvent(new Event("beforeprint"));
+look();
+"""
+PAINTED = "return performance.getEntriesByName('first-contentful-paint')[0].startTime"
+
+
+def loaded(browser: Any, address: str) -> tuple[float, float, float]:
+    """Return when the page was painted, when its figures could be drawn, and how long all of them took."""
+    browser.get("about:blank")
+    browser.get(address)
+    while (ready := browser.execute_script("return window.ready")) is None:
+        time.sleep(0.02)
+    return browser.execute_script(PAINTED), ready, browser.execute_async_script(ALL)
+
+
+def main() -> None:
+    """Print medians and extremes of a few starts, with the load of the machine."""
+    from selenium.webdriver import Chrome
+    from selenium.webdriver.chrome.options import Options
+    from selenium.webdriver.chrome.service import Service
+
+    options = Options()
+    options.binary_location = str(shutil.which("chromium"))
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,900"):
+        options.add_argument(argument)
+    for page in sys.argv[1:]:
+        found: dict[str, list[tuple[float, float, float]]] = {"cold": [], "warm": []}
+        before = os.getloadavg()[0]
+        for _ in range(STARTS):
+            browser = Chrome(options=options, service=Service(shutil.which("chromedriver")))
+            browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
+            try:
+                for way in found:
+                    found[way].append(loaded(browser, Path(page).resolve().as_uri()))
+            finally:
+                browser.quit()
+        print(f"{page}: load average {before:.1f} to {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores, {STARTS} starts")
+        for way, times in found.items():
+            told = (f"{median(t):.0f} ({min(t):.0f}-{max(t):.0f})" for t in zip(*times, strict=True))
+            print(f"  {way}: painted {next(told)}, figures ready {next(told)}, all of them drawn after {next(told)}")
+
+
+if __name__ == "__main__":
+    main()
