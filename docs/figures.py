@@ -88,6 +88,18 @@ def locality(axes: Axes) -> None:
     axes.set(xlabel="gap between the fragments, Å", ylabel="E(A and B) − E(A) − E(B), meV", ylim=(-450, 120))
 
 
+def robustness(axes: Axes) -> None:
+    """Draw what rounding leaves of the energy on a very short line, in two precisions."""
+    along = np.linspace(-1e-4, 1e-4, 81)
+    for kind, colour, label in ((np.float64, SOUND, "double precision"), (np.float32, BROKEN, "single precision")):
+        r = (2.7 + along).astype(kind)
+        one, two = kind(1), kind(2.5)
+        energy = ((one - np.exp(kind(-1.6) * (r - two))) ** 2 - one).astype(np.float64)
+        left = energy - np.polynomial.Polynomial.fit(along, energy, 2)(along)
+        axes.plot(1e4 * along, 1e6 * left, ".-", color=colour, label=label, lw=0.7, ms=3)
+    axes.set(xlabel="the bond is stretched by, 10⁻⁴ Å", ylabel="energy less a parabola, µeV", ylim=(-0.12, 0.2))
+
+
 def dynamics(axes: Axes) -> None:
     """Draw the total energy in motion, by velocity Verlet, with forces that are a gradient and that are not."""
     for excess, colour, label in ((0.0, SOUND, "conserved"), (0.004, BROKEN, "forces that are no gradient")):
@@ -113,21 +125,23 @@ def _trajectory(excess: float, dt: float = 0.15, steps: int = 800) -> tuple[Arra
 
 
 def physics(axes: Axes) -> None:
-    """Draw a wall, and the hole of a Buckingham potential: O–O of silica, without charges.
+    """Draw the hole of a pair Si–O of silica, charges included, and the same with a wall in front of it.
 
     Parameters: van Beest, Kramer, van Santen, Phys. Rev. Lett. 64, 1955 (1990), table I.
     """
-    r = np.linspace(0.3, 4, 800)
-    axes.plot(r, 1388 * np.exp(-r / 0.362) - 175 / r**6, color=BROKEN, label="A exp(−r/ρ) − C/r⁶ of O–O")
-    axes.plot(r, 1388 * np.exp(-r / 0.362) - 175 / (r**6 + 45), color=SOUND, label="with its attraction damped")
+    r = np.linspace(0.9, 2.4, 800)
+    pair = 18003.7572 * np.exp(-4.87318 * r) - 133.5381 / r**6 - 14.39964 * 2.4 * 1.2 / r
+    deepest = float(pair[r > 1.25].min())
+    axes.plot(r, pair + (1.2 / r) ** 24 - deepest, color=SOUND, label="with a wall")
+    axes.plot(r, pair - deepest, color=BROKEN, label="as published")
     axes.axhline(0, color="0.7", lw=0.8)
-    axes.set(xlabel="distance, Å", ylabel="energy, eV", ylim=(-30, 40), xlim=(0.5, 3.5))
+    axes.set(xlabel="distance of Si and O, Å", ylabel="energy above the bond, eV", ylim=(-3, 5), xlim=(0.95, 2))
 
 
 def main() -> None:
     """Draw all of them."""
     plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "gnnp_bench", "font.size": 9})
-    for draw in (symmetry, periodicity, conservation, smoothness, locality, dynamics, physics):
+    for draw in (symmetry, periodicity, conservation, smoothness, locality, robustness, dynamics, physics):
         figure, axes = plt.subplots(figsize=(5, 2.6), layout="constrained")
         draw(axes)
         axes.legend(frameon=False)

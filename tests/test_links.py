@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -51,6 +54,30 @@ def test_modules_and_commands_exist(page: Path, capsys: pytest.CaptureFixture[st
         if main([name, "--help"]) != 0:
             unknown.append(name)
         capsys.readouterr()
+    assert not unknown
+
+
+SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+OPTION = re.compile(r"(?<= )--[a-z][a-z-]*")
+
+
+@cache
+def options(command: str) -> set[str]:
+    """Return the options that a command says it has."""
+    with contextlib.redirect_stdout(io.StringIO()) as told:
+        assert main([*command.split(), "--help"]) == 0
+    return set(re.findall(r"--[a-z][a-z-]*", told.getvalue()))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
+def test_options_of_commands_exist(page: Path) -> None:
+    unknown = []
+    for block in SHELL.findall(page.read_text()):
+        for line in block.replace("\\\n", " ").splitlines():
+            for part in re.split(r"&&|;|\|", line.partition(" #")[0]):
+                found = re.search(r"gnnp-bench ((?:env )?[a-z][a-z-]*)(.*)", part)
+                if found and (surplus := set(OPTION.findall(found[2])) - options(found[1])):
+                    unknown.append((part, surplus))
     assert not unknown
 
 

@@ -1,4 +1,4 @@
-"""The tutorial, followed step by step: its commands run, and say what it shows."""
+"""The tutorial, followed step by step: its commands run, and say what it shows. And what the page after it shows."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
+
 from tests.commands.processes import gnnp_bench
 
 DOCS = Path(__file__).parents[1] / "docs"
-BLOCK = re.compile(r"^```(sh|python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(sh|python|text|toml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"-?\d[\d.]*(e[-+]?\d+)?")
 FAILS = "certify mypotential:Pulled"
 
@@ -48,3 +50,25 @@ def test_the_tutorial_can_be_followed(tmp_path: Path) -> None:
     mended = gnnp_bench("reproduce", "pulled.json", "symmetry/net-force", cwd=tmp_path)
     assert mended.returncode == 1
     assert "Not reproduced" in mended.stdout
+
+
+def test_what_is_shown_of_ones_own_potential_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = BLOCK.findall((DOCS / "your_potential.md").read_text(encoding="utf-8"))
+    ((_, module), (_, settings)) = ((kind, text) for kind, text in blocks if text.startswith("# "))
+    for text in (module, settings, "# waivers.toml\n"):
+        (tmp_path / text.split()[1]).write_text(text, encoding="utf-8")
+    done = gnnp_bench("certify", "--only", "symmetry/net-force", cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert "spec         mymodule:make_calculator\n" in done.stdout
+    assert "nothing was violated" in done.stdout
+    assert gnnp_bench("doctor", cwd=tmp_path).returncode == 0
+    monkeypatch.chdir(tmp_path)
+    (snippet,) = (text for kind, text in blocks if kind == "python" and text.startswith("import"))
+    exec(snippet, {})
+    assert (tmp_path / "certificate.json").exists()
+
+
+def test_what_is_shown_of_python_works(capsys: pytest.CaptureFixture[str]) -> None:
+    ((_, snippet),) = BLOCK.findall((DOCS / "python.md").read_text(encoding="utf-8"))
+    exec(snippet, {})
+    assert "symmetry/rotation" in capsys.readouterr().out

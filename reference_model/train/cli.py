@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -99,7 +100,9 @@ def train(
         _say("interrupted: the same command goes on after the last whole epoch")
         return PARTIAL
     # A shipped network of this name would be meant otherwise.
-    print(f"reference:{f'./{out}' if str(out) in shipped() else out}")
+    spec = f"reference:{f'./{out}' if str(out) in shipped() else out}"
+    _say(f"next: gnnp-bench certify {shlex.quote(spec)}; errors and figures are in {out}")
+    print(spec)
     return 0
 
 

@@ -67,9 +67,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 def variables(given: Mapping[str, Any], **changed: str) -> dict[str, str]:
-    """Return the variables of a workflow, those that users set with other values."""
+    """Return the variables of a workflow, those that users set with other values; the package is the installed one."""
     assert set(changed) <= set(given)
-    return {name: str(value) for name, value in given.items()} | changed
+    return {name: str(value) for name, value in given.items()} | {"GNNP_BENCH": "gnnp-bench"} | changed
 
 
 def github_step(job: str, name: str) -> str:
@@ -97,6 +97,11 @@ def test_github_certifies(project):
     summary = Path(project["GITHUB_STEP_SUMMARY"]).read_text()
     assert summary.startswith("```\n")
     assert "CERTIFIED" in summary.upper()
+
+
+def test_the_package_comes_from_where_it_is():
+    for given in (read(GITHUB)["env"], read(GITLAB)["variables"]):
+        assert given["GNNP_BENCH"].startswith("gnnp-bench @ git+https://")
 
 
 def test_github_tells_a_potential_that_cannot_be_loaded(project):

@@ -264,6 +264,7 @@ def test_the_command_prints_the_spec_of_the_model(data, tmp_path, capsys):
     assert main(["train", str(data), "--out", str(out), *arguments]) == 0
     captured = capsys.readouterr()
     assert captured.out == f"reference:{out}\n"
+    assert f"next: gnnp-bench certify reference:{out}; errors and figures are in {out}\n" in captured.err
     assert "--permutation-penalty is ignored: the variant 'invariant' obeys that law" in captured.err
 
 
