@@ -28,6 +28,7 @@ class Base:
     cutoff: float
     offset: float = 0.0
     species: tuple[str, ...] = SPECIES
+    stable: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         offset = f", {self.offset:g} eV" if self.offset else ""
@@ -37,6 +38,8 @@ class Base:
     def potential(self, dtype: DType, claims: Claims) -> AnalyticPotential:
         """Return the potential, with all its claims or with none."""
         potential = self.make(self.cutoff, species=self.species, dtype=dtype, offset=self.offset)
+        if self.stable:
+            potential = replace(potential, capabilities=replace(potential.capabilities, stable=self.stable))
         if claims == "claimed":
             return potential
         return replace(potential, capabilities=replace(potential.capabilities, claims=frozenset()))
@@ -62,6 +65,7 @@ BASES: Mapping[str, Base] = {
     "mass-leak": Base(smooth_pair, 3.3),
     "hole-of-one-pair": Base(embedded_atom, 6.0, species=("C", "Cu", "Au")),
     "hole-in-crystals": Base(smooth_pair, 6.0),
+    "second-minimum": Base(smooth_pair, 6.0, species=("Cu", "Au"), stable=("Cu:fcc", "Au:fcc")),
 }
 """Where the defect shows, with every functional form and cutoff in use; `USUAL` for the others."""
 

@@ -143,6 +143,9 @@ class Capabilities:
     smearing : float or None
         Width in eV by which electrons are smeared. It is why `energy`, extrapolated to zero width, may differ from
         `free_energy`, whose derivatives the forces are.
+    stable : tuple of str
+        Crystals that it was made for, such as "Si:diamond": that they have a minimum, resist strain and have real
+        frequencies is binding then, of those that are known to be stable (`properties.known_stable`).
     """
 
     species: tuple[str, ...]
@@ -164,6 +167,7 @@ class Capabilities:
     driven: bool = False
     energies: tuple[str, ...] = ("energy",)
     smearing: float | None = None
+    stable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ase import Atoms
+from ase.formula import Formula
 
 from gnnp_bench.adapters._carried import Declared
 from gnnp_bench.potential import (
@@ -51,6 +52,7 @@ class _Restricted:
             reads=has.reads,
             totals_add=has.totals_add,
             smearing=has.smearing,
+            stable=has.stable,
         )
         return _Restricted(there, kept)
 
@@ -69,11 +71,12 @@ def restricted(
     periodicity: frozenset[Periodicity] | None,
     carries: Declared,
     smearing: float | None = None,
+    stable: tuple[str, ...] = (),
 ) -> Potential:
     """Return the potential, with its capabilities cut down to what is asked for; None asks for all that there is.
 
-    What `carries` says is added to what it declares to read. The width by which electrons are smeared, eV, is noted
-    where it is given.
+    What `carries` says is added to what it declares to read, and crystals that the user takes for stable are added to
+    those that it declares. The width by which electrons are smeared, eV, is noted where it is given.
 
     Raises
     ------
@@ -88,6 +91,8 @@ def restricted(
         asked = _of_species(spec, asked, species)
     if smearing is not None:
         asked = replace(asked, smearing=smearing)
+    if stable:
+        asked = _of_crystals(spec, asked, stable)
     return potential if asked == has else _Restricted(potential, asked)
 
 
@@ -114,4 +119,20 @@ def _of_species(spec: str, has: Capabilities, species: tuple[str, ...]) -> Capab
         combinations=tuple(filter(None, combinations)),
         fitted_alone=tuple(s for s in has.fitted_alone if s in species),
         undetermined=tuple(s for s in has.undetermined if s in species),
+        stable=tuple(crystal for crystal in has.stable if species_of(crystal) <= set(species)),
     )
+
+
+def _of_crystals(spec: str, has: Capabilities, stable: tuple[str, ...]) -> Capabilities:
+    for crystal in stable:
+        if not species_of(crystal) <= set(has.species):
+            raise PotentialError(f"{spec} is asked for {', '.join(has.species)}, of which there is no {crystal}")
+    return replace(has, stable=tuple(dict.fromkeys((*has.stable, *stable))))
+
+
+def species_of(crystal: str) -> set[str]:
+    """Return the chemical symbols of a crystal such as "NaCl:rocksalt"; none where it is not named so."""
+    try:
+        return set(Formula(crystal.partition(":")[0]).count())
+    except ValueError:
+        return set()

@@ -4,9 +4,9 @@ A spec is `name[:argument][?key=value&key=value]` with a name registered under t
 `gnnp_bench.potentials`, or `package.module:factory[?key=value&key=value]` with a callable that returns an ASE
 calculator or a `Potential`. A registered name wins over a module of the same name. The option `periodicity` is read
 here, for all of them: what the potential is to be asked for, such as `?periodicity=isolated` or `partial,isolated`. So
-are `info`, `arrays` and `totals`: what structures are to carry, such as `?info=charge:0,spin:1`; and `smearing`, the
-width in eV by which it smears electrons. `env` names another Python, in which the potential is built and asked by the
-same adapters: docs/environments.md.
+are `info`, `arrays` and `totals`: what structures are to carry, such as `?info=charge:0,spin:1`; `smearing`, the width
+in eV by which it smears electrons; and `stable`, crystals for which it was made, such as `?stable=Si:diamond`. `env`
+names another Python, in which the potential is built and asked by the same adapters: docs/environments.md.
 
 An entry point names a `factory(argument: str | None, options: Mapping[str, str], species: tuple[str, ...] | None)`
 that returns a `Potential` and raises `PotentialError` for what the user can mend: docs/adapters.md.
@@ -27,7 +27,7 @@ from ase.data import atomic_numbers, chemical_symbols
 from gnnp_bench.adapters import _carried, _factory
 from gnnp_bench.adapters._carried import Declared
 from gnnp_bench.adapters._problems import problems
-from gnnp_bench.adapters._restricted import restricted
+from gnnp_bench.adapters._restricted import restricted, species_of
 from gnnp_bench.potential import (
     Periodicity,
     Potential,
@@ -77,8 +77,8 @@ def load(spec: str, species: Sequence[str] | None = None) -> Loaded:
     env, bare = _env_of(spec)
     if env is not None:
         return _load_there(spec, env, bare, wanted)
-    factory, periodicity, carries, smearing = _factory_of(spec)
-    build = partial(_build, spec, factory, wanted, periodicity, carries, smearing)
+    factory, periodicity, carries, smearing, stable = _factory_of(spec)
+    build = partial(_build, spec, factory, wanted, periodicity, carries, smearing, stable)
     return Loaded(spec, build(), build)
 
 
@@ -140,14 +140,26 @@ def _refuse_ambiguous(name: str) -> None:
 
 def _factory_of(
     spec: str,
-) -> tuple[Callable[[Species | None], object], frozenset[Periodicity] | None, Declared, float | None]:
-    """Return what builds a potential, given the species, and what the spec says of periodicity, input and smearing."""
+) -> tuple[Callable[[Species | None], object], frozenset[Periodicity] | None, Declared, float | None, tuple[str, ...]]:
+    """Return what builds a potential, given the species, and what the spec says of it.
+
+    That is periodicity, input, smearing and crystals that are stable.
+    """
     body, mark, query = spec.partition("?")
     options = _options(spec, query) if mark else {}
     periodicity = _periodicity(options.pop("periodicity")) if "periodicity" in options else None
     carries = _carried.take(options)
     smearing = _width(options.pop("smearing")) if "smearing" in options else None
-    return _factory_with(spec, body, options), periodicity, carries, smearing
+    stable = _crystals(options.pop("stable")) if "stable" in options else ()
+    return _factory_with(spec, body, options), periodicity, carries, smearing, stable
+
+
+def _crystals(text: str) -> tuple[str, ...]:
+    crystals = tuple(text.split(","))
+    for crystal in crystals:
+        if not (species_of(crystal) and crystal.partition(":")[2]):
+            raise PotentialError(f"stable names crystals such as Si:diamond or NaCl:rocksalt, not {crystal!r}")
+    return crystals
 
 
 def _width(text: str) -> float:
@@ -250,6 +262,7 @@ def _build(
     periodicity: frozenset[Periodicity] | None = None,
     carries: Declared = NOTHING_MORE,
     smearing: float | None = None,
+    stable: tuple[str, ...] = (),
 ) -> Potential:
     with silenced():
         made = factory(species)
@@ -261,7 +274,7 @@ def _build(
         )
     for problem in problems(made):
         raise PotentialError(f"{spec} is not a valid potential: {problem}")
-    return restricted(spec, made, species, periodicity, carries, smearing)
+    return restricted(spec, made, species, periodicity, carries, smearing, stable)
 
 
 def _symbols(species: Sequence[str]) -> Species:

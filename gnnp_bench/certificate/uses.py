@@ -120,6 +120,7 @@ OF_STRESS = (
     Decides("conservation/stress-strain", "the stress does not lead a cell downhill"),
     Decides("smoothness/continuity-cell", "energy or stress jump while the cell changes"),
 )
+VOLUME = Decides("physics/equation-of-state", "a crystal falls into a volume that it does not have", if_any=True)
 CONE = Decides("smoothness/one-stiffness", "the force jumps at special geometries")
 HELD = (
     Decides("symmetry/net-force", "the centre of mass takes off"),
@@ -146,7 +147,7 @@ USES: tuple[Use, ...] = (
     Use(
         "relaxation of cells",
         ("bulk",),
-        (*_symmetric(()), *_periodic(()), *HELD, *CONSERVATIVE, *OF_STRESS),
+        (*_symmetric(()), *_periodic(()), *HELD, *CONSERVATIVE, *OF_STRESS, VOLUME),
         (HANGS, HARD),
         smallest_force=True,
     ),
@@ -178,6 +179,7 @@ USES: tuple[Use, ...] = (
             *CONSERVATIVE,
             *UNTWISTED,
             *OF_STRESS,
+            VOLUME,
             CONE,
             Decides("conservation/closed-loop-cell", "work is gained while the cell breathes"),
             Decides("dynamics/energy-conserved", "a thermostat has to take away what the forces put in"),

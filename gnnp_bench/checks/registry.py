@@ -28,6 +28,7 @@ from gnnp_bench.checks.periodicity.cell_choice import CELL_CHOICE
 from gnnp_bench.checks.periodicity.lattice_wrap import LATTICE_WRAP
 from gnnp_bench.checks.periodicity.partial import PARTIAL
 from gnnp_bench.checks.periodicity.supercell import SUPERCELL
+from gnnp_bench.checks.physics.equation_of_state import EQUATION_OF_STATE
 from gnnp_bench.checks.physics.short_range import SHORT_RANGE
 from gnnp_bench.checks.robustness.as_ase_drives_it import AS_ASE_DRIVES_IT
 from gnnp_bench.checks.robustness.batch import BATCH
@@ -89,6 +90,7 @@ BUILT_IN: tuple[Check, ...] = (
     LONELY_ATOM,
     REACH,
     SHORT_RANGE,
+    EQUATION_OF_STATE,
     DETERMINISM,
     BATCH,
     INPUT_INTACT,

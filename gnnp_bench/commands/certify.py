@@ -27,6 +27,7 @@ from gnnp_bench.commands.loading import (
     parse_species,
     read_waivers,
     with_env,
+    with_stable,
 )
 from gnnp_bench.commands.output import check_paths, own_stdout, write_bytes
 from gnnp_bench.commands.report import check_page
@@ -60,6 +61,10 @@ def certify(
     skip: Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Leave these checks out. Repeatable.")] = None,
     species: Annotated[
         str | None, typer.Option(metavar="LIST", help="Elements to draw structures from, such as Cu,Au.")
+    ] = None,
+    stable: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CRYSTAL", help="A crystal that it must hold stable, such as Si:diamond. Repeatable."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of structures and cases.")] = 0,
     jobs: Annotated[
@@ -115,7 +120,7 @@ def certify(
     checks = checks_by_id()
     restricted_to = parse_species(settled.species if species is None else species)
     settings = Settings(
-        spec=with_env(str(settled.spec), env),
+        spec=with_stable(with_env(str(settled.spec), env), stable or ()),
         species=restricted_to or (),
         budget=budget or settled.budget or "standard",
         profile=profile,

@@ -129,6 +129,33 @@ def with_env(spec: str, env: str | None) -> str:
     return f"{spec}{'&' if mark else '?'}env={env}"
 
 
+def with_stable(spec: str, crystals: Iterable[str]) -> str:
+    """Return a spec with the crystals of `--stable` as its option `stable`, by which every worker knows them.
+
+    Raises
+    ------
+    BadRequest
+        If one of them is not known to be stable, so that nothing could be asked of a potential.
+    """
+    from gnnp_bench.properties.known_stable import known_stable
+
+    asked = [part.strip() for text in crystals for part in text.split(",")]
+    if not asked:
+        return spec
+    for crystal in asked:
+        if crystal not in known_stable():
+            raise BadRequest(
+                f"--stable {crystal}: it is not among the crystals that are known to be stable at 0 K, which"
+                " docs/stable.md names; write for example --stable Si:diamond"
+            )
+    body, mark, query = spec.partition("?")
+    options = query.split("&") if mark else []
+    here = [option for option in options if option.startswith("stable=")]
+    others = [option for option in options if option not in here]
+    named = dict.fromkeys([*(crystal for option in here for crystal in option[7:].split(",")), *asked])
+    return f"{body}?{'&'.join([*others, 'stable=' + ','.join(named)])}"
+
+
 def moved_to(spec: str, env: str | None) -> str:
     """Return a spec with the environment of `--env` in the place of its own, if another one is wanted.
 

@@ -171,6 +171,8 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "pressed_along": lambda value: "pressed evenly" + ("" if value is None else f", and along {_vector(value)}"),
     "grid": lambda value: "",
     "separated": lambda value: "",
+    "crystal": lambda value: f"the crystal {plain(str(value))}",
+    "held_stable": _flag("which it must hold stable", ""),
     "boxless": _flag("", "in a periodic box"),
     "device": lambda value: f"on the device {plain(str(value))}",
 }

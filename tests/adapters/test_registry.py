@@ -98,6 +98,7 @@ def with_capabilities(**changes):
         "periodicity": {"periodicity": frozenset()}, "periodic": {"periodicity": frozenset({"3d"})},
         "claims": {"claims": frozenset({"perfect"})}, "cutoff": {"cutoff": -1.0}, "dtype": {"dtype": "bfloat16"},
         "combinations": {"combinations": (frozenset({"C"}),)},
+        "stable": {"stable": ("diamond",)}, "stable-of": {"stable": ("Cu:fcc",)},
     }
     return Einstein(capabilities=Capabilities(**{"species": ("C", "Si"), **cases[changes["case"]]}))
 """
@@ -357,6 +358,8 @@ def test_module_hidden_by_another_of_its_name(home: Path) -> None:
         ("with_capabilities?case=claims", "claims holds 'perfect'"),
         ("with_capabilities?case=cutoff", "cutoff must be a positive distance in Å or None, not -1.0"),
         ("with_capabilities?case=dtype", "dtype must be 'float32', 'float64' or None, not 'bfloat16'"),
+        ("with_capabilities?case=stable", "stable holds 'diamond': name crystals such as 'Si:diamond'"),
+        ("with_capabilities?case=stable-of", "stable holds 'Cu:fcc', but Cu is not among its species"),
         ("with_capabilities?case=combinations", "combinations must be empty, or hold each of its species"),
     ],
 )
@@ -407,3 +410,10 @@ def test_potential_of_a_third_party(distribution: Path) -> None:
 def test_name_registered_twice(distribution: Path) -> None:
     distribution.write_text("[gnnp_bench.potentials]\nase = springs:create\n")
     assert "the name 'ase' is registered twice" in message("ase")
+
+
+def test_any_potential_may_be_held_to_crystals(calculators: str) -> None:
+    spec = f"{EMT_SPEC}?stable=Cu:fcc,Au:fcc"
+    assert load(spec, ("Cu", "Au", "Ag")).potential.capabilities.stable == ("Cu:fcc", "Au:fcc")
+    assert message(spec, ("Cu",)) == f"{spec} is asked for Cu, of which there is no Au:fcc"
+    assert "stable names crystals such as Si:diamond" in message(f"{EMT_SPEC}?stable=copper", ("Cu",))

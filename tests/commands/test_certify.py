@@ -373,3 +373,14 @@ def test_measurements_agree_within_the_bound_or_a_millionth():
     boolean = Measurement("fail", "violations", 3.0, 0.0, 0.0, "violations")
     assert same(boolean, boolean)
     assert not same(boolean, replace(boolean, measured=2.0))
+
+
+def test_crystals_that_must_be_stable_are_part_of_the_spec(workplace, capsys):
+    only = ("--only", "physics/equation-of-state", "--budget", "quick", "--json", "c.json")
+    potential = ("certify", "tests.analytic:smooth_pair", "--species", "Cu,Au")
+    assert main([*potential, "--stable", "Cu:fcc", "--stable", "Au:fcc", *only]) == 3
+    found = read(workplace / "c.json")
+    assert found.potential.spec == "tests.analytic:smooth_pair?stable=Cu:fcc,Au:fcc"
+    assert (found.checks[0].category, found.checks[0].status) == ("mandatory", "pass")
+    assert main([*potential, "--stable", "Li:bcc", *only]) == 2
+    assert "not among the crystals that are known to be stable" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from gnnp_bench.potential import Potential
 from tests.mutants.apart import APART_MUTANTS
 from tests.mutants.attached import ATTACHED_MUTANTS
 from tests.mutants.base import CHECKS, Mutant
+from tests.mutants.crystals import CRYSTAL_MUTANTS
 from tests.mutants.dynamics import DYNAMICS_MUTANTS
 from tests.mutants.energies import ENERGY_MUTANTS
 from tests.mutants.forces import FORCE_MUTANTS
@@ -30,6 +31,7 @@ MUTANTS: dict[str, Mutant] = {
         APART_MUTANTS,
         DYNAMICS_MUTANTS,
         WALL_MUTANTS,
+        CRYSTAL_MUTANTS,
     )
     for mutant in family
 }

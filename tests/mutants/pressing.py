@@ -13,6 +13,9 @@ from tests.mutants.laws import Law, Make
 
 HOLE_SCALE = 0.025
 """eV, or eV per atom (docs/adr/0022)."""
+MINIMUM_SCALE = 1e-3
+"""eV/atom (docs/adr/0022)."""
+LENGTHS = np.arange(0.7, 1.4, 0.01)
 FAR = 20.0
 FRACTIONS = np.arange(1.3, 0.3, -0.01)
 
@@ -56,4 +59,23 @@ def short_range(make: Make) -> float:
     return max(worst, _walls(potential, scaled, None))
 
 
-PHYSICS_LAWS: Mapping[str, Law] = {"physics/short-range": short_range}
+def equation_of_state(make: Make) -> float:
+    """Copper at fixed shape: by how much the lowest energy is below the minimum next to touching atoms."""
+    potential = make()
+    a = 2.0 * float(covalent_radii[atomic_numbers["Cu"]]) * 2**0.5
+    metal = Atoms("Cu", cell=0.5 * a * (np.ones((3, 3)) - np.eye(3)), positions=[[0, 0, 0]], pbc=True)
+    crystals = [metal.copy() for _ in LENGTHS]
+    for x, one in zip(LENGTHS, crystals, strict=True):
+        one.set_cell(x * metal.cell.array, scale_atoms=True)
+    energies = np.array([found.energy for found in potential.evaluate(crystals, ENERGY)])
+    (minima,) = np.nonzero((energies[1:-1] < energies[:-2]) & (energies[1:-1] < energies[2:]))
+    if not len(minima):
+        return np.inf
+    nearest = min(minima + 1, key=lambda k: abs(np.log(LENGTHS[k])))
+    return float(energies[nearest] - energies.min()) / MINIMUM_SCALE
+
+
+PHYSICS_LAWS: Mapping[str, Law] = {
+    "physics/short-range": short_range,
+    "physics/equation-of-state": equation_of_state,
+}

@@ -124,7 +124,7 @@ WALL_MUTANTS = (
         10.0,
         "eV",
         _LAW,
-        frozenset(),
+        frozenset({"physics/equation-of-state"}),
         add_term("hole-in-crystals", _in_dense_matter),
         consistent=True,
         needs="compressed matter",

@@ -1,0 +1,182 @@
+"""Laws of crystals: sound ones hold them, defects are found, and nothing binds unless somebody says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from gnnp_bench.adapters.registry import load
+from gnnp_bench.certificate.result import CheckResult
+from gnnp_bench.check import PoolView, for_potential
+from gnnp_bench.checks.physics.crystals import crystals_for, drawn
+from gnnp_bench.checks.physics.equation_of_state import EQUATION_OF_STATE, minima_of, moduli_of
+from gnnp_bench.checks.registry import all_checks
+from gnnp_bench.engine.run import run
+from gnnp_bench.engine.settings import Settings
+from gnnp_bench.potential import Capabilities, Prediction, Property
+from gnnp_bench.properties.known_stable import known_stable
+from tests.analytic import embedded_atom, smooth_pair, three_body
+from tests.analytic.evaluation import AnalyticPotential
+from tests.analytic.graph import DType
+from tests.engine.judging import judged
+from tests.mutants import plant
+
+METALS = ("Cu", "Au")
+BOTH = ("Cu:fcc", "Au:fcc")
+STATE = "physics/equation-of-state"
+
+
+def held(potential: AnalyticPotential, *crystals: str) -> AnalyticPotential:
+    """Return a potential that was made for some crystals."""
+    return replace(potential, capabilities=replace(potential.capabilities, stable=crystals))
+
+
+def parts(found: CheckResult) -> dict[str, str]:
+    """Return the status of each quantity."""
+    return {component.quantity: component.status for component in found.components}
+
+
+@pytest.mark.parametrize(
+    ("make", "dtype"), [(embedded_atom, "float32"), (smooth_pair, "float64"), (three_body, "float64")]
+)
+def test_sound_crystals_have_one_minimum(make: Callable[..., AnalyticPotential], dtype: DType) -> None:
+    found = judged(lambda: held(make(species=METALS, dtype=dtype), *BOTH), STATE)
+    assert (found.category, found.status) == ("mandatory", "pass")
+    assert all(component.measured == 0.0 for component in found.components)
+    assert "Cu:fcc at" in str(found.reason)
+    assert "GPa" in str(found.reason)
+
+
+def test_the_embedded_atoms_of_ase_hold_copper_and_gold() -> None:
+    loaded = load("ase:ase.calculators.emt:EMT?stable=Cu:fcc,Au:fcc", METALS)
+    found = judged(loaded.reload, STATE, seed=1)
+    assert (found.category, found.status) == ("mandatory", "pass")
+    assert "Cu:fcc at 0.99" in str(found.reason)
+
+
+def test_a_second_minimum_fails_whoever_was_made_for_the_crystal() -> None:
+    mutant = partial(plant, "second-minimum", smooth_pair(species=METALS))
+    told = judged(mutant, STATE)
+    assert (told.category, told.status, told.grade) == ("informational", "pass", "violated")
+    found = judged(partial(plant, "second-minimum", held(smooth_pair(species=METALS), *BOTH)), STATE)
+    assert (found.status, found.quantity) == ("fail", "energy below the minimum")
+    assert "a minimum" in str(found.reason)
+    assert "lower at 0." in str(found.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A potential whose energy per atom is a function of the volume per atom."""
+
+    energy: Callable[[float], float]
+    breaks_below: float = 0.0
+    name: str = "curve"
+    capabilities: Capabilities = field(
+        default_factory=lambda: Capabilities(("Cu",), frozenset({"energy"}), stable=("Cu:fcc",))
+    )
+
+    def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        sizes = [one.cell.volume / len(one) if one.pbc.all() else 20.0 for one in structures]
+        if min(sizes) < self.breaks_below:
+            raise RuntimeError("no convergence")
+        return [Prediction(len(one) * self.energy(v)) for one, v in zip(structures, sizes, strict=True)]
+
+
+def _valley(v: float) -> float:
+    return 4.0 * (v / 12.0 - 1.0) ** 2
+
+
+def test_no_minimum_at_all() -> None:
+    found = judged(lambda: Curve(lambda v: 1.0 / v), STATE)
+    assert (found.status, parts(found)) == ("fail", {"minimum": "fail"})
+    assert "longest" in str(found.reason)
+    found = judged(lambda: Curve(lambda v: v), STATE)
+    assert "shortest" in str(found.reason)
+
+
+def test_a_cusp_that_curves_the_wrong_way() -> None:
+    found = judged(lambda: Curve(lambda v: abs(v / 12.0 - 1.0) ** 0.8), STATE)
+    assert parts(found) == {
+        "minimum": "pass",
+        "energy below the minimum": "pass",
+        "negative bulk modulus": "fail",
+    }
+
+
+def test_a_higher_minimum_is_told_and_a_lower_end_fails() -> None:
+    def higher(v: float) -> float:
+        return _valley(v) - 1.5 * np.exp(-(((v - 20.0) / 1.0) ** 2))
+
+    found = judged(lambda: Curve(higher), STATE)
+    assert (found.status, found.measured) == ("pass", 0.0)
+    assert "higher at 1." in str(found.reason)
+
+    def collapsing(v: float) -> float:
+        return _valley(v) - 30.0 * np.exp(-((v / 6.0) ** 4))
+
+    found = judged(lambda: Curve(collapsing), STATE)
+    assert found.status == "fail"
+    assert "the end of the way" in str(found.reason)
+
+
+def test_who_gives_up_where_atoms_are_close_is_judged_by_the_rest() -> None:
+    assert judged(lambda: Curve(_valley, breaks_below=5.0), STATE).status == "pass"
+    found = judged(lambda: Curve(_valley, breaks_below=10.0), STATE)
+    assert (found.status, "no convergence" in str(found.reason)) == ("error", True)
+
+
+def test_what_feels_no_volume_proves_nothing() -> None:
+    found = judged(lambda: Curve(lambda v: -3.0), STATE)
+    assert (found.status, "does not depend on the volume" in str(found.reason)) == ("error", True)
+
+
+def test_the_counterexample_replays() -> None:
+    make = partial(plant, "second-minimum", held(smooth_pair(species=METALS), *BOTH))
+    *_, last = run(make(), all_checks(), Settings(spec="x", budget="quick", only=(STATE,)), reload=make)
+    (result,) = last.certificate.checks
+    assert result.counterexample is not None
+    assert result.counterexample.case["measured"] > 10 * result.counterexample.case["significance"]
+    assert result.counterexample.case["parameters"]["grid"] == 0.0
+
+
+def test_minima_lie_between_walls() -> None:
+    grid = np.linspace(0.7, 1.4, 71)
+    (one,) = minima_of(grid, (grid - 1.003) ** 2, 1e-3)
+    assert one.at == pytest.approx(1.003, abs=1e-4)
+    assert minima_of(grid, grid, 1e-3) == []
+    rippled = (grid - 1.0) ** 2 + 2e-4 * (np.arange(71) % 2)
+    assert len(minima_of(grid, rippled, 1e-3)) == 1, "ripples below what matters are no minima"
+    with_two = np.minimum((grid - 0.85) ** 2, (grid - 1.2) ** 2 + 0.01)
+    assert [round(found.at, 2) for found in minima_of(grid, with_two, 1e-3)] == [0.85, 1.2]
+
+
+def test_modulus_of_a_parabola() -> None:
+    volumes = np.array([11.5, 12.0, 12.6])
+    (modulus,), rounding = moduli_of(volumes, 0.5 * 0.08 * (volumes - 12.0) ** 2, 1e-6)
+    assert modulus == pytest.approx(0.08 * 12.0 * 160.2177, rel=1e-5)
+    assert 0.0 < rounding < 1e-6 * 160.3 * 12.0 * 2.5 * 2.0 / 0.25
+
+
+def test_which_crystals() -> None:
+    assert crystals_for(Capabilities(("Si", "Cu"), stable=("Si:diamond", "Si:bcc"))) == ["Si:diamond"]
+    assert set(crystals_for(Capabilities(("Li", "Si", "C")))) == {"Si:diamond", "C:diamond"}
+    assert set(crystals_for(Capabilities(("Ga", "As"), combinations=(frozenset({"Ga"}), frozenset({"As"}))))) == {
+        "Ga:fcc",
+        "As:fcc",
+    }
+    assert crystals_for(Capabilities(("Ga", "As"))) == ["GaAs:zincblende"]
+    everything = Capabilities(tuple({symbol for name in known_stable() for symbol in ("Cu", "Si", "Mg", "W")}))
+    view = PoolView((), everything)
+    names = [drawn(view).parameters["crystal"] for _ in range(4)]
+    assert sorted(names) == ["Cu:fcc", "Mg:hcp", "Si:diamond", "W:bcc"]
+
+
+def test_isolated_structures_have_no_crystals() -> None:
+    molecules = Capabilities(("C", "Cu"), periodicity=frozenset({"isolated"}))
+    assert "isolated" in str(EQUATION_OF_STATE.applies(molecules))
+    assert for_potential(EQUATION_OF_STATE, molecules).category == "informational"
