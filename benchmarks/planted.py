@@ -65,6 +65,7 @@ BASES: Mapping[str, Base] = {
     "mass-leak": Base(smooth_pair, 3.3),
     "hole-of-one-pair": Base(embedded_atom, 6.0, species=("C", "Cu", "Au")),
     "hole-in-crystals": Base(smooth_pair, 6.0),
+    "negative-shear": Base(embedded_atom, 6.0, species=("Cu", "Au"), stable=("Cu:fcc", "Au:fcc")),
     "second-minimum": Base(smooth_pair, 6.0, species=("Cu", "Au"), stable=("Cu:fcc", "Au:fcc")),
 }
 """Where the defect shows, with every functional form and cutoff in use; `USUAL` for the others."""

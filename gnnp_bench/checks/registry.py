@@ -28,6 +28,7 @@ from gnnp_bench.checks.periodicity.cell_choice import CELL_CHOICE
 from gnnp_bench.checks.periodicity.lattice_wrap import LATTICE_WRAP
 from gnnp_bench.checks.periodicity.partial import PARTIAL
 from gnnp_bench.checks.periodicity.supercell import SUPERCELL
+from gnnp_bench.checks.physics.elasticity import ELASTICITY
 from gnnp_bench.checks.physics.equation_of_state import EQUATION_OF_STATE
 from gnnp_bench.checks.physics.short_range import SHORT_RANGE
 from gnnp_bench.checks.robustness.as_ase_drives_it import AS_ASE_DRIVES_IT
@@ -91,6 +92,7 @@ BUILT_IN: tuple[Check, ...] = (
     REACH,
     SHORT_RANGE,
     EQUATION_OF_STATE,
+    ELASTICITY,
     DETERMINISM,
     BATCH,
     INPUT_INTACT,

@@ -62,6 +62,8 @@ class Elasticity:
     average_errors : Averages or None
     softest : float, eV/Å²
         The smallest force constant of atoms against each other; infinite where there is none.
+    follow : float, Å
+        How far an atom moves against the others per strain, at most.
     symmetry : Symmetry
     converged : bool
     """
@@ -74,6 +76,7 @@ class Elasticity:
     averages: Averages | None
     average_errors: Averages | None
     softest: float
+    follow: float
     symmetry: Symmetry
     converged: bool
 
@@ -90,7 +93,7 @@ def elasticity(crystal: Crystal, settings: Settings) -> Generator[Request, list[
     bare, coupling, springs = yield from _measured(crystal.structure)
     volume = float(crystal.structure.cell.volume)
     everything = np.arange(len(STRAINS))
-    whole, clamped, softest = _stiffness(bare, coupling, springs, volume, everything)
+    whole, clamped, softest, follow = _stiffness(bare, coupling, springs, volume, everything)
     standard = symmetry.to_standard
     rotations = standard @ symmetry.rotations @ standard.T
     raw, clamped = rotated(whole, standard), symmetrised(rotated(clamped, standard), rotations)
@@ -112,6 +115,7 @@ def elasticity(crystal: Crystal, settings: Settings) -> Generator[Request, list[
         averages(stiffness) if stable else None,
         _largest_change(stiffness, others) if stable else None,
         softest,
+        follow,
         symmetry,
         bool(errors.max() <= TRUSTED * np.abs(stiffness).max()),
     )
@@ -182,8 +186,8 @@ def _extrapolated(values: FloatArray, amplitudes: FloatArray) -> FloatArray:
 
 def _stiffness(
     bare: FloatArray, coupling: FloatArray, springs: FloatArray, volume: float, keep: IntArray
-) -> tuple[FloatArray, FloatArray, float]:
-    """Return the stiffness with atoms at rest, with atoms that follow, and the softest force constant."""
+) -> tuple[FloatArray, FloatArray, float, float]:
+    """Return the stiffness with atoms at rest, with atoms that follow, the softest force constant, `follow`."""
     clamped = _extrapolated(bare[keep], STRAINS[keep])
     forces = _extrapolated(coupling[keep], STRAINS[keep])
     constants = _extrapolated(springs[keep], SHIFTS[keep])
@@ -194,11 +198,19 @@ def _stiffness(
     apart = np.argsort(np.linalg.norm(together.T @ modes, axis=0), kind="stable")[: len(values) - 3]
     values, modes = values[apart], modes[:, apart]
     if not len(values):
-        return clamped, clamped, np.inf
+        return clamped, clamped, np.inf, 0.0
     if (free := np.abs(values) < FREE * np.abs(values).max()).any() or not np.abs(values).max():
         raise NoValue(f"{free.sum()} of the ways in which its atoms can move have no restoring force")
     pulled = modes.T @ forces
-    return clamped - pulled.T @ (pulled / values[:, None]) / volume, clamped, float(values.min())
+    moved = pulled / values[:, None]
+    follow = float(np.abs(modes @ moved).max())
+    return clamped - pulled.T @ moved / volume, clamped, float(values.min()), follow
+
+
+def amplification(amplitudes: FloatArray) -> float:
+    """Return the noise of a derivative at vanishing amplitude over that of the answers that it is taken from."""
+    weights = _extrapolated(np.eye(len(amplitudes)), amplitudes)
+    return float(np.linalg.norm(weights / (np.sqrt(2.0) * amplitudes)))
 
 
 def _along(constants: FloatArray, together: FloatArray) -> FloatArray:

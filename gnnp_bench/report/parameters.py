@@ -172,6 +172,8 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "grid": lambda value: "",
     "separated": lambda value: "",
     "crystal": lambda value: f"the crystal {plain(str(value))}",
+    "strained": lambda value: f"strained along {', '.join(map(_matrix, value))}",
+    "operations": lambda value: "",
     "held_stable": _flag("which it must hold stable", ""),
     "boxless": _flag("", "in a periodic box"),
     "device": lambda value: f"on the device {plain(str(value))}",

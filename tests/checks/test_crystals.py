@@ -20,15 +20,17 @@ from gnnp_bench.engine.run import run
 from gnnp_bench.engine.settings import Settings
 from gnnp_bench.potential import Capabilities, Prediction, Property
 from gnnp_bench.properties.known_stable import known_stable
-from tests.analytic import embedded_atom, smooth_pair, three_body
+from tests.analytic import buckingham_zbl, embedded_atom, smooth_pair, three_body
 from tests.analytic.evaluation import AnalyticPotential
 from tests.analytic.graph import DType
+from tests.analytic.kinks import kinked
 from tests.engine.judging import judged
 from tests.mutants import plant
 
 METALS = ("Cu", "Au")
 BOTH = ("Cu:fcc", "Au:fcc")
 STATE = "physics/equation-of-state"
+STIFFNESS = "physics/elasticity"
 
 
 def held(potential: AnalyticPotential, *crystals: str) -> AnalyticPotential:
@@ -180,3 +182,46 @@ def test_isolated_structures_have_no_crystals() -> None:
     molecules = Capabilities(("C", "Cu"), periodicity=frozenset({"isolated"}))
     assert "isolated" in str(EQUATION_OF_STATE.applies(molecules))
     assert for_potential(EQUATION_OF_STATE, molecules).category == "informational"
+
+
+@pytest.mark.parametrize(("make", "dtype"), [(embedded_atom, "float32"), (three_body, "float64")])
+def test_elastic_constants_are_those_of_the_energy(make: Callable[..., AnalyticPotential], dtype: DType) -> None:
+    found = judged(lambda: held(make(species=("Cu", "Ti"), dtype=dtype), "Cu:fcc", "Ti:hcp"), STIFFNESS)
+    assert found.status == "pass"
+    assert parts(found) == dict.fromkeys(("stiffness by energies", "symmetry", "negative stiffness"), "pass")
+    assert "Cu:fcc: C11" in str(found.reason)
+    assert "C33" in str(found.reason)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_rough_potential_is_no_broken_one(seed: int) -> None:
+    found = judged(lambda: kinked("cosine", species=("Cu", "Ti", "Si")), STIFFNESS, seed=seed)
+    assert found.status == "pass", found.reason
+
+
+def test_a_crystal_that_prefers_an_axis() -> None:
+    found = judged(partial(plant, "tetragonal", embedded_atom(species=METALS)), STIFFNESS)
+    assert (found.status, found.quantity) == ("fail", "symmetry")
+    assert "negative stiffness" not in parts(found), "nobody said that it was made for these crystals"
+
+
+def test_a_crystal_that_shears_away_fails_whoever_was_made_for_it() -> None:
+    told = judged(partial(plant, "negative-shear", embedded_atom(species=METALS)), STIFFNESS)
+    assert told.status == "pass"
+    assert "unstable" in str(told.reason)
+    found = judged(partial(plant, "negative-shear", held(embedded_atom(species=METALS), *BOTH)), STIFFNESS)
+    assert (found.status, found.quantity) == ("fail", "negative stiffness")
+
+
+@pytest.mark.parametrize("name", ["stress-sign", "shear-halved", "cell-curl"])
+def test_a_stress_that_is_no_derivative(name: str) -> None:
+    found = judged(partial(plant, name, embedded_atom(species=METALS), 0.3), STIFFNESS)
+    assert parts(found)["stiffness by energies"] == "fail"
+
+
+def test_a_held_crystal_that_does_not_come_to_rest_is_undecided() -> None:
+    bare = held(buckingham_zbl(species=("C",)), "C:diamond")
+    found = judged(lambda: bare, STIFFNESS)
+    assert parts(found)["stiffness by energies"] == "pass"
+    assert parts(found)["negative stiffness"] == "inconclusive"
+    assert judged(lambda: bare, STATE).status == "fail"

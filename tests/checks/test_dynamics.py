@@ -21,7 +21,8 @@ from tests.analytic import embedded_atom, smooth_pair, three_body
 from tests.analytic.geometries import alloy, cluster, slab
 from tests.analytic.graph import DType
 from tests.engine.judging import certified, judged, statuses
-from tests.mutants.dynamics import DYNAMICS_MUTANTS, WITHOUT_STRENGTHS
+from tests.mutants import WITHOUT_STRENGTHS
+from tests.mutants.dynamics import DYNAMICS_MUTANTS
 
 T = TypeVar("T")
 

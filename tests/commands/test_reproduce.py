@@ -26,8 +26,7 @@ from gnnp_bench.engine.run import run
 from gnnp_bench.engine.settings import Settings
 from tests.certificate.examples import FAILED, PASSED, certificate
 from tests.commands.processes import ROOT, lay_out, refused
-from tests.mutants import CHECKS, MUTANTS, Mutant
-from tests.mutants.dynamics import WITHOUT_STRENGTHS
+from tests.mutants import CHECKS, MUTANTS, WITHOUT_STRENGTHS, Mutant
 
 NET_FORCE = "symmetry/net-force"
 RANDOM = {

@@ -4,8 +4,8 @@ from gnnp_bench.potential import Potential
 from tests.mutants.apart import APART_MUTANTS
 from tests.mutants.attached import ATTACHED_MUTANTS
 from tests.mutants.base import CHECKS, Mutant
-from tests.mutants.crystals import CRYSTAL_MUTANTS
-from tests.mutants.dynamics import DYNAMICS_MUTANTS
+from tests.mutants.crystals import BEYOND_A_THRESHOLD, CRYSTAL_MUTANTS
+from tests.mutants.dynamics import DYNAMICS_MUTANTS, UNMEASURED
 from tests.mutants.energies import ENERGY_MUTANTS
 from tests.mutants.forces import FORCE_MUTANTS
 from tests.mutants.history import HISTORY_MUTANTS
@@ -36,6 +36,9 @@ MUTANTS: dict[str, Mutant] = {
     for mutant in family
 }
 
+WITHOUT_STRENGTHS = (*UNMEASURED, *BEYOND_A_THRESHOLD)
+"""Of these `benchmarks.strengths` has no rows."""
+
 
 def plant(name: str, potential: Potential, strength: float | None = None) -> Potential:
     """Return the potential with one defect, at its own strength if none is given.
@@ -45,9 +48,10 @@ def plant(name: str, potential: Potential, strength: float | None = None) -> Pot
     ValueError
         If the strength is negative, or no mutant has this name.
     """
-    if name not in MUTANTS:
+    known = {**MUTANTS, **{mutant.name: mutant for mutant in WITHOUT_STRENGTHS}}
+    if name not in known:
         raise ValueError(f"no mutant is called {name!r}; the names are {', '.join(MUTANTS)}")
-    mutant = MUTANTS[name]
+    mutant = known[name]
     if strength is None:
         strength = mutant.strength
     if not strength >= 0.0:
@@ -55,4 +59,4 @@ def plant(name: str, potential: Potential, strength: float | None = None) -> Pot
     return mutant.plant(potential, float(strength))
 
 
-__all__ = ["CHECKS", "MUTANTS", "Mutant", "plant"]
+__all__ = ["CHECKS", "MUTANTS", "WITHOUT_STRENGTHS", "Mutant", "plant"]

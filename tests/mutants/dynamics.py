@@ -106,14 +106,14 @@ DYNAMICS_MUTANTS = (
         0.01,
         "eV/Å",
         frozenset({"dynamics/momentum"}),
-        _AXIAL | {"conservation/closed-loop-cell"},
+        _AXIAL | {"conservation/closed-loop-cell", "physics/elasticity"},
         add_term("axis-preference", _preferred),
         consistent=True,
         needs="an isolated structure that is no sphere",
     ),
 )
 
-WITHOUT_STRENGTHS = (
+UNMEASURED = (
     Mutant(
         "rounded-positions",
         "Forces, not energies, are those of positions rounded to multiples of ε Å.",

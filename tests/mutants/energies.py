@@ -160,7 +160,7 @@ ENERGY_MUTANTS = (
         "The energy depends on the angle between bonds and a fixed axis.",
         _direction,
         {"symmetry/rotation", "symmetry/net-torque", "symmetry/space-group"},
-        {"symmetry/inversion", "conservation/closed-loop-cell", "dynamics/momentum"},
+        {"symmetry/inversion", "conservation/closed-loop-cell", "dynamics/momentum", "physics/elasticity"},
     ),
     _mutant(
         "cubic-harmonic",

@@ -323,6 +323,7 @@ HISTORY_MUTANTS = (
                 "symmetry/inversion",
                 "periodicity/partial",
                 "conservation/stress-strain",
+                "physics/elasticity",
                 "conservation/closed-loop-cell",
                 "locality/fragments-add-up",
                 "robustness/batch",

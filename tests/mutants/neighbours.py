@@ -134,7 +134,7 @@ def _shells(number: int, word: str) -> Mutant:
         0.01,
         "eV/Å",
         frozenset({"periodicity/supercell"}),
-        _CROSSING | CONSERVATION | SMOOTHNESS | {"robustness/size"},
+        _CROSSING | CONSERVATION | SMOOTHNESS | {"robustness/size", "physics/elasticity"},
         add_term(name, lambda graph: _within_shells(graph, number)),
         consistent=True,
         needs=f"a cell with two lattice planes nearer than 1/{number + 1} of the cutoff",
@@ -215,6 +215,7 @@ NEIGHBOUR_MUTANTS = (
                 "periodicity/partial",
                 "conservation/stress-strain",
                 "conservation/closed-loop-cell",
+                "physics/elasticity",
                 "robustness/size",
             }
         ),

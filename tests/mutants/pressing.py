@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from ase import Atoms
+from ase import Atoms, units
 from ase.data import atomic_numbers, covalent_radii
 
-from gnnp_bench.potential import ENERGY, Potential
+from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, FloatArray, Potential
+from tests.analytic.values import stress_of
 from tests.mutants.laws import Law, Make
 
 HOLE_SCALE = 0.025
 """eV, or eV per atom (docs/adr/0022)."""
 MINIMUM_SCALE = 1e-3
 """eV/atom (docs/adr/0022)."""
+STIFFNESS_SCALE = 1.0
+"""GPa; `STABLE_SCALE` of negative ones."""
+STABLE_SCALE = 0.1
 LENGTHS = np.arange(0.7, 1.4, 0.01)
 FAR = 20.0
 FRACTIONS = np.arange(1.3, 0.3, -0.01)
@@ -75,7 +79,43 @@ def equation_of_state(make: Make) -> float:
     return float(energies[nearest] - energies.min()) / MINIMUM_SCALE
 
 
+def elasticity(make: Make) -> float:
+    """Copper: curvatures of the energy along strains against those of the stress and of equivalent strains; shears."""
+    potential = make()
+    a = 2.0 * float(covalent_radii[atomic_numbers["Cu"]]) * 2**0.5
+    metal = Atoms("Cu", cell=0.5 * a * (np.ones((3, 3)) - np.eye(3)), positions=[[0, 0, 0]], pbc=True)
+    volume, step = float(metal.cell.volume), 2e-4
+
+    def curvatures(direction: FloatArray) -> tuple[float, float]:
+        strained = [metal.copy() for _ in range(3)]
+        for sign, one in zip((1.0, 0.0, -1.0), strained, strict=True):
+            one.set_cell(metal.cell.array @ (np.eye(3) + sign * step * direction), scale_atoms=True)
+        found = potential.evaluate(strained, ALL_PROPERTIES)
+        works = [
+            one.cell.volume * np.trace(stress_of(p) @ direction @ np.linalg.inv(np.eye(3) + sign * step * direction))
+            for sign, one, p in zip((1.0, 0.0, -1.0), strained, found, strict=True)
+        ]
+        by_energy = (found[0].energy - 2.0 * found[1].energy + found[2].energy) / step**2
+        return by_energy / volume / units.GPa, (works[0] - works[2]) / (2.0 * step) / volume / units.GPa
+
+    rng = np.random.default_rng(0)
+    turn, mirror = np.eye(3)[[1, 2, 0]], np.diag([-1.0, 1.0, 1.0])
+    worst, lowest = 0.0, np.inf
+    for k in range(8):
+        direction = rng.normal(size=(3, 3))
+        direction = direction + direction.T
+        if k % 2:  # shears alone
+            direction -= np.trace(direction) / 3.0 * np.eye(3)
+        direction /= np.linalg.norm(direction)
+        by_energy, by_stress = curvatures(direction)
+        others = [curvatures(r @ direction @ r.T)[0] for r in (turn, mirror)]
+        worst = max([worst, *(abs(by_energy - other) / STIFFNESS_SCALE for other in (by_stress, *others))])
+        lowest = min(lowest, by_energy)
+    return max(worst, -lowest / STABLE_SCALE)
+
+
 PHYSICS_LAWS: Mapping[str, Law] = {
     "physics/short-range": short_range,
     "physics/equation-of-state": equation_of_state,
+    "physics/elasticity": elasticity,
 }

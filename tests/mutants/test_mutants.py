@@ -13,9 +13,8 @@ from tests.analytic.derivatives import deform, numerical_forces, numerical_stres
 from tests.analytic.geometries import EVERY, alloy, cluster, covalent, left_handed, molecule, slab
 from tests.analytic.graph import DType
 from tests.analytic.values import assert_close, available, forces_of, stress_of
-from tests.mutants import CHECKS, MUTANTS, Mutant, plant
+from tests.mutants import CHECKS, MUTANTS, WITHOUT_STRENGTHS, Mutant, plant
 from tests.mutants.base import add_term
-from tests.mutants.dynamics import WITHOUT_STRENGTHS
 from tests.mutants.energies import ENERGY_MUTANTS, bonds
 from tests.mutants.forces import FORCE_MUTANTS
 from tests.mutants.neighbours import NEIGHBOUR_MUTANTS

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 
 import numpy as np
 from ase import Atoms
 from ase.formula import Formula
 
 from gnnp_bench.binding import Binding
-from gnnp_bench.check import Case, Json, PoolView
-from gnnp_bench.potential import Capabilities
+from gnnp_bench.check import Case, Json, PoolView, Request
+from gnnp_bench.potential import Capabilities, Prediction
 from gnnp_bench.properties.known_stable import as_measured, known_stable
+from gnnp_bench.properties.novalue import NoValue
+from gnnp_bench.properties.relaxation import Relaxed, relaxed
 from gnnp_bench.structures.palette import palette
 
 SIMPLEST = "fcc"
 """The prototype of species of which no crystal is known: laws that hold for any crystal are looked at there."""
 MOST_TOLD = 8
+FMAX = 1e-5
+"""eV/Å, where relaxations end, or at some multiple of the noise of forces and stress."""
+ABOVE_NOISE = 10.0
+STEPS = 60
 WHERE_STABLE = Binding(
     "mandatory",
     lambda capabilities: bool(held_stable(capabilities)),
@@ -57,6 +63,20 @@ def of_name(name: str, parameters: dict[str, Json]) -> Case:
     """Return a case on a crystal by its name; its ν is measured there."""
     structure: Atoms = as_measured(name)
     return Case(structure, None, parameters)
+
+
+def at_rest(case: Case) -> Generator[Request, list[Prediction], Relaxed | str]:
+    """Relax the cell and the atoms of a crystal under its own symmetry, or say why that came to no end.
+
+    Each law does so for itself: it takes about ten evaluations of a few atoms.
+    """
+    nu, space = case.nu, case.structure.cell.volume / len(case.structure)
+    fmax = max(FMAX, ABOVE_NOISE * nu.forces, ABOVE_NOISE * nu.stress * space)
+    try:
+        end = yield from relaxed(case.structure, fmax=fmax, steps=STEPS)
+    except NoValue as why:
+        return str(why)
+    return end if end.converged else f"it does not come to rest in {STEPS} steps: {end.left:.2g} eV/Å are left"
 
 
 def rounder(case: Case, plain: Collection[tuple[str, Json]]) -> Iterator[Case]:
