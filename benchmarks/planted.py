@@ -66,6 +66,7 @@ BASES: Mapping[str, Base] = {
     "hole-of-one-pair": Base(embedded_atom, 6.0, species=("C", "Cu", "Au")),
     "hole-in-crystals": Base(smooth_pair, 6.0),
     "negative-shear": Base(embedded_atom, 6.0, species=("Cu", "Au"), stable=("Cu:fcc", "Au:fcc")),
+    "soft-optical": Base(smooth_pair, 6.0, species=("Ti",), stable=("Ti:hcp",)),
     "second-minimum": Base(smooth_pair, 6.0, species=("Cu", "Au"), stable=("Cu:fcc", "Au:fcc")),
 }
 """Where the defect shows, with every functional form and cutoff in use; `USUAL` for the others."""

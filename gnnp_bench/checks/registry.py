@@ -30,6 +30,7 @@ from gnnp_bench.checks.periodicity.partial import PARTIAL
 from gnnp_bench.checks.periodicity.supercell import SUPERCELL
 from gnnp_bench.checks.physics.elasticity import ELASTICITY
 from gnnp_bench.checks.physics.equation_of_state import EQUATION_OF_STATE
+from gnnp_bench.checks.physics.phonons import PHONONS
 from gnnp_bench.checks.physics.short_range import SHORT_RANGE
 from gnnp_bench.checks.robustness.as_ase_drives_it import AS_ASE_DRIVES_IT
 from gnnp_bench.checks.robustness.batch import BATCH
@@ -93,6 +94,7 @@ BUILT_IN: tuple[Check, ...] = (
     SHORT_RANGE,
     EQUATION_OF_STATE,
     ELASTICITY,
+    PHONONS,
     DETERMINISM,
     BATCH,
     INPUT_INTACT,

@@ -44,6 +44,10 @@ class ForceConstants:
         max |Σ_j Φ_ij|, eV/Å², before anything was imposed: what a shift of the whole crystal costs.
     asymmetry : float
         max |Φ_ij − Φ_jiᵀ|, eV/Å², before anything was imposed.
+    net_force : float
+        max |Σ_j F_j|, eV/Å, half the difference of a displacement and its opposite. Divided by the displacement it
+        is what rows that were measured miss of the sum rule, exactly; columns are put together by symmetry, and hold
+        what is not linear besides.
     """
 
     unit: Atoms
@@ -53,6 +57,7 @@ class ForceConstants:
     phonopy: Phonopy
     sum_rule: float
     asymmetry: float
+    net_force: float
 
     def frequencies(self, q: FloatArray) -> FloatArray:
         """Return frequencies (n, 3 atoms), THz, at wave vectors (n, 3) of the reciprocal cell; imaginary ones < 0."""
@@ -107,6 +112,14 @@ def force_constants(
     sums = np.stack([raw.sum(axis=0), raw.sum(axis=1)])
     asymmetry = np.abs(raw - raw.transpose(1, 0, 3, 2)).max()
     phonopy.symmetrize_force_constants(show_drift=False)
+    whole = np.array(phonopy.forces).sum(axis=1)
     return ForceConstants(
-        unit, repeats, displacement, len(structures), phonopy, float(np.abs(sums).max()), float(asymmetry)
+        unit,
+        repeats,
+        displacement,
+        len(structures),
+        phonopy,
+        float(np.abs(sums).max()),
+        float(asymmetry),
+        0.5 * float(np.abs(whole[::2] - whole[1::2]).max()),
     )

@@ -172,6 +172,7 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "grid": lambda value: "",
     "separated": lambda value: "",
     "crystal": lambda value: f"the crystal {plain(str(value))}",
+    "supercell": lambda value: f"in a supercell of {' × '.join(map(str, value))}",
     "strained": lambda value: f"strained along {', '.join(map(_matrix, value))}",
     "operations": lambda value: "",
     "held_stable": _flag("which it must hold stable", ""),

@@ -15,12 +15,13 @@ from gnnp_bench.certificate.result import CheckResult
 from gnnp_bench.check import PoolView, for_potential
 from gnnp_bench.checks.physics.crystals import crystals_for, drawn
 from gnnp_bench.checks.physics.equation_of_state import EQUATION_OF_STATE, minima_of, moduli_of
+from gnnp_bench.checks.physics.phonons import PHONONS
 from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.engine.run import run
 from gnnp_bench.engine.settings import Settings
 from gnnp_bench.potential import Capabilities, Prediction, Property
 from gnnp_bench.properties.known_stable import known_stable
-from tests.analytic import buckingham_zbl, embedded_atom, smooth_pair, three_body
+from tests.analytic import buckingham_zbl, cluster_density, embedded_atom, smooth_pair, three_body
 from tests.analytic.evaluation import AnalyticPotential
 from tests.analytic.graph import DType
 from tests.analytic.kinks import kinked
@@ -31,6 +32,7 @@ METALS = ("Cu", "Au")
 BOTH = ("Cu:fcc", "Au:fcc")
 STATE = "physics/equation-of-state"
 STIFFNESS = "physics/elasticity"
+WAVES = "physics/phonons"
 
 
 def held(potential: AnalyticPotential, *crystals: str) -> AnalyticPotential:
@@ -225,3 +227,38 @@ def test_a_held_crystal_that_does_not_come_to_rest_is_undecided() -> None:
     assert parts(found)["stiffness by energies"] == "pass"
     assert parts(found)["negative stiffness"] == "inconclusive"
     assert judged(lambda: bare, STATE).status == "fail"
+
+
+@pytest.mark.parametrize(("make", "dtype"), [(smooth_pair, "float32"), (cluster_density, "float64")])
+def test_sound_crystals_swing(make: Callable[..., AnalyticPotential], dtype: DType) -> None:
+    found = judged(lambda: held(make(species=("Cu", "Ti"), dtype=dtype), "Cu:fcc", "Ti:hcp"), WAVES)
+    assert found.status == "pass"
+    assert parts(found) == dict.fromkeys(("shift of the whole", "imaginary frequency"), "pass")
+    assert "Ti:hcp: frequencies up to" in str(found.reason)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sublattices_that_leave_each_other_fail_whoever_was_made_for_the_crystal(dtype: DType) -> None:
+    sound = smooth_pair(species=("Ti",), dtype=dtype)
+    told = judged(partial(plant, "soft-optical", sound), WAVES)
+    assert told.status == "pass"
+    assert "i THz at (0 0 0)" in str(told.reason)
+    found = judged(partial(plant, "soft-optical", held(sound, "Ti:hcp")), WAVES)
+    assert (found.status, found.quantity) == ("fail", "imaginary frequency")
+    assert judged(partial(plant, "soft-optical", held(sound, "Ti:hcp")), STATE).status == "pass"
+
+
+def test_forces_that_push_against_nothing_break_the_sum_rule() -> None:
+    found = judged(partial(plant, "external-field", embedded_atom(species=METALS), 10.0), WAVES)
+    assert (found.status, found.quantity) == ("fail", "shift of the whole")
+
+
+def test_a_rough_potential_keeps_the_sum_rule() -> None:
+    assert judged(lambda: kinked("cosine", species=("Cu", "Ti", "Si")), WAVES).grade == "exact"
+
+
+def test_the_supercell_grows_with_the_budget() -> None:
+    view = PoolView((), Capabilities(("Cu",)))
+    rng = np.random.default_rng(0)
+    sizes = [PHONONS.draw(rng, replace(view, largest=n)).parameters["supercell"][0] for n in (400, 1500, 20_000)]
+    assert sizes == [2, 3, 4]

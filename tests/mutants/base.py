@@ -52,7 +52,7 @@ ROBUSTNESS = frozenset(
 )
 DYNAMICS = frozenset(f"dynamics/{name}" for name in ("energy-conserved", "order", "momentum", "time-reversal"))
 ENERGY_IN_MOTION = frozenset({"dynamics/energy-conserved", "dynamics/order"})
-PHYSICS = frozenset(f"physics/{name}" for name in ("short-range", "equation-of-state", "elasticity"))
+PHYSICS = frozenset(f"physics/{name}" for name in ("short-range", "equation-of-state", "elasticity", "phonons"))
 CHECKS = SYMMETRY | PERIODICITY | CONSERVATION | SMOOTHNESS | LOCALITY | ROBUSTNESS | DYNAMICS | PHYSICS
 """Ids of all checks that mutants speak of."""
 

@@ -63,7 +63,7 @@ def _sheared(graph: Graph) -> Extra:
     return _saturated(graph, (sums * sums).sum(axis=(1, 2)), gradients)
 
 
-_OF_CRYSTALS = frozenset({"physics/equation-of-state", "physics/elasticity"})
+_OF_CRYSTALS = frozenset({"physics/equation-of-state", "physics/elasticity", "physics/phonons"})
 _ELASTICITY = frozenset({"physics/elasticity"})
 
 CRYSTAL_MUTANTS = (
@@ -92,6 +92,17 @@ CRYSTAL_MUTANTS = (
 )
 
 BEYOND_A_THRESHOLD = (
+    Mutant(
+        "soft-optical",
+        "Sites whose neighbours stand to one side are up to ε eV lower, so that sublattices move against each other.",
+        2.0,
+        "eV",
+        frozenset({"physics/phonons"}),
+        _OF_CRYSTALS - {"physics/phonons"},
+        add_term("soft-optical", _lopsided),
+        consistent=True,
+        needs="a crystal with two atoms in its cell that it holds stable",
+    ),
     Mutant(
         "negative-shear",
         "Sites that are less than cubic are up to ε eV lower, so that a crystal shears away by itself.",

@@ -222,6 +222,7 @@ ENERGY_MUTANTS = (
             "locality/detached-atom",
             "locality/fragments-add-up",
             "locality/lonely-atom",
+            "physics/phonons",
             "robustness/size",
         },
     ),

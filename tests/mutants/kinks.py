@@ -95,7 +95,7 @@ def _ripples(graph: Graph) -> Extra:
 _DISTURBED = (
     CONSERVATION
     | ENERGY_IN_MOTION
-    | {"physics/elasticity"}
+    | {"physics/elasticity", "physics/phonons"}
     | {f"smoothness/{name}" for name in ("continuity", "continuity-cell", "stiffness-continuous")}
 )
 _ONE, _RIPPLES = frozenset({"smoothness/one-stiffness"}), frozenset({"smoothness/ripples"})

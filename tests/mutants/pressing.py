@@ -8,8 +8,8 @@ import numpy as np
 from ase import Atoms, units
 from ase.data import atomic_numbers, covalent_radii
 
-from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, FloatArray, Potential
-from tests.analytic.values import stress_of
+from gnnp_bench.potential import ALL_PROPERTIES, ENERGY, ENERGY_FORCES, FloatArray, Potential
+from tests.analytic.values import forces_of, stress_of
 from tests.mutants.laws import Law, Make
 
 HOLE_SCALE = 0.025
@@ -19,6 +19,8 @@ MINIMUM_SCALE = 1e-3
 STIFFNESS_SCALE = 1.0
 """GPa; `STABLE_SCALE` of negative ones."""
 STABLE_SCALE = 0.1
+SHIFT_SCALE, SOFT_SCALE = 0.03, 0.03
+"""eV/Å²: 0.3 % of a force constant, and 0.3 THz of copper."""
 LENGTHS = np.arange(0.7, 1.4, 0.01)
 FAR = 20.0
 FRACTIONS = np.arange(1.3, 0.3, -0.01)
@@ -114,8 +116,28 @@ def elasticity(make: Make) -> float:
     return max(worst, -lowest / STABLE_SCALE)
 
 
+def phonons(make: Make) -> float:
+    """Copper, four atoms in a cube: force constants by differences add up to zero, and have no negative eigenvalue."""
+    potential, step = make(), 1e-3
+    a = 2.0 * float(covalent_radii[atomic_numbers["Cu"]]) * 2**0.5
+    basis = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
+    metal = Atoms("Cu4", cell=a * np.eye(3), scaled_positions=basis, pbc=True)
+    moved = []
+    for k in range(12):
+        for sign in (1.0, -1.0):
+            one = metal.copy()
+            one.positions[k // 3, k % 3] += sign * step
+            moved.append(one)
+    forces = np.array([forces_of(found) for found in potential.evaluate(moved, ENERGY_FORCES)]).reshape(12, 2, 12)
+    constants = (forces[:, 1] - forces[:, 0]) / (2.0 * step)
+    shifts = np.abs(constants.reshape(12, 4, 3).sum(axis=1)).max()
+    lowest = float(np.linalg.eigvalsh(0.5 * (constants + constants.T)).min())
+    return max(float(shifts) / SHIFT_SCALE, -lowest / SOFT_SCALE)
+
+
 PHYSICS_LAWS: Mapping[str, Law] = {
     "physics/short-range": short_range,
     "physics/equation-of-state": equation_of_state,
     "physics/elasticity": elasticity,
+    "physics/phonons": phonons,
 }

@@ -178,7 +178,8 @@ def _rounding(found: Elasticity, case: Case, volume: float) -> float:
     """Return what ν does to a component of the stiffness, eV/Å³: of stresses, and of forces on atoms that follow."""
     by_strain, by_shift = amplification(STRAINS), amplification(SHIFTS)
     forces = (3.0 * len(case.structure)) ** 0.5 * case.nu.forces / volume
-    return by_strain * case.nu.stress + (2.0 * by_strain + found.follow * by_shift) * found.follow * forces
+    part: float = by_strain * case.nu.stress + (2.0 * by_strain + found.follow * by_shift) * found.follow * forces
+    return part
 
 
 def _said(name: str, found: Elasticity, lowest: float) -> str:
