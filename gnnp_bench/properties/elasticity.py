@@ -103,7 +103,8 @@ def elasticity(crystal: Crystal, settings: Settings) -> Generator[Request, list[
         for keep in (everything[1:], everything[::2], everything[:-1])
     ]
     left = float(np.abs(np.asarray(crystal.prediction.stress)).max())
-    others.append(stiffness * (1.0 + PER_PRESSURE * left / (stiffness[:3, :3].sum() / 9)))
+    if bulk := float(stiffness[:3, :3].sum() / 9):
+        others.append(stiffness * (1.0 + PER_PRESSURE * left / bulk))
     errors = np.abs([other - stiffness for other in others]).max(axis=0)
     stable = all(eigenvalues(one)[0] > 0 for one in (stiffness, *others))
     return Elasticity(

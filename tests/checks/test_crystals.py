@@ -98,9 +98,14 @@ def _valley(v: float) -> float:
 def test_no_minimum_at_all() -> None:
     found = judged(lambda: Curve(lambda v: 1.0 / v), STATE)
     assert (found.status, parts(found)) == ("fail", {"minimum": "fail"})
-    assert "longest" in str(found.reason)
+    assert "lowest at 1.39 of the measured lattice constant, an end of the way" in str(found.reason)
     found = judged(lambda: Curve(lambda v: v), STATE)
-    assert "shortest" in str(found.reason)
+    assert "lowest at 0.7" in str(found.reason)
+    found = judged(lambda: Curve(lambda v: 1e-3 * _valley(v)), STATE)
+    assert parts(found)["minimum"] == "pass"
+    found = judged(lambda: Curve(lambda v: -5e-4 * np.exp(-(((v - 12.0) / 2.0) ** 2))), STATE)
+    assert "lowest at" in str(found.reason)
+    assert "an end" not in str(found.reason)
 
 
 def test_a_cusp_that_curves_the_wrong_way() -> None:
@@ -262,3 +267,9 @@ def test_the_supercell_grows_with_the_budget() -> None:
     rng = np.random.default_rng(0)
     sizes = [PHONONS.draw(rng, replace(view, largest=n)).parameters["supercell"][0] for n in (400, 1500, 20_000)]
     assert sizes == [2, 3, 4]
+
+
+def test_a_gas_has_no_elastic_constants() -> None:
+    found = judged(lambda: smooth_pair(2.0, species=METALS), STIFFNESS)
+    assert (found.status, "feel nothing of each other" in str(found.reason)) == ("error", True)
+    assert judged(lambda: smooth_pair(2.0, species=METALS), WAVES).status == "error"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms, units
 
-from gnnp_bench.check import Case, Check, Component, Json, Measurement, PoolView, Request, Residual
+from gnnp_bench.check import Case, Check, Component, Json, Measurement, PoolView, Request, Residual, vacuous
 from gnnp_bench.checks.physics.crystals import applies, at_rest, drawn, rounder, tell
 from gnnp_bench.checks.physics.ways import FELT, rounded
 from gnnp_bench.potential import ALL_PROPERTIES, Capabilities, FloatArray, Prediction
@@ -102,6 +102,8 @@ def _measure(case: Case) -> Measurement:
     scale = one.by_stress if isinstance(found, str) else float(np.abs(found.clamped).max()) / units.GPa
     significance = max(S_LEAST, S_SHARE * abs(scale))
     noise = 6**0.5 * n * case.nu.energy / (volume * LARGEST**2) + 3.0 * case.nu.stress / LARGEST
+    if max(abs(each) for one in strained for each in (one.by_energy, one.by_stress)) <= FELT * noise / units.GPa:
+        return vacuous(f"{name}: its atoms feel nothing of each other")
     missed, bound = abs(one.by_energy - one.by_stress), FELT * noise / units.GPa + FACTOR * one.error
     components = [Component("stiffness by energies", missed, significance, "GPa", bound=bound)]
     forbidden = [each.forbidden for each in strained if each.forbidden is not None]

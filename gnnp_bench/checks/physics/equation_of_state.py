@@ -62,9 +62,9 @@ def _measure(case: Case) -> Measurement:
     minima = minima_of(grid, energies, S + FELT * noise)
     name = case.parameters["crystal"]
     if not minima:
-        lowest = float(grid[np.argmin(energies)])
-        where = "the longest" if lowest > 1.0 else "the shortest"
-        said = f"{name} has no minimum: its energy is lowest at {where} lattice constant, {lowest:.2f} of the measured"
+        end, lowest = int(np.argmin(energies)), float(grid[np.argmin(energies)])
+        said = f"{name} has no minimum with walls of 1 meV/atom: its energy is lowest at {lowest:.2f} of the measured"
+        said += f" lattice constant{', an end of the way' if end in (0, len(grid) - 1) else ''}"
         return Residual((Component("minimum", 1.0, 0.0, "missing", bound=0.0),), told={"crystal": name, "said": said})
     chosen = min(minima, key=lambda one: abs(np.log(one.at)))
     near = chosen.at * (1.0 + AROUND)
