@@ -65,7 +65,8 @@ def _measure(case: Case) -> Measurement:
         rounding = OF_ROOTS**2 * noise / float(structure.get_masses().min())
         bound = (FELT * rounding + FACTOR * step) ** 0.5
         components.append(Component("imaginary frequency", max(0.0, -softest), S_IMAGINARY, "THz", bound=bound))
-    said = f"{name}: frequencies up to {rounded(float(squares.max()) ** 0.5)} THz"
+    highest = max(0.0, float(squares.max())) ** 0.5
+    said = f"{name}: frequencies up to {rounded(highest)} THz" if highest > S_IMAGINARY else f"{name}: no real ones"
     if softest < -S_IMAGINARY:
         place = " ".join(f"{x:.3g}" for x in fine.commensurate[lowest])
         said += f", one of {rounded(-softest)}i THz at ({place})"
