@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 FLAT = 0.05
 """THz. An interpolated acoustic branch that dips less below zero is not told from one that does not."""
+SAME = 1e-4
+"""THz. Waves that symmetry makes equal differ by rounding alone, in an order that depends on the processor."""
 NAMED = 4
 """Modes that a sentence names; the others are counted."""
 
@@ -63,11 +65,15 @@ def imaginary(constants: ForceConstants, path: BandPath) -> tuple[Mode, ...]:
     modes: list[Mode] = []
     for index in np.argsort(lowest, kind="stable"):
         frequency = float(lowest[index])
-        same = any(abs(frequency - mode.frequency) < 1e-4 for mode in modes)
-        if frequency >= -FLAT or same or (index >= between and modes):
+        if frequency >= -FLAT or (index >= between and modes):
             continue
         q, label = places[index]
-        modes.append(Mode(q, label, frequency, bool(fits[index])))
+        mode = Mode(q, label, frequency, bool(fits[index]))
+        same = next((k for k, one in enumerate(modes) if abs(frequency - one.frequency) < SAME), None)
+        if same is None:
+            modes.append(mode)
+        elif label and not modes[same].label:
+            modes[same] = mode  # equal but for rounding: the place that has a name is told
     return tuple(modes)
 
 
