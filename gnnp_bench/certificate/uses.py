@@ -132,6 +132,7 @@ KINKS = Minds("smoothness/stiffness-continuous", "stiffness jumps: halve the ste
 WAVES = Minds("smoothness/ripples", "forces ripple: displacements must be longer than the wave")
 STEP = Minds("dynamics/order", "the time step")
 DRIFT = Minds("dynamics/energy-conserved", "the time step")
+BREATH = Minds("dynamics/stress-in-motion", "the time step under a barostat")
 HANGS = Minds("smoothness/one-stiffness", "the force jumps at special geometries, and relaxations hang there")
 HARD = Minds("physics/short-range", "keep atoms apart")
 
@@ -165,6 +166,7 @@ USES: tuple[Use, ...] = (
             Decides("dynamics/energy-conserved", "the energy runs away"),
             Decides("dynamics/momentum", "the whole takes off or spins up"),
             Decides("dynamics/time-reversal", "the way back is another"),
+            Decides("dynamics/no-blow-up", "hot runs explode, or atoms fall into each other"),
             Decides("physics/short-range", "atoms fall into each other"),
         ),
         (STEP, DRIFT, KINKS, ROUNDED, HARD),
@@ -183,9 +185,11 @@ USES: tuple[Use, ...] = (
             CONE,
             Decides("conservation/closed-loop-cell", "work is gained while the cell breathes"),
             Decides("dynamics/energy-conserved", "a thermostat has to take away what the forces put in"),
+            Decides("dynamics/no-blow-up", "hot runs explode, or atoms fall into each other", kinds=ANY),
+            Decides("dynamics/stress-in-motion", "a barostat heats or cools"),
             Decides("physics/short-range", "atoms fall into each other", kinds=ANY),
         ),
-        (STEP, DRIFT, KINKS, ROUNDED, HARD),
+        (STEP, DRIFT, BREATH, KINKS, ROUNDED, HARD),
     ),
     Use(
         "phonons and elasticity",

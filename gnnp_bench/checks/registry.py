@@ -17,8 +17,10 @@ from gnnp_bench.checks.conservation.path_work import PATH_WORK
 from gnnp_bench.checks.conservation.stress_strain import STRESS_STRAIN
 from gnnp_bench.checks.dynamics.energy import ENERGY_CONSERVED
 from gnnp_bench.checks.dynamics.momentum import MOMENTUM
+from gnnp_bench.checks.dynamics.no_blow_up import NO_BLOW_UP
 from gnnp_bench.checks.dynamics.order import ORDER
 from gnnp_bench.checks.dynamics.reversal import TIME_REVERSAL
+from gnnp_bench.checks.dynamics.stress_in_motion import STRESS_IN_MOTION
 from gnnp_bench.checks.foreign import Foreign, NotLoaded, foreign, stand_in
 from gnnp_bench.checks.locality.detached_atom import DETACHED_ATOM
 from gnnp_bench.checks.locality.fragments_add_up import FRAGMENTS_ADD_UP
@@ -117,6 +119,8 @@ BUILT_IN: tuple[Check, ...] = (
     ORDER,
     MOMENTUM,
     TIME_REVERSAL,
+    NO_BLOW_UP,
+    STRESS_IN_MOTION,
 )
 
 

@@ -100,9 +100,25 @@ def shadow_energies(trajectory: Trajectory, reach: int = REACH) -> FloatArray:
     p = trajectory.momenta
     kicks = 2.0 * (trajectory.energies - trajectory.energies[0]) + (q * trajectory.forces).sum(axis=(1, 2))
     beta = np.concatenate([[0.0], -0.5 * trajectory.timestep * np.cumsum(kicks[:-1] + kicks[1:])])
-    inner = slice(reach, n_points - reach)
-    q_dot, p_dot, beta_dot = (_slopes(values, trajectory.timestep, reach) for values in (q, p, beta))
-    shadow: FloatArray = 0.5 * ((q_dot * p[inner] - p_dot * q[inner]).sum(axis=(1, 2)) - beta_dot)
+    return half_product(q.reshape(n_points, -1), p.reshape(n_points, -1), beta, trajectory.timestep, reach)
+
+
+def half_product(q: FloatArray, p: FloatArray, beta: FloatArray, timestep: float, reach: int = REACH) -> FloatArray:
+    """Return ½(q̇·p − ṗ·q − β̇) at each point but the first and last `reach`: the shadow energy of a symplectic map.
+
+    Parameters
+    ----------
+    q, p : (n_points, n) arrays
+        Coordinates, from any origin, and the momenta that belong to them.
+    beta : (n_points,) array
+        The momentum that belongs to α in α²H(q/α, p/α), at α = 1: a part H_i of H changes it by
+        −2H_i + q·∂H_i/∂q + p·∂H_i/∂p per time.
+    timestep : float
+    reach : int
+    """
+    inner = slice(reach, len(q) - reach)
+    q_dot, p_dot, beta_dot = (_slopes(values, timestep, reach) for values in (q, p, beta))
+    shadow: FloatArray = 0.5 * ((q_dot * p[inner] - p_dot * q[inner]).sum(axis=1) - beta_dot)
     return shadow
 
 

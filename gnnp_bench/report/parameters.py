@@ -165,6 +165,8 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "place": lambda value: f"at place {int(value) + 1}",
     "fresh": _flag("loaded anew for the last answer", "asked again and again"),
     "timestep": lambda value: f"set in motion at 300 K, in steps of {float(value):.3g} fs",
+    "hot_timestep": lambda value: f"heated, and left alone in steps of {float(value):.3g} fs",
+    "cell_moves": lambda value: f"in a cell that moves {value}",
     "steps": lambda value: f"{int(value)} of them",
     "meeting": lambda value: f"{value[0]} and {value[1]} are brought together",
     "third": lambda value: "" if value is None else f"beside {value[0]}, {value[1]:.3g} radii away, at {value[2]:.3g}°",

@@ -5,7 +5,7 @@ from tests.mutants.apart import APART_MUTANTS
 from tests.mutants.attached import ATTACHED_MUTANTS
 from tests.mutants.base import CHECKS, Mutant
 from tests.mutants.crystals import BEYOND_A_THRESHOLD, CRYSTAL_MUTANTS
-from tests.mutants.dynamics import DYNAMICS_MUTANTS, UNMEASURED
+from tests.mutants.dynamics import DYNAMICS_MUTANTS
 from tests.mutants.energies import ENERGY_MUTANTS
 from tests.mutants.forces import FORCE_MUTANTS
 from tests.mutants.history import HISTORY_MUTANTS
@@ -36,7 +36,7 @@ MUTANTS: dict[str, Mutant] = {
     for mutant in family
 }
 
-WITHOUT_STRENGTHS = (*UNMEASURED, *BEYOND_A_THRESHOLD)
+WITHOUT_STRENGTHS = BEYOND_A_THRESHOLD
 """Of these `benchmarks.strengths` has no rows."""
 
 

@@ -50,8 +50,11 @@ ROBUSTNESS = frozenset(
         "refusals",
     )
 )
-DYNAMICS = frozenset(f"dynamics/{name}" for name in ("energy-conserved", "order", "momentum", "time-reversal"))
-ENERGY_IN_MOTION = frozenset({"dynamics/energy-conserved", "dynamics/order"})
+DYNAMICS = frozenset(
+    f"dynamics/{name}"
+    for name in ("energy-conserved", "order", "momentum", "time-reversal", "no-blow-up", "stress-in-motion")
+)
+ENERGY_IN_MOTION = frozenset({"dynamics/energy-conserved", "dynamics/order", "dynamics/stress-in-motion"})
 PHYSICS = frozenset(f"physics/{name}" for name in ("short-range", "equation-of-state", "elasticity", "phonons"))
 CHECKS = SYMMETRY | PERIODICITY | CONSERVATION | SMOOTHNESS | LOCALITY | ROBUSTNESS | DYNAMICS | PHYSICS
 """Ids of all checks that mutants speak of."""

@@ -87,7 +87,9 @@ DYNAMICS_MUTANTS = (
         1e-3,
         "radian",
         frozenset({"dynamics/energy-conserved"}),
-        _AXIAL | (CONSERVATION - {"conservation/stress-strain"}) | {"dynamics/momentum", "dynamics/order"},
+        _AXIAL
+        | (CONSERVATION - {"conservation/stress-strain"})
+        | {"dynamics/momentum", "dynamics/order", "dynamics/stress-in-motion"},
         change_predictions("turned-forces", _turned),
     ),
     Mutant(
@@ -96,7 +98,9 @@ DYNAMICS_MUTANTS = (
         0.01,
         "eV/Å",
         frozenset({"dynamics/energy-conserved", "dynamics/time-reversal"}),
-        frozenset({"robustness/irrelevant-attributes", "dynamics/momentum", "dynamics/order"}),
+        frozenset(
+            {"robustness/irrelevant-attributes", "dynamics/momentum", "dynamics/order", "dynamics/stress-in-motion"}
+        ),
         change_predictions("friction", _rubbed),
         needs="structures that carry momenta",
     ),
@@ -111,9 +115,6 @@ DYNAMICS_MUTANTS = (
         consistent=True,
         needs="an isolated structure that is no sphere",
     ),
-)
-
-UNMEASURED = (
     Mutant(
         "rounded-positions",
         "Forces, not energies, are those of positions rounded to multiples of ε Å.",
@@ -133,4 +134,3 @@ UNMEASURED = (
         _counted,
     ),
 )
-"""Judged in tests/checks/test_dynamics.py alone: `benchmarks.strengths` has no rows of them yet (docs/adr/0019)."""

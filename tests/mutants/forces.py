@@ -71,9 +71,10 @@ FORCE_MUTANTS = (
                 "symmetry/inversion",
                 "conservation/force-gradient",
                 "conservation/path-work",
+                "dynamics/momentum",
             }
         ),
-        frozenset({"symmetry/space-group", "conservation/closed-loop-cell", "dynamics/momentum"}) | ENERGY_IN_MOTION,
+        frozenset({"symmetry/space-group", "conservation/closed-loop-cell"}) | ENERGY_IN_MOTION,
         add_term("net-force", _constant),
     ),
     Mutant(

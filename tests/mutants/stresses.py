@@ -14,6 +14,7 @@ from tests.mutants.base import CHECKS, Extra, Mutant, Planted, add_term, change_
 from tests.mutants.forces import pair_amplitudes
 
 _COVARIANCE = frozenset({"symmetry/rotation", "symmetry/inversion", "symmetry/space-group"})
+IN_MOTION = "dynamics/stress-in-motion"
 _YZ_AND_XY = (2, 1, 0)
 """Relabelling x ↔ z exchanges yz and xy off the diagonal."""
 OFF_DIAGONAL = 1.0 - np.eye(3)
@@ -39,6 +40,20 @@ def _signed_volume(stress: FloatArray, structure: Atoms) -> Real:
 def _swapped(stress: FloatArray, structure: Atoms) -> Real:
     relabelled = stress[np.ix_(_YZ_AND_XY, _YZ_AND_XY)]
     return np.where(OFF_DIAGONAL > 0, relabelled, stress)
+
+
+def _with_momenta(sign: float) -> Callable[[Prediction, Atoms, float, DType], Prediction]:
+    """Return σ + sign·ε Σ p⊗p/mV: with −, what ASE calls the stress of an ideal gas."""
+
+    def changed(prediction: Prediction, structure: Atoms, strength: float, dtype: DType) -> Prediction:
+        if prediction.stress is None:
+            return prediction
+        momenta = structure.get_momenta()
+        of_motion = momenta.T @ (momenta / structure.get_masses()[:, None]) / abs(np.linalg.det(structure.cell.array))
+        stress = prediction.stress.astype(dtype) + (sign * strength * of_motion).astype(dtype)
+        return replace(prediction, stress=stress.astype(np.float64))
+
+    return changed
 
 
 def _stale_volume(potential: Potential, strength: float) -> Planted:
@@ -83,6 +98,7 @@ STRESS_MUTANTS = (
                 "periodicity/partial",
                 "conservation/stress-strain",
                 "conservation/closed-loop-cell",
+                IN_MOTION,
             }
         ),
         change_predictions("left-handed-stress", _blend(_signed_volume)),
@@ -94,7 +110,7 @@ STRESS_MUTANTS = (
         0.02,
         "fraction",
         frozenset({"conservation/stress-strain"}),
-        frozenset({"conservation/closed-loop-cell", "physics/elasticity"}),
+        frozenset({"conservation/closed-loop-cell", "physics/elasticity", IN_MOTION}),
         change_predictions("stress-sign", _blend(lambda stress, structure: -stress)),
     ),
     Mutant(
@@ -103,7 +119,7 @@ STRESS_MUTANTS = (
         0.1,
         "fraction",
         frozenset({"conservation/stress-strain", "symmetry/rotation"}),
-        (_COVARIANCE - {"symmetry/rotation"}) | {"conservation/closed-loop-cell", "physics/elasticity"},
+        (_COVARIANCE - {"symmetry/rotation"}) | {"conservation/closed-loop-cell", "physics/elasticity", IN_MOTION},
         change_predictions("stress-order", _blend(_swapped)),
         needs="shear stress",
     ),
@@ -113,7 +129,7 @@ STRESS_MUTANTS = (
         0.1,
         "fraction",
         frozenset({"conservation/stress-strain", "symmetry/rotation"}),
-        (_COVARIANCE - {"symmetry/rotation"}) | {"conservation/closed-loop-cell", "physics/elasticity"},
+        (_COVARIANCE - {"symmetry/rotation"}) | {"conservation/closed-loop-cell", "physics/elasticity", IN_MOTION},
         change_predictions("shear-halved", _blend(lambda stress, structure: stress * (1.0 - 0.5 * OFF_DIAGONAL))),
         needs="shear stress",
     ),
@@ -123,7 +139,7 @@ STRESS_MUTANTS = (
         0.1,
         "fraction",
         frozenset({"conservation/stress-strain", "symmetry/rotation"}),
-        (_COVARIANCE - {"symmetry/rotation"}) | {"conservation/closed-loop-cell", "physics/elasticity"},
+        (_COVARIANCE - {"symmetry/rotation"}) | {"conservation/closed-loop-cell", "physics/elasticity", IN_MOTION},
         change_predictions("shear-doubled", _blend(lambda stress, structure: stress * (1.0 + OFF_DIAGONAL))),
         needs="shear stress",
     ),
@@ -143,7 +159,23 @@ STRESS_MUTANTS = (
         0.01,
         "eV/Å³",
         frozenset({"conservation/stress-strain", "conservation/closed-loop-cell"}),
-        frozenset({"physics/elasticity"}),
+        frozenset({"physics/elasticity", IN_MOTION}),
         add_term("cell-curl", _pair_stress),
+    ),
+    *(
+        Mutant(
+            name,
+            f"Stress holds ε of what the momenta of the atoms do, {which}.",
+            1.0,
+            "fraction",
+            frozenset({IN_MOTION}),
+            frozenset({"robustness/irrelevant-attributes"}),
+            change_predictions(name, _with_momenta(sign)),
+            needs="structures that carry momenta, and a cell that moves",
+        )
+        for name, which, sign in (
+            ("kinetic-stress", "as ASE adds it for an ideal gas", -1.0),
+            ("kinetic-stress-reversed", "with the opposite sign of what ASE adds for an ideal gas", 1.0),
+        )
     ),
 )

@@ -23,7 +23,13 @@ SOUND_PRECISION = 0.5
 """The noise of a float64 potential in units of the largest that passes for float64."""
 DROWNED = dict.fromkeys(
     ("float32-inside", "float32-inside-constant"),
-    CONSERVATION | {"smoothness/stiffness-continuous", "dynamics/energy-conserved", "physics/elasticity"},
+    CONSERVATION
+    | {
+        "smoothness/stiffness-continuous",
+        "dynamics/energy-conserved",
+        "dynamics/stress-in-motion",
+        "physics/elasticity",
+    },
 )
 """Derivatives by differences, and drifts over few fs, drown in the rounding of float32 where no bound excuses it."""
 ROUNDED = 0.05

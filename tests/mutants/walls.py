@@ -19,6 +19,8 @@ PLACE, WIDTH = 0.61, 0.03
 """Of a hole, in sums of covalent radii."""
 DENSE, SPREAD = 24.0, 1.0
 """Σ_j e^{−4(r/r₀−1)} about an atom: 20 where one other atom stands at a quarter of the sum of radii."""
+CAUGHT = 0.62
+"""Within which atoms hold on to each other, in sums of covalent radii."""
 SOFT, ROUNDING = 0.85, 0.02
 """Where the wall becomes soft, in sums of covalent radii."""
 
@@ -59,6 +61,15 @@ def _in_dense_matter(graph: Graph) -> Extra:
     return from_edges(graph, -share, along_edges(graph, slopes))
 
 
+def _within(graph: Graph) -> Extra:
+    """Return −½ Σ e^{−(r/0.62r₀)⁶}: a wall that turns into a well at 0.8 of the sum of radii, behind some eV."""
+    contact = contact_distances(graph)
+    power = (graph.distances / (CAUGHT * contact)) ** 6
+    half = -0.5 * np.exp(-power)
+    slopes = -6.0 * half * power / graph.distances
+    return from_edges(graph, sum_by(graph.centres, half, graph.n_atoms), along_edges(graph, slopes))
+
+
 def _seen_from_afar(graph: Graph, strength: float) -> tuple[Graph, Real, Real]:
     """Return a graph in which atoms are nowhere much closer than `SOFT`, m(r)/r of its edges, and dm/dr.
 
@@ -93,6 +104,7 @@ def _softened(potential: Potential, strength: float) -> AnalyticPotential:
 
 
 _LAW = frozenset({"physics/short-range"})
+_HOT = frozenset({"dynamics/no-blow-up"})
 _ROUGH = frozenset({"conservation/closed-loop", "conservation/closed-loop-cell", "smoothness/ripples"})
 """The flanks of a hole that is as steep are waves, and a sum of a few points around a loop does not settle."""
 
@@ -103,7 +115,7 @@ WALL_MUTANTS = (
         10.0,
         "eV",
         _LAW,
-        frozenset(),
+        _HOT,
         add_term("hole-of-one-pair", _of_one_pair),
         consistent=True,
         needs="copper and gold",
@@ -114,7 +126,7 @@ WALL_MUTANTS = (
         10.0,
         "eV",
         _LAW,
-        _ROUGH,
+        _ROUGH | _HOT,
         add_term("hole-beside-a-third", _beside_a_third),
         consistent=True,
     ),
@@ -124,7 +136,7 @@ WALL_MUTANTS = (
         10.0,
         "eV",
         _LAW,
-        frozenset({"physics/equation-of-state"}),
+        frozenset({"physics/equation-of-state"}) | _HOT,
         add_term("hole-in-crystals", _in_dense_matter),
         consistent=True,
         needs="compressed matter",
@@ -135,8 +147,19 @@ WALL_MUTANTS = (
         0.97,
         "fraction",
         _LAW,
-        frozenset(),
+        _HOT,
         _softened,
         consistent=True,
+    ),
+    Mutant(
+        "collapse",
+        "Atoms closer than about 0.8 of the sum of their radii fall into each other, by up to ε eV each pair.",
+        40.0,
+        "eV",
+        _HOT,
+        _LAW | {"physics/equation-of-state"},
+        add_term("collapse", _within),
+        consistent=True,
+        needs="a hot run",
     ),
 )

@@ -121,11 +121,17 @@ def settled(structure: Atoms) -> Generator[Request, list[Prediction], Atoms | No
 
 def started(structure: Atoms, seed: int, case: Case) -> Start:
     """Return a start at 300 K without drift, the same for the same seed, with the time step of a case."""
+    momenta = thermal(structure, seed, TEMPERATURE)
+    return Start(structure, momenta, float(case.parameters["timestep"]), int(case.parameters["steps"]))
+
+
+def thermal(structure: Atoms, seed: int, temperature: float) -> FloatArray:
+    """Return momenta (n_atoms, 3) of a temperature, K, without drift, in ASE's units."""
     rng = np.random.default_rng(seed)
     masses = structure.get_masses()[:, None]
-    momenta = rng.normal(size=(len(structure), 3)) * np.sqrt(masses * units.kB * TEMPERATURE)
+    momenta = rng.normal(size=(len(structure), 3)) * np.sqrt(masses * units.kB * temperature)
     momenta -= masses * momenta.sum(axis=0) / masses.sum()
-    return Start(structure, momenta, float(case.parameters["timestep"]), int(case.parameters["steps"]))
+    return momenta
 
 
 def run(starts: Sequence[Start]) -> Generator[Request, list[Prediction], list[Trajectory]]:
@@ -134,15 +140,15 @@ def run(starts: Sequence[Start]) -> Generator[Request, list[Prediction], list[Tr
     The structures that are sent carry momenta, half a step behind, as ASE's integrator does it: a potential that reads
     them shows.
     """
-    runs = [_Run(start) for start in starts]
-    while going := [one for one in runs if len(one.rows) <= one.start.steps]:
+    runs = [Running(start) for start in starts]
+    while going := [one for one in runs if one.goes_on]:
         predictions = yield Request([one.ahead() for one in going], ENERGY_FORCES)
         for one, prediction in zip(going, predictions, strict=True):
             one.arrive(prediction)
     return [one.trajectory() for one in runs]
 
 
-class _Run:
+class Running:
     """A trajectory on its way."""
 
     def __init__(self, start: Start) -> None:
@@ -150,6 +156,11 @@ class _Run:
         self.structure, self.momenta = start.structure.copy(), start.momenta
         self.masses: FloatArray = start.structure.get_masses()
         self.rows: list[tuple[FloatArray, FloatArray, FloatArray, float]] = []
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a step is left."""
+        return len(self.rows) <= self.start.steps
 
     def ahead(self) -> Atoms:
         """Return the structure a step later, or where it starts."""
@@ -167,6 +178,7 @@ class _Run:
         self.rows.append((self.structure.positions.copy(), momenta, forces, prediction.energy))
 
     def trajectory(self) -> Trajectory:
+        """Return the points so far."""
         return Trajectory(self.timestep, self.masses, *(np.array(column) for column in zip(*self.rows, strict=True)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,24 @@ RADII = np.minimum(covalent_radii[: len(CONTACT)], 0.5 * CONTACT.diagonal())
 the covalent radius of vanadium and 0.68 of the distance in its crystal."""
 ROOM = 1.0
 """Å, of a periodic box beyond the distance at which atoms feel nothing of each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Two atoms beside each other.
+
+    Attributes
+    ----------
+    first, second : str
+    distance : float, Å
+    ratio : float
+        The distance over the sum of radii.
+    """
+
+    first: str
+    second: str
+    distance: float
+    ratio: float
 
 
 def radii_sum(first: str, second: str) -> float:
@@ -39,6 +58,23 @@ def nearness(structure: Atoms) -> tuple[float, float]:
     np.minimum.at(nearest, i, ratios)
     np.minimum.at(nearest, j, ratios)
     return float(nearest.min()), float(nearest.max())
+
+
+def closest_contact(structure: Atoms) -> Contact:
+    """Return the two atoms that are closest by the sum of their radii; images count.
+
+    Examples
+    --------
+    >>> closest_contact(Atoms("OH2", positions=[[0, 0, 0], [0.97, 0, 0], [0, 0.9, 0]]))
+    Contact(first='O', second='H', distance=0.9, ratio=0.9278...)
+    """
+    symbols = structure.get_chemical_symbols()
+    vectors, translation = shortest_vectors(structure.positions, structure.cell.array, structure.pbc)
+    i, j = (np.concatenate([ends, np.arange(len(symbols))]) for ends in pairs(len(symbols)))
+    distances = np.concatenate([np.linalg.norm(vectors, axis=1), np.full(len(symbols), translation)])
+    ratios = distances / (RADII[structure.numbers[i]] + RADII[structure.numbers[j]])
+    least = int(np.argmin(ratios))
+    return Contact(symbols[i[least]], symbols[j[least]], float(distances[least]), float(ratios[least]))
 
 
 def meeting(first: str, second: str, beside: Sequence[Any] | None, far: float, *, free: bool) -> Atoms:

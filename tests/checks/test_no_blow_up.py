@@ -1,0 +1,162 @@
+"""Hot runs: holes and explosions are told; what reacts, leaves, or takes a shorter step is no fault."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from ase import Atoms, units
+
+from gnnp_bench.check import Case, Noise, Residual
+from gnnp_bench.checks.dynamics.hot import USUAL_COHESION, Gain, Rest, temperature_of
+from gnnp_bench.checks.dynamics.no_blow_up import NO_BLOW_UP
+from gnnp_bench.checks.physics.approach import Contact, closest_contact
+from gnnp_bench.engine.ended import Done
+from gnnp_bench.engine.evaluate import Evaluator
+from gnnp_bench.potential import Capabilities, Potential, Prediction, Property
+from tests.analytic import embedded_atom, smooth_pair
+from tests.engine.judging import judged
+from tests.mutants import plant
+
+SPECIES = ("H", "C", "O", "Cu", "Au")
+
+
+@dataclass(frozen=True, slots=True)
+class Springs:
+    """Each atom on a spring of its own, k eV/Å², and pushed sideways by c times its way from there."""
+
+    stiffness: float
+    sideways: float = 0.0
+    alone: float = 0.0
+
+    @property
+    def name(self) -> str:
+        return "springs"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(("Cu",))
+
+    def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        found = []
+        for structure in structures:
+            if len(structure) == 1 and np.isnan(self.alone):
+                raise RuntimeError("no neighbours")
+            x = structure.positions - np.round(structure.positions / 3.0) * 3.0
+            forces = -self.stiffness * x + self.sideways * np.cross([0.0, 0.0, 1.0], x)
+            energy = self.alone if len(structure) == 1 else float((0.5 * self.stiffness * x**2).sum())
+            found.append(Prediction(energy, forces))
+        return found
+
+
+def _measured(potential: Potential, structure: Atoms, **parameters: Any) -> Residual:
+    """Return what the law says of one structure."""
+    case = Case(
+        structure,
+        Noise(1e-12, 1e-12, 0.0),
+        {"hot_timestep": 3.2, "steps": 64, "seed": 1, "separated": 6.0, "boxless": True} | parameters,
+    )
+    evaluator = Evaluator(potential, lambda: potential)
+    (outcome,) = evaluator.drive([NO_BLOW_UP.measure(case)])
+    assert isinstance(outcome, Done), outcome
+    return outcome.value
+
+
+def _missed(found: Residual) -> dict[str, float]:
+    return {one.quantity: one.residual / one.significance for one in found.components}
+
+
+def _pair(offset: float = 0.02) -> Atoms:
+    return Atoms("Cu2", positions=[[offset, 0, 0], [3, 0, 0]])
+
+
+def test_what_reacts_or_rearranges_is_told_and_fails_nothing() -> None:
+    found = judged(lambda: embedded_atom(6.0), "dynamics/no-blow-up")
+    assert found.status == "pass"
+    assert "K atoms come as close as 0.7" in str(found.reason)
+    assert "rearranged, in no hole: O3 by 0.31 eV/atom" in str(found.reason)
+
+
+@pytest.mark.parametrize(("seed", "told"), [(0, "before it comes to rest"), (2, "below its structure at rest")])
+def test_atoms_that_fall_into_each_other_are_told_with_their_distance(seed: int, told: str) -> None:
+    found = judged(lambda: plant("collapse", embedded_atom(6.0, dtype="float32")), "dynamics/no-blow-up", seed=seed)
+    assert (found.status, found.quantity) == ("fail", "hole")
+    assert told in str(found.reason)
+    assert "Å apart, 0.5" in str(found.reason)
+
+
+def test_what_evaporates_is_in_no_hole() -> None:
+    structure = Atoms("Cu2", positions=[[0, 0, 0], [2.6, 0, 0]])
+    potential = smooth_pair(4.0, species=SPECIES)
+    found = _measured(potential, structure, steps=200)
+    assert max(_missed(found).values()) < 0.1
+    assert found.told["gained"] == 0.0
+
+
+def test_what_falls_without_an_end_from_where_it_hardly_moves_is_a_hole() -> None:
+    found = _measured(Springs(-500.0), _pair(0.004))
+    assert _missed(found)["hole"] > 100.0
+    assert "finds no rest" in str(found.note)
+
+
+def test_what_falls_far_from_a_wall_proves_nothing() -> None:
+    assert _measured(Springs(1e4), _pair(0.5)).vacuous == "the structure stands on a wall"
+
+
+def test_atoms_that_stand_in_each_other_prove_nothing() -> None:
+    inside = Atoms("Cu2", positions=[[0, 0, 0], [1.0, 0, 0]])
+    assert "stand in each other" in str(_measured(smooth_pair(species=SPECIES), inside).vacuous)
+
+
+def test_a_step_too_long_is_taken_again_in_quarters() -> None:
+    """A spring of which 3.2 fs are more than a third of a period, beyond which velocity Verlet goes off."""
+    found = _measured(Springs(3e3), _pair())
+    assert _missed(found)["energy"] < 0.01
+    assert found.note is None
+
+
+def test_forces_that_do_work_all_around_go_off_at_any_step() -> None:
+    found = _measured(Springs(20.0, sideways=10.0), _pair())
+    assert _missed(found)["energy"] > 1.0
+    assert "also in steps of 0.8 fs" in str(found.note)
+
+
+@pytest.mark.parametrize(
+    ("alone", "expected"),
+    [(2.0, 0.06 * 2.0 / units.kB), (0.01, 300.0), (20.0, 6000.0)],
+)
+def test_runs_are_as_hot_as_the_cohesive_energy_says(alone: float, expected: float) -> None:
+    assert _temperature(Springs(1.0, alone=alone)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("alone", "separated"), [(np.nan, 6.0), (-1.0, 6.0), (2.0, None)])
+def test_where_atoms_alone_were_not_learnt_a_usual_cohesive_energy_is_taken(
+    alone: float, separated: float | None
+) -> None:
+    found = _temperature(Springs(1.0, alone=alone), separated)
+    assert found == pytest.approx(0.06 * USUAL_COHESION / units.kB)
+
+
+def _temperature(potential: Potential, separated: float | None = 6.0) -> float:
+    rest = Rest(_pair(0.0), 0.0, 0.0, 0.0)
+    (outcome,) = Evaluator(potential, lambda: potential).drive([temperature_of(rest, separated, boxless=False)])
+    assert isinstance(outcome, Done), outcome
+    return outcome.value
+
+
+def test_what_is_a_hole() -> None:
+    far, near = Contact("O", "O", 1.2, 0.9), Contact("O", "O", 0.7, 0.53)
+    assert not Gain(1.3, far).is_hole  # thermite
+    assert Gain(3.5, far).is_hole
+    assert Gain(0.2, near).is_hole
+    assert not Gain(0.05, near).is_hole
+    assert not Gain(0.2, replace(near, ratio=0.67)).is_hole  # as close as in Cr₂
+
+
+def test_images_are_neighbours_too() -> None:
+    crystal = Atoms("CuAu", positions=[[0, 0, 0], [1.5, 1.5, 1.5]], cell=[2.0, 3.0, 3.0], pbc=True)
+    assert (closest_contact(crystal).first, closest_contact(crystal).second) == ("Au", "Au")
+    assert closest_contact(crystal).distance == pytest.approx(2.0)
