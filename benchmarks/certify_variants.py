@@ -29,6 +29,9 @@ DIRECT = frozenset(
         "symmetry/net-torque",
         "dynamics/energy-conserved",
         "dynamics/momentum",
+        "dynamics/no-blow-up",
+        "dynamics/stress-in-motion",
+        "physics/elasticity",
     }
 )
 EXPECTED = {"direct": DIRECT, "ordered": frozenset({"symmetry/permutation", "periodicity/supercell"})}

@@ -144,8 +144,9 @@ class Capabilities:
         Width in eV by which electrons are smeared. It is why `energy`, extrapolated to zero width, may differ from
         `free_energy`, whose derivatives the forces are.
     stable : tuple of str
-        Crystals that it was made for, such as "Si:diamond": that they have a minimum, resist strain and have real
-        frequencies is binding then, of those that are known to be stable (`properties.known_stable`).
+        Crystals that it was made for, such as "Si:diamond", or "Si" for whichever crystals of silicon are known to be
+        stable: that they have a minimum, resist strain and have real frequencies is binding then, of those that are
+        known to be stable (`properties.known_stable`).
     """
 
     species: tuple[str, ...]

@@ -26,7 +26,7 @@ from reference_model.files import digest, load_network, read_notes
 from reference_model.graph import Neighbourhood, collate, find_neighbours
 from reference_model.memory import keep_freed
 from reference_model.model import Network
-from reference_model.shipped import find, shipped
+from reference_model.shipped import find, made_for, shipped
 from reference_model.untrained import SPECIES, untrained
 from reference_model.variants import DEFAULT, VARIANTS, hyperparameters
 
@@ -111,10 +111,12 @@ def from_network(
     device: str = "cpu",
     epsilon: float | None = None,
     notes: Mapping[str, Any] | None = None,
+    stable: tuple[str, ...] = (),
 ) -> ReferencePotential:
     """Wrap a network, which is converted to the precision and moved to the device.
 
     `notes` are those of its file: on which species it was trained together, and how far its reference energies go.
+    `stable` are the crystals that it was made for.
 
     Raises
     ------
@@ -150,6 +152,7 @@ def from_network(
             precision_mode=None if matmul == "highest" else f"float32 matmul precision: {matmul}",
             claims=frozenset(_claims(network)),
             smoothness=2,
+            stable=stable,
         ),
         identity=Identity(
             version=importlib.metadata.version("gnnp-bench"),
@@ -177,17 +180,18 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
     dtype, device = options.get("dtype", "float32"), options.get("device", "cpu")
     epsilon = _number(options, "epsilon", float) if "epsilon" in options else None
     notes: Mapping[str, Any] | None = None
+    stable: tuple[str, ...] = ()
     if (found := find(argument)) is not None:
         label, path = found
         if "seed" in options:
             raise PotentialError("seed draws random weights: it means nothing beside a file of trained ones")
         network, name = load_network(path), "reference" if argument is None else f"reference-{label}"
-        notes = read_notes(path)
+        notes, stable = read_notes(path), made_for(path)
     else:
         variant = _variant(argument)
         seed = int(_number(options, "seed", int)) if "seed" in options else 0
         network, name = untrained(hyperparameters(species or SPECIES, variant), seed), f"reference-untrained-{variant}"
-    return from_network(network, name, dtype=dtype, device=device, epsilon=epsilon, notes=notes)
+    return from_network(network, name, dtype=dtype, device=device, epsilon=epsilon, notes=notes, stable=stable)
 
 
 def batches(neighbourhoods: Sequence[Neighbourhood]) -> Iterator[list[int]]:

@@ -7,6 +7,8 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "weights"
 DEFAULT = "default"
 """What plain `reference` means."""
+MADE_FOR = ("Si:diamond", "Ge:diamond", "Cu:fcc", "Ni:fcc", "Mo:bcc")
+"""Crystals that the default was made for, as its training data says; of lithium's bcc nobody says that it is stable."""
 MODEL = "model.safetensors"
 """What `gnnp-bench train` calls the network in its folder."""
 
@@ -14,6 +16,11 @@ MODEL = "model.safetensors"
 def shipped() -> dict[str, Path]:
     """Return the files of shipped networks by name."""
     return {path.stem: path for path in sorted(FOLDER.glob("*.safetensors"))}
+
+
+def made_for(path: Path) -> tuple[str, ...]:
+    """Return the crystals that the network of a file was made for, as far as anybody says."""
+    return MADE_FOR if path == shipped().get(DEFAULT) else ()
 
 
 def find(argument: str | None) -> tuple[str, Path] | None:

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from ase.data import chemical_symbols
 
 from gnnp_bench.adapters import _carried
-from gnnp_bench.adapters._restricted import species_of
+from gnnp_bench.adapters._restricted import names_a_crystal, species_of
 from gnnp_bench.potential import ALL_PROPERTIES, Capabilities, Claim, Identity, Periodicity
 
 
@@ -40,8 +40,8 @@ def _capability_problems(has: Any) -> Iterator[str]:
         if strange := [symbol for symbol in getattr(has, name) if symbol not in has.species]:
             yield f"capabilities.{name} holds {strange[0]!r}, which is not among its species"
     for crystal in has.stable:
-        if not (isinstance(crystal, str) and species_of(crystal) and crystal.partition(":")[2]):
-            yield f"capabilities.stable holds {crystal!r}: name crystals such as 'Si:diamond'"
+        if not (isinstance(crystal, str) and names_a_crystal(crystal)):
+            yield f"capabilities.stable holds {crystal!r}: name crystals such as 'Si:diamond', or 'Si'"
         elif strange := sorted(species_of(crystal) - set(has.species)):
             yield f"capabilities.stable holds {crystal!r}, but {strange[0]} is not among its species"
     for name, allowed in (

@@ -130,8 +130,14 @@ def _of_crystals(spec: str, has: Capabilities, stable: tuple[str, ...]) -> Capab
     return replace(has, stable=tuple(dict.fromkeys((*has.stable, *stable))))
 
 
+def names_a_crystal(name: str) -> bool:
+    """Say whether this names a crystal, "Si:diamond", or the crystals of a composition, "Si"."""
+    _, colon, prototype = name.partition(":")
+    return bool(species_of(name)) and bool(prototype) == bool(colon)
+
+
 def species_of(crystal: str) -> set[str]:
-    """Return the chemical symbols of a crystal such as "NaCl:rocksalt"; none where it is not named so."""
+    """Return the chemical symbols of a crystal such as "NaCl:rocksalt", or of a formula; none of anything else."""
     try:
         return set(Formula(crystal.partition(":")[0]).count())
     except ValueError:

@@ -220,6 +220,7 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
             receptive_field=influence,
             dtype="float64",
             claims=frozenset({"size-extensive"}),
+            stable=tuple(codes) if len(codes) == 1 else (),  # one element alone was fitted to its own crystal
         ),
         identity=Identity(
             version=found[1] if found else None,

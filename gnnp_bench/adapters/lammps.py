@@ -244,7 +244,10 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
     potential = LammpsPotential(
         recipe=recipe,
         name=f"lammps-{Path(argument).name}",
-        capabilities=Capabilities(species=tuple(known), cutoff=cutoff, dtype="float64"),
+        # Parameters of one element alone were fitted to its own crystal.
+        capabilities=Capabilities(
+            species=tuple(known), cutoff=cutoff, dtype="float64", stable=tuple(known) if len(known) == 1 else ()
+        ),
         identity=Identity(
             version=str(lammps.__version__), weights_sha256=digest.hexdigest(), packages=("lammps", "mpich")
         ),

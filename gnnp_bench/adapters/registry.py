@@ -27,7 +27,7 @@ from ase.data import atomic_numbers, chemical_symbols
 from gnnp_bench.adapters import _carried, _factory
 from gnnp_bench.adapters._carried import Declared
 from gnnp_bench.adapters._problems import problems
-from gnnp_bench.adapters._restricted import restricted, species_of
+from gnnp_bench.adapters._restricted import names_a_crystal, restricted
 from gnnp_bench.potential import (
     Periodicity,
     Potential,
@@ -157,7 +157,7 @@ def _factory_of(
 def _crystals(text: str) -> tuple[str, ...]:
     crystals = tuple(text.split(","))
     for crystal in crystals:
-        if not (species_of(crystal) and crystal.partition(":")[2]):
+        if not names_a_crystal(crystal):
             raise PotentialError(f"stable names crystals such as Si:diamond or NaCl:rocksalt, not {crystal!r}")
     return crystals
 

@@ -137,13 +137,13 @@ def with_stable(spec: str, crystals: Iterable[str]) -> str:
     BadRequest
         If one of them is not known to be stable, so that nothing could be asked of a potential.
     """
-    from gnnp_bench.properties.known_stable import known_stable
+    from gnnp_bench.properties.known_stable import known_of
 
     asked = [part.strip() for text in crystals for part in text.split(",")]
     if not asked:
         return spec
     for crystal in asked:
-        if crystal not in known_stable():
+        if not known_of(crystal):
             raise BadRequest(
                 f"--stable {crystal}: it is not among the crystals that are known to be stable at 0 K, which"
                 " docs/stable.md names; write for example --stable Si:diamond"

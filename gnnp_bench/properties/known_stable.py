@@ -45,6 +45,11 @@ def known_stable() -> MappingProxyType[str, str]:
     return MappingProxyType(found)
 
 
+def known_of(name: str) -> list[str]:
+    """Return the crystals that are known to be stable and are meant by a name: "Si:diamond" itself, or all of "Si"."""
+    return [known for known in known_stable() if name in (known, known.partition(":")[0])]
+
+
 @cache
 def _as_measured(name: str) -> Atoms:
     formula, _, prototype = name.partition(":")

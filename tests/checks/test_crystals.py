@@ -13,7 +13,7 @@ from ase import Atoms
 from gnnp_bench.adapters.registry import load
 from gnnp_bench.certificate.result import CheckResult
 from gnnp_bench.check import PoolView, for_potential
-from gnnp_bench.checks.physics.crystals import crystals_for, drawn
+from gnnp_bench.checks.physics.crystals import crystals_for, drawn, held_stable
 from gnnp_bench.checks.physics.equation_of_state import EQUATION_OF_STATE, minima_of, moduli_of
 from gnnp_bench.checks.physics.phonons import PHONONS
 from gnnp_bench.checks.registry import all_checks
@@ -173,6 +173,8 @@ def test_modulus_of_a_parabola() -> None:
 
 def test_which_crystals() -> None:
     assert crystals_for(Capabilities(("Si", "Cu"), stable=("Si:diamond", "Si:bcc"))) == ["Si:diamond"]
+    assert held_stable(Capabilities(("Si", "Cu"), stable=("Si", "Cu:fcc", "Si:diamond"))) == ["Si:diamond", "Cu:fcc"]
+    assert held_stable(Capabilities(("Li",), stable=("Li",))) == []
     assert set(crystals_for(Capabilities(("Li", "Si", "C")))) == {"Si:diamond", "C:diamond"}
     assert set(crystals_for(Capabilities(("Ga", "As"), combinations=(frozenset({"Ga"}), frozenset({"As"}))))) == {
         "Ga:fcc",

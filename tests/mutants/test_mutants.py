@@ -126,9 +126,11 @@ def test_strength_is_the_size_of_the_defect(mutant: Mutant) -> None:
 
 @pytest.mark.parametrize("mutant", STRESS_MUTANTS, ids=_names(STRESS_MUTANTS))
 def test_stress_mutants_change_nothing_but_the_stress(mutant: Mutant) -> None:
-    potential = embedded_atom(5.0)
-    sound = potential.evaluate([alloy(), left_handed()], ALL_PROPERTIES)
-    wrong = plant(mutant.name, potential).evaluate([alloy(), left_handed()], ALL_PROPERTIES)
+    potential, structures = embedded_atom(5.0), [alloy(), left_handed()]
+    for structure in structures:
+        structure.set_momenta(np.ones((len(structure), 3)))  # which two of them read
+    sound = potential.evaluate(structures, ALL_PROPERTIES)
+    wrong = plant(mutant.name, potential).evaluate(structures, ALL_PROPERTIES)
     assert not all(np.array_equal(stress_of(a), stress_of(b)) for a, b in zip(sound, wrong, strict=True))
     for one, other in zip(sound, wrong, strict=True):
         assert one.energy == other.energy

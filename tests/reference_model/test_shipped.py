@@ -16,7 +16,7 @@ from gnnp_bench.adapters.registry import load
 from gnnp_bench.cli import main
 from gnnp_bench.potential import ENERGY_FORCES, Claim
 from reference_model.potential import ReferencePotential
-from reference_model.shipped import DEFAULT, shipped
+from reference_model.shipped import DEFAULT, MADE_FOR, shipped
 from tests.reference_model.answers import answers
 
 AT_REST = {"Li": ("bcc", 3.43), "Si": ("diamond", 5.47), "Ni": ("fcc", 3.52), "Cu": ("fcc", 3.63), "Mo": ("bcc", 3.16)}
@@ -44,6 +44,7 @@ def test_a_shipped_network_is_found_by_name_and_has_the_errors_that_were_recorde
     potential = made(f"reference:{name}")
     assert potential.name == f"reference-{name}"
     assert potential.capabilities.species == (SIX if name == DEFAULT else ("Si", "Cu"))
+    assert potential.capabilities.stable == (MADE_FOR if name == DEFAULT else ())
     assert {len(one) for one in potential.capabilities.combinations} == {1}
     recorded = json.loads((RESULTS / f"{name}.json").read_text())
     assert recorded["recipe"]["variant"] == PLANS[name].variant == potential.network.hyper.variant

@@ -12,7 +12,7 @@ from ase.formula import Formula
 from gnnp_bench.binding import Binding
 from gnnp_bench.check import Case, Json, PoolView, Request
 from gnnp_bench.potential import Capabilities, Prediction
-from gnnp_bench.properties.known_stable import as_measured, known_stable
+from gnnp_bench.properties.known_stable import as_measured, known_of, known_stable
 from gnnp_bench.properties.novalue import NoValue
 from gnnp_bench.properties.relaxation import Relaxed, relaxed
 from gnnp_bench.structures.palette import palette
@@ -35,7 +35,7 @@ WHERE_STABLE = Binding(
 
 def held_stable(capabilities: Capabilities) -> list[str]:
     """Return the crystals whose stability binds: the potential was made for them, and they are known to be stable."""
-    return [name for name in capabilities.stable if name in known_stable()]
+    return list(dict.fromkeys(known for name in capabilities.stable for known in known_of(name)))
 
 
 def crystals_for(capabilities: Capabilities) -> list[str]:
