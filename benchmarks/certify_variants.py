@@ -32,6 +32,7 @@ DIRECT = frozenset(
         "dynamics/no-blow-up",
         "dynamics/stress-in-motion",
         "physics/elasticity",
+        "physics/phonons",
     }
 )
 EXPECTED = {"direct": DIRECT, "ordered": frozenset({"symmetry/permutation", "periodicity/supercell"})}
