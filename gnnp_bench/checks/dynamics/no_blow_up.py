@@ -57,7 +57,7 @@ UNIT = "eV/atom"
 STEPS, LONGER, FINER = 64, 2.0, 4
 """Their number; over those of the cold runs, for what matters here is kT; and what is tried where the energy is off."""
 NOTICED = 0.1
-"""Of kT: what is looked at again at a quarter of the time step."""
+"""Of kT: what is looked at again at a quarter of the time step. Less is what an integrator does, and counts as none."""
 FELT = 10.0
 """ν. Energies that differ by less do not differ."""
 SIMPLER = 3
@@ -137,7 +137,9 @@ def _judged(case: Case, found: Sequence[Gain], hot: Hot | None = None) -> Residu
     if hot is None:
         return Residual((of_hole,), note=note)
     missed, thermal_energy = off(hot.run), units.kB * hot.temperature
-    of_energy = Component("energy", missed, thermal_energy, UNIT, bound=_rounding(hot.run, case))
+    # What is not noticed is the integrator's, which no bound on rounding knows of.
+    counted = missed if missed > NOTICED * thermal_energy else 0.0
+    of_energy = Component("energy", counted, thermal_energy, UNIT, bound=_rounding(hot.run, case))
     if hole is None and missed > thermal_energy:
         note = _off_note(case.structure, hot, missed)
     return Residual((of_hole, of_energy), note=note, told=_told(case.structure, found, hot))

@@ -11,7 +11,7 @@ from ase.formula import Formula
 
 from gnnp_bench.binding import Binding
 from gnnp_bench.check import Case, Json, PoolView, Request
-from gnnp_bench.potential import Capabilities, Prediction
+from gnnp_bench.potential import ALL_PROPERTIES, Capabilities, Prediction
 from gnnp_bench.properties.known_stable import as_measured, known_of, known_stable
 from gnnp_bench.properties.novalue import NoValue
 from gnnp_bench.properties.relaxation import Relaxed, relaxed
@@ -24,6 +24,7 @@ FMAX = 1e-5
 """eV/Å, where relaxations end, or at some multiple of the noise of forces and stress."""
 ABOVE_NOISE = 10.0
 STEPS = 60
+WITHOUT_STRESS = "its cell cannot be brought to rest, for there is no stress"
 OFF_CENTRE = (0.37, 0.53, 0.71)
 """Å, by which crystals are moved off the origin, where what depends on it may cancel."""
 WHERE_STABLE = Binding(
@@ -73,6 +74,9 @@ def at_rest(case: Case) -> Generator[Request, list[Prediction], Relaxed | str]:
 
     Each law does so for itself: it takes about ten evaluations of a few atoms.
     """
+    (still,) = yield Request([case.structure], ALL_PROPERTIES)
+    if still.stress is None:
+        return WITHOUT_STRESS
     nu, space = case.nu, case.structure.cell.volume / len(case.structure)
     fmax = max(FMAX, ABOVE_NOISE * nu.forces, ABOVE_NOISE * nu.stress * space)
     try:
