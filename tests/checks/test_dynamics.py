@@ -12,6 +12,7 @@ from ase import Atoms, units
 
 from gnnp_bench.adapters.registry import load
 from gnnp_bench.check import Case, Noise, Request, Residual
+from gnnp_bench.checks.dynamics.drifts import DRIFT_S, Drift, Words, drift_left
 from gnnp_bench.checks.dynamics.energy import ENERGY_CONSERVED
 from gnnp_bench.checks.dynamics.trajectories import Start, kind_of, run, settled, timestep_of
 from gnnp_bench.engine.ended import Done
@@ -161,6 +162,24 @@ def test_drifts_that_another_step_changes_fail_nothing_and_cost_little() -> None
     assert all("shorter" in str(found.note) for found in told)
     assert all(found.components[0].residual <= 0.02 for found, _ in wandering)
     assert np.median([evaluations for _, evaluations in wandering]) < 750
+
+
+@pytest.mark.parametrize("finer", [0, 1, 2])
+def test_blocks_that_scatter_hide_nothing_that_rounding_does_not(finer: int) -> None:
+    """What an integrator does makes the blocks of a trajectory scatter: a sound potential stays exact."""
+
+    def repetition(steps: int) -> Generator[Request, list[Prediction], list[Drift]]:
+        yield Request([], frozenset())
+        here = [Drift(np.array([5e-4, -5e-4]) * 4.0**k, np.full(2, 0.05), np.full(2, 1e-8)) for k in range(finer + 1)]
+        return here[::-1]
+
+    case = Case(Atoms("Cu2"), None, {"steps": 48, "timestep": 1.0})
+    measuring = drift_left(case, repetition, Words("energy", ""))
+    next(measuring)
+    with pytest.raises(StopIteration) as ended:
+        measuring.send([])
+    (component,) = ended.value.value.components
+    assert component.residual <= component.bound <= DRIFT_S == component.significance
 
 
 def test_what_falls_without_an_end_is_not_set_in_motion() -> None:

@@ -136,7 +136,9 @@ def drift_left(
     steps = int(case.parameters["steps"])
     levels = yield from repetition(steps)
     if len(levels) == 1:
-        return Residual((_component(levels[0].size, SIGMAS * levels[0].error),))
+        # Blocks of a trajectory scatter by what an integrator does as well: that hides nothing, as rounding may.
+        bound = min(SIGMAS * levels[0].error, max(DRIFT_S, levels[0].rounds))
+        return Residual((_component(levels[0].size, bound),))
     found = levels
     for _ in range(REPETITIONS - 1):  # by trajectories that did not choose the case
         if _remains(found) <= found[-1].little:
@@ -168,7 +170,7 @@ def _judged(case: Case, levels: Sequence[Drift], words: Words) -> Residual:
     coarse, fine = (_root_mean_square(level.slopes) for level in (levels[0], levels[-1]))
     timestep = float(case.parameters["timestep"])
     finest = timestep / FINER[len(levels) - 1]
-    component, figure = _component(max(remains, NOTICED), bound), _figure(levels, timestep, words)
+    component, figure = _component(max(remains, NOTICED), max(bound, NOTICED)), _figure(levels, timestep, words)
     if remains > max(DRIFT_S, bound):
         return Residual((component,), note=_remains_note(words, timestep, finest, coarse, fine), series=figure)
     if coarse <= levels[0].rounds:
