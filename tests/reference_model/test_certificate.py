@@ -18,4 +18,4 @@ def test_surprises_are_told():
     assert surprises("lmax2", "certified", frozenset()) == []
     assert surprises("lmax2", "partial", frozenset()) == ["the verdict is partial, not certified"]
     told = surprises("ordered", "failed", frozenset({"symmetry/permutation", "symmetry/rotation"}))
-    assert told == ["periodicity/supercell held", "symmetry/rotation failed"]
+    assert told == ["periodicity/supercell held", "robustness/size held", "symmetry/rotation failed"]

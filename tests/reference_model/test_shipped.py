@@ -89,9 +89,11 @@ def test_the_default_is_certified_and_says_that_mixtures_are_extrapolation(tmp_p
 
 
 def test_trained_direct_forces_fail_conservation(tmp_path) -> None:
-    quick = certified("reference:direct", tmp_path / "quick.json", "quick")
+    # Each law that fails is followed in new processes: what they break in motion is looked at in test_certificate.
+    skipped = [option for family in ("conservation", "dynamics", "physics") for option in ("--skip", f"{family}/*")]
+    quick = certified("reference:direct", tmp_path / "quick.json", "quick", *skipped)
     assert quick["verdict"] == "failed"
-    assert failed_checks(quick) <= DIRECT
+    assert failed_checks(quick) == {law for law in DIRECT if law.startswith("symmetry/")}
     found = certified("reference:direct", tmp_path / "standard.json", "standard", "--only", "conservation/*")
     assert failed_checks(found) == {law for law in DIRECT if law.startswith("conservation/")}
 
