@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol, Self, TypeAlias, TypeVar
 
 import numpy as np
 from ase import units
 
 from gnnp_bench.certificate.result import Series
-from gnnp_bench.check import Case, Component, Measurement, Request, Residual
+from gnnp_bench.check import Case, Component, Measurement, Request, Residual, with_parameters
 from gnnp_bench.numerics.drawing import series
 from gnnp_bench.numerics.drift import slope
 from gnnp_bench.numerics.verlet import REACH
@@ -84,6 +85,50 @@ class Drift:
         return NOTICED if _root_mean_square(self.slopes) > self.rounds else DRIFT_S
 
 
+class _Start(Protocol):
+    """Where a trajectory starts."""
+
+    def finer(self, times: int) -> Self: ...
+
+
+StartT = TypeVar("StartT", bound=_Start)
+Followed: TypeAlias = tuple[list[FloatArray], list[float], float]
+"""Shadow energies of trajectories, eV, what rounding makes of slopes per atom, and the time step in ASE's unit."""
+Repetition: TypeAlias = Callable[[int], Generator[Request, list[Prediction], list[Drift]]]
+
+
+def from_fresh_starts(
+    case: Case,
+    n_atoms: int,
+    start: Callable[[int, Case], StartT],
+    follow: Callable[[list[StartT]], Generator[Request, list[Prediction], Followed]],
+) -> Repetition:
+    """Return what sets a structure in motion from starts of its own each time, and returns the drifts.
+
+    Parameters
+    ----------
+    case : Case
+    n_atoms : int
+    start : callable
+        Returns a start, for a seed and the case with its number of steps.
+    follow : callable
+        Follows starts side by side.
+    """
+    seeds = iter(np.random.SeedSequence(case.parameters["seed"]).generate_state(REPETITIONS * STARTS))
+
+    def repetition(steps: int) -> Generator[Request, list[Prediction], list[Drift]]:
+        fresh = with_parameters(case, steps=steps)
+        starts = [start(int(next(seeds)), fresh) for _ in range(STARTS)]
+
+        def level(times: int) -> Generator[Request, list[Prediction], Drift]:
+            shadows, rounding, timestep = yield from follow([one.finer(times) for one in starts])
+            return drift_of(shadows, n_atoms, timestep, rounding, times)
+
+        return (yield from at_ever_shorter_steps(level))
+
+    return repetition
+
+
 def drift_of(
     shadows: Sequence[FloatArray], n_atoms: int, timestep: float, rounding: Sequence[float], finer: int
 ) -> Drift:
@@ -121,9 +166,7 @@ def at_ever_shorter_steps(
     return levels
 
 
-def drift_left(
-    case: Case, repetition: Callable[[int], Generator[Request, list[Prediction], list[Drift]]], words: Words
-) -> Measurement:
+def drift_left(case: Case, repetition: Repetition, words: Words) -> Measurement:
     """Return what of the drift no time step mends, as several starts of their own find it.
 
     Parameters

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from functools import partial
 
 import numpy as np
 
-from gnnp_bench.check import Case, Check, Measurement, PoolView, Request, vacuous, with_parameters
+from gnnp_bench.check import Case, Check, Measurement, PoolView, Request, vacuous
 from gnnp_bench.checks.dynamics.drifts import (
-    REPETITIONS,
     STARTS,
     STEPS,
-    Drift,
+    Followed,
     Words,
-    at_ever_shorter_steps,
     drift_left,
-    drift_of,
+    from_fresh_starts,
 )
 from gnnp_bench.checks.dynamics.trajectories import (
+    Start,
     drawn,
     on_fewer_atoms,
     picked,
@@ -47,20 +47,13 @@ def _measure(case: Case) -> Measurement:
     structure = yield from settled(case.structure)
     if structure is None:
         return vacuous("the structure does not come to rest")
-    seeds = iter(np.random.SeedSequence(case.parameters["seed"]).generate_state(REPETITIONS * STARTS))
 
-    def repetition(steps: int) -> Generator[Request, list[Prediction], list[Drift]]:
-        fresh = with_parameters(case, steps=steps)
-        starts = [started(structure, int(next(seeds)), fresh) for _ in range(STARTS)]
+    def follow(starts: list[Start]) -> Generator[Request, list[Prediction], Followed]:
+        trajectories = yield from run(starts)
+        rounding = [rounding_of(trajectory, case.nu) for trajectory in trajectories]
+        return [shadow_energies(trajectory) for trajectory in trajectories], rounding, trajectories[0].timestep
 
-        def level(times: int) -> Generator[Request, list[Prediction], Drift]:
-            trajectories = yield from run([start.finer(times) for start in starts])
-            shadows = [shadow_energies(trajectory) for trajectory in trajectories]
-            rounding = [rounding_of(trajectory, case.nu) for trajectory in trajectories]
-            return drift_of(shadows, len(structure), trajectories[0].timestep, rounding, times)
-
-        return (yield from at_ever_shorter_steps(level))
-
+    repetition = from_fresh_starts(case, len(structure), partial(started, structure), follow)
     return (yield from drift_left(case, repetition, WORDS))
 
 

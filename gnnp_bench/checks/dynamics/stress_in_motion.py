@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from functools import partial
 
 import numpy as np
 
@@ -25,14 +26,12 @@ from gnnp_bench.checks.dynamics.cells import (
     started_with_cell,
 )
 from gnnp_bench.checks.dynamics.drifts import (
-    REPETITIONS,
     STARTS,
     STEPS,
-    Drift,
+    Followed,
     Words,
-    at_ever_shorter_steps,
     drift_left,
-    drift_of,
+    from_fresh_starts,
 )
 from gnnp_bench.checks.dynamics.trajectories import (
     MOST_ATOMS,
@@ -82,22 +81,15 @@ def _measure(case: Case) -> Measurement:
     rest = yield from settled_with_cell(case.structure)
     if rest is None:
         return vacuous("the structure does not come to rest")
-    seeds = iter(np.random.SeedSequence(case.parameters["seed"]).generate_state(REPETITIONS * STARTS))
     pulled: list[bool] = []
 
-    def repetition(steps: int) -> Generator[Request, list[Prediction], list[Drift]]:
-        fresh = with_parameters(case, steps=steps)
-        starts = [started_with_cell(rest, int(next(seeds)), fresh) for _ in range(STARTS)]
+    def follow(starts: list[CellStart]) -> Generator[Request, list[Prediction], Followed]:
+        paths = yield from run_with_cell(starts)
+        pulled.extend(_is_pulled(start, path, case) for start, path in zip(starts, paths, strict=True))
+        rounding = [rounding_with_cell(path, case.nu) for path in paths]
+        return [shadow_enthalpies(path) for path in paths], rounding, paths[0].timestep
 
-        def level(times: int) -> Generator[Request, list[Prediction], Drift]:
-            paths = yield from run_with_cell([start.finer(times) for start in starts])
-            pulled.extend(_is_pulled(start, path, case) for start, path in zip(starts, paths, strict=True))
-            rounding = [rounding_with_cell(path, case.nu) for path in paths]
-            shadows = [shadow_enthalpies(path) for path in paths]
-            return drift_of(shadows, len(case.structure), paths[0].timestep, rounding, times)
-
-        return (yield from at_ever_shorter_steps(level))
-
+    repetition = from_fresh_starts(case, len(case.structure), partial(started_with_cell, rest), follow)
     found = yield from drift_left(case, repetition, WORDS)
     return found if any(pulled) else vacuous("no stress pulls at the cell")
 

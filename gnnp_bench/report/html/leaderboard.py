@@ -6,7 +6,6 @@ Rows stand in the order of names. What a column sorts by is said: nothing is ran
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ from gnnp_bench.report.html import figures, filters, trade
 from gnnp_bench.report.html.frame import Section, document
 from gnnp_bench.report.html.laws import anchor, badness, group, outcome
 from gnnp_bench.report.html.markup import element, joined, put
-from gnnp_bench.report.html.sections import VERDICTS
+from gnnp_bench.report.html.sections import VERDICTS, counted
 from gnnp_bench.report.text import plural, quantity
 from gnnp_bench.report.words import restriction, subject
 
@@ -205,7 +204,7 @@ def _cells(entry: Entry, families: Sequence[str], ids: Sequence[str], wanted: tr
 def _family(results: Sequence[CheckResult], not_run: int) -> _Cell:
     """Return how many binding laws of a family hold; it leads to the first that does not."""
     binding = [result for result in results if result.category != "informational"]
-    counts = Counter(map(group, binding))
+    counts = counted(results)
     shown = [(name, words) for name, words in NOT_HOLDING.items() if counts[name]]
     worst = next(iter(shown), ("held", "hold"))
     if not counts[worst[0]]:
