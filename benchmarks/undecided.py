@@ -94,10 +94,7 @@ def potentials() -> list[Sound]:
         Sound("ASE's LennardJones(smooth)", partial(_spec, LENNARD_JONES, "Ar"), "quick"),
     ]
     if find_spec("kimpy") is not None:
-        where = "benchmarks.openkim:model?name={}&periodicity=periodic,isolated"
-        others += [
-            Sound(name, partial(_spec, where.format(model), species)) for name, (model, species) in MODELS.items()
-        ]
+        others += [Sound(name, partial(_spec, f"kim:{model}", species)) for name, (model, species) in MODELS.items()]
     return [*forms, *cut, *others]
 
 
