@@ -41,7 +41,7 @@ from gnnp_bench.checks.robustness.processes import PROCESSES
 from gnnp_bench.checks.robustness.refusals import REFUSALS
 from gnnp_bench.engine.evaluate import Evaluator
 from gnnp_bench.engine.pool import draw_structures, evaluate_pool
-from gnnp_bench.engine.run import explore, not_applicable
+from gnnp_bench.engine.run import crystals_for, explore, not_applicable
 from gnnp_bench.engine.settings import POOL_SIZE, Settings
 from gnnp_bench.potential import Capabilities, Potential
 from gnnp_bench.structures.build import build
@@ -141,7 +141,8 @@ def measure(name: str, seed: int, budget: str, only: str, sources: str) -> dict[
     settings = Settings(spec=name, budget=budget, seed=seed)  # type: ignore[arg-type]
     evaluator = Evaluator(potential, MAKERS[name])
     drawn = draw_structures(potential.capabilities, POOL_SIZE[settings.budget], seed)
-    pool = evaluate_pool(evaluator, sorted([*_alone(potential.capabilities, seed), *drawn], key=len))
+    wanted = crystals_for([c for c in all_checks() if fnmatchcase(c.id, only)], potential.capabilities, settings)
+    pool = evaluate_pool(evaluator, sorted([*_alone(potential.capabilities, seed), *drawn], key=len), wanted)
     ratios: dict[str, dict[str, float]] = {}
     alarms: list[str] = [f"pool: {failure}" for failure in pool.failures]
     for check in all_checks():

@@ -39,7 +39,7 @@ from gnnp_bench.check import Check
 from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.engine.evaluate import Evaluator
 from gnnp_bench.engine.pool import draw_structures, evaluate_pool
-from gnnp_bench.engine.run import explore
+from gnnp_bench.engine.run import crystals_for, explore
 from gnnp_bench.engine.search import Judged
 from gnnp_bench.engine.settings import POOL_SIZE, Settings
 from tests.analytic.graph import DType
@@ -64,13 +64,14 @@ PARTS = (
 )
 
 
-def reference(mutant: Mutant, dtype: DType, seed: int, checks: Iterable[Check]) -> dict[str, list[Judged]]:
+def reference(mutant: Mutant, dtype: DType, seed: int, checks: Sequence[Check]) -> dict[str, list[Judged]]:
     """Return all that a long search on the pool of a quick certificate measures, no law claimed."""
     make = maker(mutant, dtype, "unclaimed", mutant.strength)
     potential = make()
     settings = Settings(spec=mutant.name, budget="quick", seed=seed)
     evaluator = Evaluator(potential, make)
-    pool = evaluate_pool(evaluator, draw_structures(potential.capabilities, POOL_SIZE["quick"], seed))
+    structures = draw_structures(potential.capabilities, POOL_SIZE["quick"], seed)
+    pool = evaluate_pool(evaluator, structures, crystals_for(checks, potential.capabilities, settings))
     found = {}
     for check in checks:
         longer = replace(check, weight=LONGER * check.weight)

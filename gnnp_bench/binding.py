@@ -9,6 +9,8 @@ from typing import Literal, TypeAlias
 from gnnp_bench.potential import Capabilities
 
 Category: TypeAlias = Literal["mandatory", "claimed", "informational"]
+Studied: TypeAlias = Literal["", "noise", "rest", "waves"]
+"""What a law wants to know of crystals, from nothing to all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,12 +51,16 @@ class Case:
         The transformation. Must survive a round trip through JSON.
     base : Prediction or None
         The potential's prediction for `structure` itself, if it is known already. Read it through `base_prediction`.
+    known : object
+        What was found out with the pool about this structure, for several laws together: nothing that measuring the
+        case would not find out itself. `Unanswered` where the potential has no answer for the structure.
     """
 
     structure: Atoms
     noise: Noise | None
     parameters: Mapping[str, Json]
     base: Prediction | None = None
+    known: object = None
 
     def __post_init__(self) -> None:
         refuse(case_problems(self), "a Case")
@@ -69,8 +73,41 @@ class Case:
         return self.noise
 
 
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Why the potential has no answer for a structure: in words, for exceptions need not survive the way here.
+
+    Attributes
+    ----------
+    message : str
+    refused : bool
+        It refused clearly.
+    broken : bool
+        It returned something else than it was asked for.
+    lacks : str or None
+        What is to be added to the spec, where the potential lacks something that structures can carry.
+    """
+
+    message: str
+    refused: bool
+    broken: bool = False
+    lacks: str | None = None
+
+
+class NotAnswered(Exception):
+    """A law needs what the potential had no answer for when the pool was evaluated; it is not asked again."""
+
+    def __init__(self, why: Unanswered) -> None:
+        super().__init__(why.message)
+        self.refused = why.refused
+
+
 class NoSuitableStructure(Exception):
     """The pool has no structure that a check can use. The message says which kind it needs."""
+
+
+class NothingLeft(NoSuitableStructure):
+    """A check has looked at all that there is for it, and would only find the same again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +144,8 @@ class PoolView:
         Suitable structures that no pick has handed out yet.
     largest : int
         Atoms of the largest structure that the budget asks for, by a check that makes large ones.
+    crystals : tuple
+        What was found out about crystals, for laws that say so (`Check.studied`).
     """
 
     samples: tuple[Sample, ...]
@@ -117,6 +156,7 @@ class PoolView:
     unhandled: tuple[Periodicity, ...] = ()
     unseen: int = 0
     largest: int = 400
+    crystals: tuple[Any, ...] = ()
     _picked: dict[int, int] = field(default_factory=dict)
     _turn: int = 0
 

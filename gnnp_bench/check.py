@@ -23,14 +23,17 @@ from gnnp_bench.answers import (
     NonFinitePrediction,
     OverwrittenPrediction,
 )
-from gnnp_bench.binding import Binding, Category
+from gnnp_bench.binding import Binding, Category, Studied
 from gnnp_bench.case import (
     Case,
     Json,
     Noise,
     NoSuitableStructure,
+    NotAnswered,
+    NothingLeft,
     PoolView,
     Sample,
+    Unanswered,
     on_structure,
     with_parameters,
 )
@@ -59,11 +62,15 @@ __all__ = [
     "NoSuitableStructure",
     "Noise",
     "NonFinitePrediction",
+    "NotAnswered",
+    "NothingLeft",
     "OverwrittenPrediction",
     "PoolView",
     "Request",
     "Residual",
     "Sample",
+    "Studied",
+    "Unanswered",
     "Watch",
     "always",
     "base_prediction",
@@ -223,6 +230,9 @@ class Check:
         Evaluations that one case takes at least.
     without_pool : bool
         It draws structures of its own, and is judged where the potential answers for none of the pool.
+    studied : "", "noise", "rest" or "waves"
+        What it wants to know of crystals, each word with all before it: their ν, where they come to rest, their force
+        constants. It is found out with the pool, once for all laws.
     base_points : int
         At which ν is measured of structures that it draws of its own: three where a kink at one may pass for noise.
     side_by_side : int
@@ -255,6 +265,7 @@ class Check:
     weight: float = 1.0
     cost: int = 1
     without_pool: bool = False
+    studied: Studied = ""
     base_points: int = 1
     side_by_side: int = 8
 

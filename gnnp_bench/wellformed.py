@@ -16,7 +16,7 @@ from typing import Any, get_args
 import numpy as np
 from ase import Atoms
 
-from gnnp_bench.binding import Binding, Category
+from gnnp_bench.binding import Binding, Category, Studied
 from gnnp_bench.potential import ALL_PROPERTIES, Claim
 
 ID = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*/[a-z0-9]+(?:[._-][a-z0-9]+)*", re.ASCII)
@@ -87,6 +87,8 @@ def check_problems(check: Any) -> Iterator[str]:
         value = getattr(check, name)
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             yield f"{name} must be a whole number of at least {least}, not {value!r}"
+    if check.studied not in get_args(Studied):
+        yield f"studied must be one of {', '.join(map(repr, get_args(Studied)))}, not {check.studied!r}"
     if not isinstance(check.without_pool, bool):
         yield f"without_pool must be True or False, not {check.without_pool!r}"
 

@@ -32,6 +32,7 @@ from gnnp_bench.checks.periodicity.partial import PARTIAL
 from gnnp_bench.checks.periodicity.supercell import SUPERCELL
 from gnnp_bench.checks.physics.elasticity import ELASTICITY
 from gnnp_bench.checks.physics.equation_of_state import EQUATION_OF_STATE
+from gnnp_bench.checks.physics.frozen_phonon_stress import FROZEN_PHONON_STRESS
 from gnnp_bench.checks.physics.phonons import PHONONS
 from gnnp_bench.checks.physics.short_range import SHORT_RANGE
 from gnnp_bench.checks.robustness.as_ase_drives_it import AS_ASE_DRIVES_IT
@@ -97,6 +98,7 @@ BUILT_IN: tuple[Check, ...] = (
     EQUATION_OF_STATE,
     ELASTICITY,
     PHONONS,
+    FROZEN_PHONON_STRESS,
     DETERMINISM,
     BATCH,
     INPUT_INTACT,

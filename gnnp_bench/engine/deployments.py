@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from ase import Atoms
 
-from gnnp_bench.case import Noise
+from gnnp_bench.case import Noise, Unanswered
 from gnnp_bench.certificate.result import Grade, Status
 from gnnp_bench.certificate.verdict import excess, judge, rank
 from gnnp_bench.check import Component
@@ -22,8 +22,9 @@ from gnnp_bench.checks.common import SAME_INPUT, difference, grown, pressed
 from gnnp_bench.doctor.deployments import Both, Turned, turned
 from gnnp_bench.engine.descriptions import Way, described, features, spread
 from gnnp_bench.engine.evaluate import Evaluator
-from gnnp_bench.engine.pool import Answers, Pool, Shard, Unanswered, answers, draw_structures, evaluate_pool
+from gnnp_bench.engine.pool import Pool, draw_structures, evaluate_pool
 from gnnp_bench.engine.settings import POOL_SIZE, Budget
+from gnnp_bench.engine.shards import Answers, Shard, answers
 from gnnp_bench.potential import Capabilities, Potential, PotentialError, Prediction
 
 

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from ase import Atoms
-
 from gnnp_bench.certificate.result import Waiver
-from gnnp_bench.check import Check, for_potential
+from gnnp_bench.check import Check, Unanswered, for_potential
 from gnnp_bench.engine.assemble import Growth, Judgement, begin
 from gnnp_bench.engine.crew import TIMEOUT, Crew, Lost
 from gnnp_bench.engine.evaluate import Meter
 from gnnp_bench.engine.outcome import without_cases
-from gnnp_bench.engine.pool import SHARD, Answers, Pool, Shard, Unanswered, draw_structures, stages_of
-from gnnp_bench.engine.run import budget_of, select
+from gnnp_bench.engine.pool import Pool, draw_structures, stages_of
+from gnnp_bench.engine.run import budget_of, crystals_for, select
 from gnnp_bench.engine.settings import POOL_SIZE, Settings, Step
+from gnnp_bench.engine.shards import SHARD, Answers, Shard
 from gnnp_bench.engine.worker import Finished, Judge, Load
-from gnnp_bench.potential import Capabilities
 
 
 def run_in_processes(
@@ -63,7 +61,8 @@ def run_in_processes(
         subject = crew.gather()
         clock = _Clock(crew, crew.size)
         structures = draw_structures(subject.capabilities, POOL_SIZE[settings.budget], settings.seed)
-        pool = _evaluate_pool(crew, structures, subject.capabilities, clock)
+        wanted = crystals_for(chosen, subject.capabilities, settings)
+        pool = _evaluate_pool(crew, stages_of(structures, subject.capabilities, wanted), clock)
         crew.share(pool)
         start = begin(
             subject, pool, settings, structures=len(structures), spent=clock.spent, elapsed_s=clock.elapsed_s()
@@ -114,8 +113,7 @@ class _Clock:
         return time.perf_counter() - self.started - loading / self.jobs
 
 
-def _evaluate_pool(crew: Crew, structures: Sequence[Atoms], capabilities: Capabilities, clock: _Clock) -> Pool:
-    stages = stages_of(structures, capabilities)
+def _evaluate_pool(crew: Crew, stages: Generator[list[Shard], list[Answers], Pool], clock: _Clock) -> Pool:
     shards = next(stages)
     while True:
         try:
@@ -125,18 +123,21 @@ def _evaluate_pool(crew: Crew, structures: Sequence[Atoms], capabilities: Capabi
             return pool
 
 
-def _answers(crew: Crew, shards: Sequence[Shard], clock: _Clock) -> list[Answers]:
-    """Return the answers of each shard. What one structure does to a process costs no other structure its answer."""
+def _answers(crew: Crew, shards: Sequence[Shard], clock: _Clock, *, again: bool = False) -> list[Answers]:
+    """Return the answers of each shard. What one structure does to a process costs no other structure its answer.
+
+    What ended a process is given to another one, structure by structure: a process may also die by itself.
+    """
     order = sorted(range(len(shards)), key=lambda i: -sum(map(len, shards[i].structures)))
     found: dict[int, Answers] = {}
     for number, outcome in crew.work([shards[i] for i in order]):
         if isinstance(outcome, Finished):
             found[order[number]] = outcome.value
             clock.add(outcome.spent)
-        elif len(shards[order[number]].structures) == 1:
+        elif again:
             found[order[number]] = [Unanswered(outcome.reason, refused=False)]
     for i, shard in enumerate(shards):
         if i not in found:
             singles = [replace(shard, structures=(structure,)) for structure in shard.structures]
-            found[i] = [answer for answers in _answers(crew, singles, clock) for answer in answers]
+            found[i] = [answer for answers in _answers(crew, singles, clock, again=True) for answer in answers]
     return [found[i] for i in range(len(shards))]

@@ -1,7 +1,6 @@
-"""The pool of a certificate: its structures, with the potential's predictions and ν on each.
+"""The pool of a certificate: structures with the potential's predictions and ν on each; what is known of crystals.
 
-It is evaluated in shards, values that another process can work on. What goes into a shard does not depend on who
-works on it: batch company moves a float32 energy by an ulp.
+It is evaluated in shards (`engine.shards`), values that another process can work on.
 """
 
 from __future__ import annotations
@@ -9,87 +8,30 @@ from __future__ import annotations
 import itertools
 import zlib
 from collections.abc import Generator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from ase import Atoms
 
-from gnnp_bench.check import InvalidPrediction, PoolView, Request, Sample
-from gnnp_bench.checks.robustness.precision import relative_roughness
-from gnnp_bench.engine.ended import Failed, describe, is_refusal
+from gnnp_bench.check import PoolView, Sample, Unanswered
+from gnnp_bench.checks.physics.studying import KnownCrystal
+from gnnp_bench.engine.crystals import NO_CRYSTALS, Wanted, known_crystals
 from gnnp_bench.engine.evaluate import Evaluator
-from gnnp_bench.engine.noise import looks_single, measure_noise
+from gnnp_bench.engine.noise import looks_single
+from gnnp_bench.engine.shards import Answer, Answered, Answers, Shard, answers, in_shards
 from gnnp_bench.numerics.rounding import representable_in_float32
-from gnnp_bench.potential import (
-    ALL_PROPERTIES,
-    Capabilities,
-    Periodicity,
-    PotentialError,
-    Prediction,
-    periodicity_of,
-)
+from gnnp_bench.potential import Capabilities, Periodicity, PotentialError, Prediction, periodicity_of
 from gnnp_bench.structures.build import build
 from gnnp_bench.structures.carried import carry, with_others
 from gnnp_bench.structures.pool import draw_recipes
 from gnnp_bench.structures.wider import wider
-
-T = TypeVar("T")
 
 LOOKED_AT = 3
 WIDE_ENOUGH = 2.001
 """Cutoffs."""
 USUAL_CUTOFFS = (4.0, 5.0, 6.0)
 """Å, tried where none is declared."""
-SHARD = 4
-"""Structures evaluated together. Fixed, so that batches and hence results do not depend on the number of workers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """A few structures of the pool, and what is to be found out about them.
-
-    Attributes
-    ----------
-    task : "predictions", "roughness" or "noise"
-    structures : tuple of Atoms
-    single : bool
-        The potential computes in float32; the noise floor is measured accordingly.
-    finer_energy : bool
-        Its energies have more digits than float32 can hold.
-    """
-
-    task: Literal["predictions", "roughness", "noise"]
-    structures: tuple[Atoms, ...]
-    single: bool = False
-    finer_energy: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Unanswered:
-    """Why the potential has no answer for a structure: in words, for exceptions need not survive the way here.
-
-    Attributes
-    ----------
-    message : str
-    refused : bool
-        It refused clearly.
-    broken : bool
-        It returned something else than it was asked for.
-    lacks : str or None
-        What is to be added to the spec, where the potential lacks something that structures can carry.
-    """
-
-    message: str
-    refused: bool
-    broken: bool = False
-    lacks: str | None = None
-
-
-Answer: TypeAlias = Any
-"""Prediction, mapping of quantity to roughness, or Noise, as the task of the shard is."""
-Answers: TypeAlias = list[Answer | Unanswered]
-Answered: TypeAlias = tuple[Atoms, Answer | Unanswered]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +51,8 @@ class Pool:
         Structures for which it returned something else than it was asked for.
     unhandled : tuple of Periodicity
         Kinds of structures none of which it evaluated, while it did others.
+    crystals : tuple of KnownCrystal
+        What several laws need to know of crystals.
     """
 
     samples: tuple[Sample, ...]
@@ -117,6 +61,7 @@ class Pool:
     single: bool
     broken: tuple[Atoms, ...] = ()
     unhandled: tuple[Periodicity, ...] = ()
+    crystals: tuple[KnownCrystal, ...] = ()
 
     def view(self, capabilities: Capabilities, largest: int) -> PoolView:
         """Return the pool as one check sees it, which may look at structures of up to `largest` atoms.
@@ -125,7 +70,14 @@ class Pool:
         """
         samples = tuple(replace(sample, structure=sample.structure.copy()) for sample in self.samples)
         return PoolView(
-            samples, capabilities, self.failures, self.refused, self.broken, self.unhandled, largest=largest
+            samples,
+            capabilities,
+            self.failures,
+            self.refused,
+            self.broken,
+            self.unhandled,
+            largest=largest,
+            crystals=deepcopy(self.crystals),
         )
 
 
@@ -138,9 +90,9 @@ def draw_structures(capabilities: Capabilities, size: int, seed: int) -> list[At
     return sorted(structures, key=len)
 
 
-def evaluate_pool(evaluator: Evaluator, structures: Sequence[Atoms]) -> Pool:
-    """Evaluate every structure and measure ν on it."""
-    stages = stages_of(structures, evaluator.potential.capabilities)
+def evaluate_pool(evaluator: Evaluator, structures: Sequence[Atoms], wanted: Wanted = NO_CRYSTALS) -> Pool:
+    """Evaluate every structure and measure ν on it, and find out what is wanted of crystals."""
+    stages = stages_of(structures, evaluator.potential.capabilities, wanted)
     shards = next(stages)
     while True:
         try:
@@ -150,17 +102,9 @@ def evaluate_pool(evaluator: Evaluator, structures: Sequence[Atoms]) -> Pool:
             return pool
 
 
-def answers(evaluator: Evaluator, shard: Shard) -> Answers:
-    """Return what a shard asks for, one answer per structure."""
-    if shard.task == "predictions":
-        return _driven(evaluator, [_predict(structure) for structure in shard.structures])
-    if shard.task == "roughness":
-        return _driven(evaluator, [relative_roughness(s, seed) for seed, s in enumerate(shard.structures)])
-    single, finer = shard.single, shard.finer_energy
-    return _driven(evaluator, [measure_noise(s, single=single, finer_energy=finer) for s in shard.structures])
-
-
-def stages_of(structures: Sequence[Atoms], capabilities: Capabilities) -> Generator[list[Shard], list[Answers], Pool]:
+def stages_of(
+    structures: Sequence[Atoms], capabilities: Capabilities, wanted: Wanted = NO_CRYSTALS
+) -> Generator[list[Shard], list[Answers], Pool]:
     """Yield the shards of one stage after the other, be sent their answers in the same order, and return the pool.
 
     The shards of one stage may be worked on side by side.
@@ -170,7 +114,7 @@ def stages_of(structures: Sequence[Atoms], capabilities: Capabilities) -> Genera
     PotentialError
         The potential needs something that structures can carry and do not. The message names the option.
     """
-    predictions = yield _shards("predictions", structures)
+    predictions = yield in_shards("predictions", structures)
     answered = list(zip(structures, itertools.chain.from_iterable(predictions), strict=True))
     for _, answer in answered:
         if isinstance(answer, Unanswered) and answer.lacks is not None:
@@ -182,7 +126,7 @@ def stages_of(structures: Sequence[Atoms], capabilities: Capabilities) -> Genera
         (rough,) = yield [Shard("roughness", _telling(kept))]
     single = looks_single(capabilities, [found for found in rough if not isinstance(found, Unanswered)])
     finer = not representable_in_float32(np.array([prediction.energy for _, prediction in kept]))
-    noises = yield _shards("noise", [structure for structure, _ in kept], single=single, finer_energy=finer)
+    noises = yield in_shards("noise", [structure for structure, _ in kept], single=single, finer_energy=finer)
     measured = list(zip(kept, itertools.chain.from_iterable(noises), strict=True))
     samples: list[Sample] = []
     refused: list[str] = []
@@ -196,7 +140,8 @@ def stages_of(structures: Sequence[Atoms], capabilities: Capabilities) -> Genera
             samples.append(Sample(len(samples), structure, prediction, noise))
     broken = tuple(structure for structure, why in unanswered if why.broken)
     unhandled = _unhandled([sample.structure for sample in samples], unanswered)
-    return Pool(tuple(samples), tuple(refused), tuple(failures), single, broken, unhandled)
+    crystals = (yield from known_crystals(wanted, single=single, finer_energy=finer)) if samples else ()
+    return Pool(tuple(samples), tuple(refused), tuple(failures), single, broken, unhandled, crystals)
 
 
 def _unhandled(answered: Sequence[Atoms], unanswered: Sequence[tuple[Atoms, Unanswered]]) -> tuple[Periodicity, ...]:
@@ -235,7 +180,7 @@ def _with_wider_cells(
             if wide is not None:  # else more atoms would be needed than are affordable
                 larger[index] = carry(structure, wide)
         if larger:
-            predictions = yield _shards("predictions", list(larger.values()))
+            predictions = yield in_shards("predictions", list(larger.values()))
             for index, answer in zip(larger, itertools.chain.from_iterable(predictions), strict=True):
                 if not _is_refusal(answer):
                     answered[index] = larger[index], answer
@@ -244,32 +189,3 @@ def _with_wider_cells(
 
 def _is_refusal(answer: Answer | Unanswered) -> bool:
     return isinstance(answer, Unanswered) and answer.refused
-
-
-def _predict(structure: Atoms) -> Generator[Request, list[Prediction], Prediction]:
-    (prediction,) = yield Request([structure], ALL_PROPERTIES)
-    return prediction
-
-
-def _driven(evaluator: Evaluator, generators: Sequence[Generator[Request, list[Prediction], T]]) -> Answers:
-    return [
-        _unanswered(outcome) if isinstance(outcome, Failed) else outcome.value
-        for outcome in evaluator.drive(generators)
-    ]
-
-
-def _unanswered(failed: Failed) -> Unanswered:
-    lacks = str(failed.error) if isinstance(failed.error, PotentialError) else None
-    broken = failed.by_potential and isinstance(failed.error, InvalidPrediction)
-    return Unanswered(describe(failed.error), is_refusal(failed), broken, lacks)
-
-
-def _shards(
-    task: Literal["predictions", "noise"],
-    structures: Sequence[Atoms],
-    *,
-    single: bool = False,
-    finer_energy: bool = False,
-) -> list[Shard]:
-    groups = [tuple(structures[first : first + SHARD]) for first in range(0, len(structures), SHARD)]
-    return [Shard(task, group, single, finer_energy) for group in groups]

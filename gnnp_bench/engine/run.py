@@ -21,6 +21,7 @@ from gnnp_bench.check import Check, LawError, for_potential
 from gnnp_bench.engine import lawful
 from gnnp_bench.engine.assemble import Growth, Judgement, begin, subject_of
 from gnnp_bench.engine.causes import causes_of
+from gnnp_bench.engine.crystals import Wanted, wanted_by
 from gnnp_bench.engine.ended import describe, last_word
 from gnnp_bench.engine.evaluate import Evaluator
 from gnnp_bench.engine.history import with_history
@@ -79,7 +80,7 @@ def run(
     started = time.perf_counter()
     evaluator = Evaluator(potential, reload)
     try:
-        prepared = prepare(evaluator, settings)
+        prepared = prepare(evaluator, settings, chosen)
         growth = Growth(prepared.start, checks, chosen, settings, waivers)
         yield growth.step(None, prepared.start.elapsed_s)
         for check in chosen:
@@ -89,17 +90,30 @@ def run(
         evaluator.close()
 
 
-def prepare(evaluator: Evaluator, settings: Settings) -> Prepared:
-    """Draw and evaluate the pool, once for all checks."""
+def prepare(evaluator: Evaluator, settings: Settings, checks: Sequence[Check] = ()) -> Prepared:
+    """Draw and evaluate the pool, once for all checks, with what these want to know of crystals."""
     started = time.perf_counter()
     potential = evaluator.potential
     structures = draw_structures(potential.capabilities, POOL_SIZE[settings.budget], settings.seed)
-    pool = evaluate_pool(evaluator, structures)
+    pool = evaluate_pool(evaluator, structures, crystals_for(checks, potential.capabilities, settings))
     elapsed_s = time.perf_counter() - started - evaluator.meter.loading_s
     subject = subject_of(potential, settings.spec)
     meter = replace(evaluator.meter)
     start = begin(subject, pool, settings, structures=len(structures), spent=meter, elapsed_s=elapsed_s)
     return Prepared(start, pool)
+
+
+def crystals_for(checks: Sequence[Check], capabilities: Capabilities, settings: Settings) -> Wanted:
+    """Return what those of the checks that apply to a potential want to know of crystals."""
+
+    def applies(check: Check) -> bool:
+        try:
+            return not_applicable(check, capabilities) is None
+        except LawError:  # told where the check is judged
+            return False
+
+    asking = [check for check in checks if check.studied and applies(check)]
+    return wanted_by(asking, capabilities, settings.budget, settings.seed)
 
 
 def judge(check: Check, pool: Pool, evaluator: Evaluator, settings: Settings) -> Judgement:

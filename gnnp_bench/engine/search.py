@@ -19,9 +19,12 @@ from gnnp_bench.check import (
     InvalidPrediction,
     LawError,
     NoSuitableStructure,
+    NotAnswered,
+    NothingLeft,
     PoolView,
     Request,
     Residual,
+    Unanswered,
     no_neighbour,
 )
 from gnnp_bench.engine import lawful
@@ -163,11 +166,9 @@ def search(
         affordable = int(((explored if exploring else budget) - spent) / cost)
         size = min(check.side_by_side, most_cases - tried, max(1, affordable))
         try:
-            cases = (
-                [lawful.drawn(check, rng, view) for _ in range(size)]
-                if exploring
-                else _neighbours(check, findings, rng, size)
-            )
+            cases = _drawn(check, view, rng, size) if exploring else _neighbours(check, findings, rng, size)
+        except NothingLeft:
+            break
         except NoSuitableStructure as none:
             if view.failures and not findings.outcomes:
                 # Perhaps one of those on which the potential broke is of this kind: nobody knows whether the law holds.
@@ -179,8 +180,21 @@ def search(
             findings.errors.append(describe(error))
             break
         measure_all(check, cases, evaluator, rules, findings, single=single)
-        tried += size
+        tried += len(cases)
     return findings
+
+
+def _drawn(check: Check, view: PoolView, rng: np.random.Generator, size: int) -> list[Case]:
+    """Return as many cases as there are: those that come before there are none left are measured."""
+    cases: list[Case] = []
+    for _ in range(size):
+        try:
+            cases.append(lawful.drawn(check, rng, view))
+        except NothingLeft:
+            if not cases:
+                raise
+            break
+    return cases
 
 
 def measure_all(
@@ -206,7 +220,7 @@ def measure_all(
         outcome = None
         if isinstance(result, Failed):
             message = _message(check, result)
-            refused = is_refusal(result) or (result.by_potential and _refuses_feature(check, result.error))
+            refused = _is_refusal(check, result)
             (findings.refusals if refused else findings.errors).append(message)
             if not refused and findings.broken is None:
                 findings.broken = drawn
@@ -235,20 +249,26 @@ def judged(component: Component, rules: Rules) -> Judged:
 
 def _message(check: Check, failed: Failed) -> str:
     """Return what went wrong in one line: with the potential, or else with the check."""
+    if isinstance(failed.error, NotAnswered):
+        return str(failed.error)
     if failed.by_potential or isinstance(failed.error, InvalidPrediction | LawError):
         return describe(failed.error)
     return f"the check itself broke: {lawful.broke(failed.error, check.measure)}"
 
 
-def _refuses_feature(check: Check, error: Exception) -> bool:
+def _is_refusal(check: Check, failed: Failed) -> bool:
+    if isinstance(failed.error, NotAnswered):
+        return failed.error.refused
     # numpy's error over a singular matrix is a ValueError, too: that of a cell which nobody looked at.
-    clear = isinstance(error, ValueError) and not isinstance(error, np.linalg.LinAlgError)
-    return check.feature is not None and clear
+    clear = isinstance(failed.error, ValueError) and not isinstance(failed.error, np.linalg.LinAlgError)
+    return is_refusal(failed) or (failed.by_potential and check.feature is not None and clear)
 
 
 def _measured(
     check: Check, case: Case, single: bool, base_points: int
 ) -> Generator[Request, list[Prediction], tuple[Case, Residual]]:
+    if isinstance(case.known, Unanswered):
+        raise NotAnswered(case.known)
     if case.noise is None:
         noise = yield from measure_noise(case.structure, single=single, base_points=base_points)
         case = replace(case, noise=noise)

@@ -17,9 +17,10 @@ from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.engine.alone import end_with, stand_alone
 from gnnp_bench.engine.assemble import Subject, subject_of
 from gnnp_bench.engine.evaluate import Evaluator, Meter
-from gnnp_bench.engine.pool import Pool, Shard, answers
+from gnnp_bench.engine.pool import Pool
 from gnnp_bench.engine.run import judge
 from gnnp_bench.engine.settings import Settings
+from gnnp_bench.engine.shards import Shard, answers
 from gnnp_bench.engine.trials import PATIENCE
 from gnnp_bench.potential import Capabilities, Identity, Potential, PotentialError, Prediction, Property
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 
 from gnnp_bench.check import Request
 from gnnp_bench.potential import FloatArray, Prediction
@@ -20,6 +21,7 @@ from gnnp_bench.structures.carried import multiply
 if TYPE_CHECKING:
     from phonopy import Phonopy
 
+ComplexArray: TypeAlias = NDArray[np.complex128]
 DISPLACEMENT = 0.01
 """Å. Central differences of forces then miss curvatures by some 1e-5 of them: see `phonons`, which measures it."""
 
@@ -63,6 +65,14 @@ class ForceConstants:
         """Return frequencies (n, 3 atoms), THz, at wave vectors (n, 3) of the reciprocal cell; imaginary ones < 0."""
         found: FloatArray = self.phonopy.run_qpoints(q).frequencies
         return found
+
+    def modes(self, q: FloatArray) -> tuple[FloatArray, ComplexArray]:
+        """Return ω²/4π² (n, 3 atoms), THz², and eigenvectors (n, 3 atoms, 3 atoms) as columns, at wave vectors (n, 3).
+
+        Atom j at r_j moves along Re e_j exp(2πi q·r_j)/√m_j, r_j in units of the vectors of the cell.
+        """
+        found = self.phonopy.run_qpoints(q, with_eigenvectors=True)
+        return np.sign(found.frequencies) * found.frequencies**2, np.asarray(found.eigenvectors)
 
     @property
     def commensurate(self) -> FloatArray:

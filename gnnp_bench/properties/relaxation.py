@@ -22,6 +22,7 @@ BFGS_ATOMS = 60
 """Up to so many atoms BFGS is the default, which solves an eigenvalue problem per step; LBFGS beyond."""
 SWELLING = 4.0
 """A volume that grows or shrinks by this factor has left the crystal that was to be relaxed."""
+WITHOUT_STRESS = "its cell cannot be brought to rest, for there is no stress"
 FALL = 50.0
 """eV/atom: an energy that falls by more has no minimum within reach."""
 
@@ -113,7 +114,7 @@ def relaxed(
     Raises
     ------
     NoValue
-        If the crystal explodes or collapses.
+        If the crystal explodes or collapses, or there is no stress to relax a cell by.
     """
     from ase import optimize
     from ase.filters import FrechetCellFilter
@@ -136,6 +137,8 @@ def relaxed(
     start = np.nan
     for step in range(steps + 1):
         (prediction,) = yield Request([moving.copy()], wanted)
+        if cell and prediction.stress is None:
+            raise NoValue(WITHOUT_STRESS)
         answer.energy = float(prediction.energy)
         answer.forces, answer.stress = symmetrised(moving, prediction)
         start = answer.energy if step == 0 else start

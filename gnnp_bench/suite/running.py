@@ -126,14 +126,15 @@ class Running:
         """
         with quiet():
             from gnnp_bench.engine.evaluate import Evaluator
-            from gnnp_bench.engine.run import judge, prepare
+            from gnnp_bench.engine.run import judge, prepare, select
             from gnnp_bench.potential import PotentialError
 
             loaded = self.loaded()
             if self._prepared is None or self._evaluator is None:
                 self._evaluator = Evaluator(loaded.potential, loaded.reload)
                 try:
-                    self._prepared = prepare(self._evaluator, self.settings)
+                    asked = select(tuple(registered().values()), self.settings.only, self.settings.skip)
+                    self._prepared = prepare(self._evaluator, self.settings, asked)
                 except PotentialError as error:
                     self._refuse(self.worded(str(error)))
             try:

@@ -12,19 +12,34 @@ from ase import Atoms
 
 from gnnp_bench.adapters.registry import load
 from gnnp_bench.certificate.result import CheckResult
-from gnnp_bench.check import PoolView, for_potential
+from gnnp_bench.check import Case, Noise, PoolView, for_potential
 from gnnp_bench.checks.physics.crystals import crystals_for, drawn, held_stable
 from gnnp_bench.checks.physics.equation_of_state import EQUATION_OF_STATE, minima_of, moduli_of
-from gnnp_bench.checks.physics.phonons import PHONONS
+from gnnp_bench.checks.physics.frozen_phonon_stress import AMPLITUDE, frozen
+from gnnp_bench.checks.physics.phonons import OF_ROOTS, PHONONS
+from gnnp_bench.checks.physics.studying import at_rest, waves_of
 from gnnp_bench.checks.registry import all_checks
+from gnnp_bench.engine.ended import Done
+from gnnp_bench.engine.evaluate import Evaluator
+from gnnp_bench.engine.replay import replay
 from gnnp_bench.engine.run import run
 from gnnp_bench.engine.settings import Settings
-from gnnp_bench.potential import Capabilities, Prediction, Property
-from gnnp_bench.properties.known_stable import known_stable
-from tests.analytic import buckingham_zbl, cluster_density, embedded_atom, smooth_pair, three_body
+from gnnp_bench.potential import ENERGY_FORCES, Capabilities, Prediction, Property
+from gnnp_bench.properties.force_constants import force_constants
+from gnnp_bench.properties.known_stable import as_measured, known_stable
+from gnnp_bench.properties.relaxation import Relaxed
+from tests.analytic import (
+    CALIBRATION,
+    HELD_OUT,
+    buckingham_zbl,
+    cluster_density,
+    embedded_atom,
+    smooth_pair,
+    three_body,
+)
 from tests.analytic.evaluation import AnalyticPotential
 from tests.analytic.graph import DType
-from tests.analytic.kinks import kinked
+from tests.analytic.kinks import ENVELOPES, kinked
 from tests.engine.judging import judged
 from tests.mutants import plant
 
@@ -33,6 +48,8 @@ BOTH = ("Cu:fcc", "Au:fcc")
 STATE = "physics/equation-of-state"
 STIFFNESS = "physics/elasticity"
 WAVES = "physics/phonons"
+FROZEN = "physics/frozen-phonon-stress"
+FORMS = CALIBRATION + HELD_OUT
 
 
 def held(potential: AnalyticPotential, *crystals: str) -> AnalyticPotential:
@@ -275,3 +292,84 @@ def test_a_gas_has_no_elastic_constants() -> None:
     found = judged(lambda: smooth_pair(2.0, species=METALS), STIFFNESS)
     assert (found.status, "feel nothing of each other" in str(found.reason)) == ("error", True)
     assert judged(lambda: smooth_pair(2.0, species=METALS), WAVES).status == "error"
+
+
+@pytest.mark.parametrize(("make", "dtype"), [*((make, "float64") for make in FORMS), (three_body, "float32")])
+def test_both_ways_to_a_grueneisen_parameter_agree(make: Callable[..., AnalyticPotential], dtype: DType) -> None:
+    found = judged(lambda: make(species=("Cu", "Ti", "Si"), dtype=dtype), FROZEN)
+    assert (found.category, found.status, found.cases) == ("informational", "pass", 3)
+    (component,) = found.components
+    assert component.measured is not None
+    assert component.measured < 0.1 * max(component.bound or 0.0, component.significance or 0.0)
+    assert "Cu:fcc: " in str(found.reason)
+    assert " THz at (" in str(found.reason)
+
+
+@pytest.mark.parametrize("shape", ENVELOPES)
+def test_kinks_are_no_wrong_stress(shape: str) -> None:
+    found = judged(lambda: kinked(shape, species=("Cu", "Ti", "Si")), FROZEN)
+    assert found.grade != "violated", found.reason
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_stress_that_is_wrong_where_atoms_are_not_at_rest(dtype: DType, seed: int) -> None:
+    make = partial(plant, "stress-of-forces", embedded_atom(species=("Cu", "Au"), dtype=dtype))
+    found = judged(make, FROZEN, seed=seed)
+    assert (found.status, found.grade) == ("pass", "violated"), "informational: told, and never failed"
+    assert parts(judged(make, STIFFNESS, seed=seed)) == dict.fromkeys(("stiffness by energies", "symmetry"), "pass")
+
+
+def test_a_gas_has_no_waves() -> None:
+    found = judged(lambda: smooth_pair(2.0, species=METALS), FROZEN)
+    assert (found.status, "feel nothing of each other" in str(found.reason)) == ("error", True)
+
+
+def test_a_frozen_wave_is_an_eigenvector_of_the_supercell() -> None:
+    """Forces on atoms that a wave has moved a little are −ω² m u: the way it is put into a supercell is right."""
+    potential = smooth_pair(species=("Ti",))
+    evaluator = Evaluator(potential, lambda: potential)
+    unit = as_measured("Ti:hcp")
+    (done,) = evaluator.drive([waves_of(unit, 3)])
+    assert isinstance(done, Done)
+    waves = done.value
+    for k, branch in ((0, 5), (1, 2), (4, 3), (13, 1)):
+        still, along = frozen(unit, waves.q[k], waves.modes[k][:, branch].reshape(-1, 3))
+        moved = [still.copy(), still.copy()]
+        for sign, one in zip((1e-3, -1e-3), moved, strict=True):
+            one.positions += sign * along
+        plus, minus = (np.asarray(found.forces) for found in potential.evaluate(moved, ENERGY_FORCES))
+        wanted = -waves.squares[k, branch] / OF_ROOTS**2 * still.get_masses()[:, None] * along
+        np.testing.assert_allclose((plus - minus) / 2e-3, wanted, atol=5e-3 * np.abs(wanted).max())  # not all is linear
+        assert np.linalg.norm(along, axis=1).max() == pytest.approx(AMPLITUDE)
+
+
+def test_the_value_is_that_of_two_volumes() -> None:
+    """γ = −∂ln ω/∂ln V by frequencies at two volumes, for a mode that nothing else has a share in."""
+    potential = smooth_pair(species=("Cu",))
+    evaluator = Evaluator(potential, lambda: potential)
+    found = judged(lambda: potential, FROZEN)
+    told = float(str(found.reason).partition("Cu:fcc: ")[2].split()[0])
+    q = np.array([float(x) for x in str(found.reason).rpartition("(")[2].rstrip(")").split()])
+    (rest,) = evaluator.drive([at_rest(Case(as_measured("Cu:fcc"), Noise(1e-12, 1e-12, 1e-12), {}))])
+    assert isinstance(rest, Done)
+    assert isinstance(rest.value, Relaxed)
+    frequencies = []
+    for factor in (0.998, 1.002):
+        unit = rest.value.structure.copy()
+        unit.set_cell(unit.cell * factor, scale_atoms=True)
+        (done,) = evaluator.drive([force_constants(unit, (2, 2, 2), 0.005)])
+        assert isinstance(done, Done)
+        frequencies.append(done.value.frequencies(q[None])[0])
+    slopes = -np.log(frequencies[1] / frequencies[0]) / (3.0 * np.log(1.002 / 0.998))
+    assert np.abs(slopes - told).min() < 0.1, (slopes, told)
+
+
+def test_a_wrong_stress_is_made_simpler_and_replays() -> None:
+    make = partial(plant, "stress-of-forces", embedded_atom(species=("Ti",), dtype="float32"))
+    *_, last = run(make(), all_checks(), Settings(spec="x", budget="quick", only=(FROZEN,)), reload=make)
+    (result,) = last.certificate.checks
+    assert result.counterexample is not None
+    assert result.counterexample.case["parameters"]["supercell"] == [1, 1, 1]
+    again = replay(make(), all_checks(), last.certificate, FROZEN, reload=make)
+    assert (again.grade, again.measured) == ("violated", result.counterexample.case["measured"])

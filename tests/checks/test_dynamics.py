@@ -14,6 +14,7 @@ from gnnp_bench.adapters.registry import load
 from gnnp_bench.check import Case, Noise, Request, Residual
 from gnnp_bench.checks.dynamics.drifts import DRIFT_S, Drift, Words, drift_left
 from gnnp_bench.checks.dynamics.energy import ENERGY_CONSERVED
+from gnnp_bench.checks.dynamics.momentum import MOMENTUM
 from gnnp_bench.checks.dynamics.trajectories import Start, kind_of, run, settled, timestep_of
 from gnnp_bench.engine.ended import Done
 from gnnp_bench.engine.evaluate import Evaluator
@@ -68,6 +69,33 @@ def test_rough_forces_are_told_and_fail_no_law_of_conservation() -> None:
 def test_an_axis_that_is_preferred_spins_clusters_up() -> None:
     found = judged(lambda: plant("axis-preference", smooth_pair(species=SPECIES)), "dynamics/momentum")
     assert (found.status, found.quantity) == ("fail", "angular momentum")
+    *axes, matters = found.series
+    assert [one.name for one in found.series] == ["about x", "about y", "about z", "what matters"]
+    assert {(one.figure, one.unit) for one in found.series} == {("Angular momentum that was gained", "eV fs")}
+    gained, elapsed = np.array([one.y for one in axes], dtype=float), matters.x[-1]
+    assert not gained[:, 0].any()
+    assert elapsed is not None
+    assert np.abs(gained[:, -1]).max() / elapsed == pytest.approx(found.measured, rel=1e-4)
+
+
+def test_a_cluster_that_turns_goes_on_at_its_rate() -> None:
+    """Three atoms in a bent row, with three unlike axes, set in motion at 300 K: what is gained is rounding."""
+    bent = Atoms("Cu3", positions=[[0.0, 0.0, 0.0], [2.3, 0.3, 0.0], [4.5, 0.2, 0.4]])
+    potential = smooth_pair(5.0, species=("Cu",))
+    case = Case(bent, Noise(1e-14, 1e-13, 0.0), {"timestep": 1.6, "steps": 24, "seed": 3})
+    (done,) = Evaluator(potential, lambda: potential).drive([MOMENTUM.measure(case)])
+    assert isinstance(done, Done)
+    *axes, matters = done.value.series
+    assert {one.figure for one in axes} == {"Angular momentum that was gained"}
+    last = matters.y[-1]
+    assert last is not None
+    assert np.abs(np.array([one.y for one in axes], dtype=float)).max() < 1e-9 * last
+
+
+def test_a_force_on_the_whole_is_drawn_along_its_direction() -> None:
+    found = judged(lambda: plant("net-force", smooth_pair(species=SPECIES)), "dynamics/momentum")
+    assert (found.status, found.quantity) == ("fail", "momentum")
+    assert {(one.figure, one.unit) for one in found.series} == {("Momentum that was gained", "eV fs/Å")}
 
 
 @dataclass(frozen=True, slots=True)

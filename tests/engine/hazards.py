@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 
-from gnnp_bench.potential import Capabilities, Potential, Prediction, Property
+from gnnp_bench.potential import Capabilities, Potential, Prediction, Property, Unsupported
 from tests.analytic import smooth_pair
 from tests.mutants.history import TwoDevices
 
@@ -86,6 +86,56 @@ def dies_on_gold() -> Hazard:
 
 def leaves_on_gold() -> Hazard:
     return Hazard(lambda: sys.exit(0), gold)
+
+
+def golden_crystal(structure: Atoms) -> bool:
+    """Return whether it is fcc gold with about the measured lattice constant, 4.08 Å."""
+    return gold(structure) and len(structure) == 1 and bool(structure.pbc.all()) and abs(structure.cell.volume - 17) < 1
+
+
+def dies_on_crystals() -> Hazard:
+    return Hazard(lambda: kill_myself(signal.SIGSEGV), golden_crystal)
+
+
+def hangs_on_crystals() -> Hazard:
+    return Hazard(lambda: sum(range(10**15)), golden_crystal)
+
+
+def refuses_crystals() -> Hazard:
+    def refuse() -> None:
+        raise Unsupported("no gold today")
+
+    return Hazard(refuse, golden_crystal)
+
+
+def dies_once_on_crystals() -> Hazard:
+    """Die the first time ever; from then on there is a file that says so."""
+
+    def die_once() -> None:
+        if not Path(os.environ["DIED"]).exists():
+            Path(os.environ["DIED"]).touch()
+            kill_myself(signal.SIGKILL)
+
+    return Hazard(die_once, golden_crystal)
+
+
+@dataclass(slots=True)
+class Blind:
+    """A sound potential whose forces on crystals of gold are not finite."""
+
+    sound: Potential = field(default_factory=lambda: smooth_pair(species=SPECIES))
+    name: str = "blind"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.sound.capabilities
+
+    def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        found = self.sound.evaluate(structures, properties)
+        return [
+            replace(one, forces=np.full((len(structure), 3), np.nan)) if golden_crystal(structure) else one
+            for structure, one in zip(structures, found, strict=True)
+        ]
 
 
 def dies_when_loaded() -> Hazard:

@@ -36,7 +36,7 @@ def certified_from(potential: Potential, reload: Callable[[], Potential], settin
     chosen = select(all_checks(), settings.only, settings.skip)
     evaluator = Evaluator(potential, reload)
     try:
-        prepared = prepare(evaluator, settings)
+        prepared = prepare(evaluator, settings, chosen)
         growth = Growth(prepared.start, all_checks(), chosen, settings, ())
         for check in chosen:
             result = found(check, prepared.pool, evaluator, settings)

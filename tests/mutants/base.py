@@ -55,7 +55,9 @@ DYNAMICS = frozenset(
     for name in ("energy-conserved", "order", "momentum", "time-reversal", "no-blow-up", "stress-in-motion")
 )
 ENERGY_IN_MOTION = frozenset({"dynamics/energy-conserved", "dynamics/order", "dynamics/stress-in-motion"})
-PHYSICS = frozenset(f"physics/{name}" for name in ("short-range", "equation-of-state", "elasticity", "phonons"))
+PHYSICS = frozenset(
+    f"physics/{name}" for name in ("short-range", "equation-of-state", "elasticity", "phonons", "frozen-phonon-stress")
+)
 CHECKS = SYMMETRY | PERIODICITY | CONSERVATION | SMOOTHNESS | LOCALITY | ROBUSTNESS | DYNAMICS | PHYSICS
 """Ids of all checks that mutants speak of."""
 

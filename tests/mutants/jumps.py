@@ -160,7 +160,7 @@ JUMP_MUTANTS = (
         0.1,
         "eV/Å",
         frozenset({"smoothness/continuity"}),
-        _CROSSING | {"smoothness/continuity-cell"},
+        _CROSSING | {"smoothness/continuity-cell", "physics/frozen-phonon-stress"},
         add_term("straight-lines", _straight_lines),
         consistent=True,
     ),

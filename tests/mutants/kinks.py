@@ -95,7 +95,7 @@ def _ripples(graph: Graph) -> Extra:
 _DISTURBED = (
     CONSERVATION
     | ENERGY_IN_MOTION
-    | {"physics/elasticity", "physics/phonons"}
+    | {"physics/elasticity", "physics/phonons", "physics/frozen-phonon-stress"}
     | {f"smoothness/{name}" for name in ("continuity", "continuity-cell", "stiffness-continuous")}
 )
 _ONE, _RIPPLES = frozenset({"smoothness/one-stiffness"}), frozenset({"smoothness/ripples"})

@@ -20,6 +20,8 @@ STIFFNESS_SCALE = 1.0
 """GPa; `STABLE_SCALE` of negative ones."""
 STABLE_SCALE = 0.1
 SHIFT_SCALE, SOFT_SCALE = 0.03, 0.03
+MODE_SCALE, GRUENEISEN_SCALE = 0.1, 0.05
+"""eV, by which the energy of a mode bends; and of its Grüneisen parameter."""
 """eV/Å²: 0.3 % of a force constant, and 0.3 THz of copper."""
 LENGTHS = np.arange(0.7, 1.4, 0.01)
 FAR = 20.0
@@ -135,9 +137,28 @@ def phonons(make: Make) -> float:
     return max(float(shifts) / SHIFT_SCALE, -lowest / SOFT_SCALE)
 
 
+def frozen_phonon_stress(make: Make) -> float:
+    """Copper, four atoms in a cube, planes moved against each other: energy over strain against the stress."""
+    potential, a = make(), 2.0 * float(covalent_radii[atomic_numbers["Cu"]]) * 2**0.5
+    basis = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
+    along = np.array([[0.06, 0.03, 0.0]] * 2 + [[-0.06, -0.03, 0.0]] * 2)
+    steps, signs = np.array([-2.0, -1.0, 0.0, 1.0, 2.0]) * 1e-3, (1.0, -1.0, 0.0)
+    metals = [
+        Atoms("Cu4", cell=a * (1.0 + e) * np.eye(3), positions=(a * basis + sign * along) * (1.0 + e), pbc=True)
+        for e in steps
+        for sign in signs
+    ]
+    found = potential.evaluate(metals, ALL_PROPERTIES)
+    energies = np.array([one.energy for one in found]).reshape(5, 3) @ [1.0, 1.0, -2.0]
+    works = a**3 * np.array([np.trace(stress_of(one)) for one in found]).reshape(5, 3) @ [1.0, 1.0, -2.0]
+    by_energy = float(energies @ [1.0, -8.0, 0.0, 8.0, -1.0]) / (12.0 * steps[3])
+    return abs(by_energy - float(works[2])) / (6.0 * MODE_SCALE) / GRUENEISEN_SCALE
+
+
 PHYSICS_LAWS: Mapping[str, Law] = {
     "physics/short-range": short_range,
     "physics/equation-of-state": equation_of_state,
     "physics/elasticity": elasticity,
     "physics/phonons": phonons,
+    "physics/frozen-phonon-stress": frozen_phonon_stress,
 }

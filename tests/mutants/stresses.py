@@ -15,6 +15,7 @@ from tests.mutants.forces import pair_amplitudes
 
 _COVARIANCE = frozenset({"symmetry/rotation", "symmetry/inversion", "symmetry/space-group"})
 IN_MOTION = "dynamics/stress-in-motion"
+MODES = "physics/frozen-phonon-stress"
 _YZ_AND_XY = (2, 1, 0)
 """Relabelling x ↔ z exchanges yz and xy off the diagonal."""
 OFF_DIAGONAL = 1.0 - np.eye(3)
@@ -54,6 +55,24 @@ def _with_momenta(sign: float) -> Callable[[Prediction, Atoms, float, DType], Pr
         return replace(prediction, stress=stress.astype(np.float64))
 
     return changed
+
+
+def _of_forces(potential: Potential, strength: float) -> Planted:
+    """Return σ + ε Σ|F|²/V on the diagonal: nothing where atoms are at rest."""
+    dtype = precision_of(potential)
+
+    def evaluation(structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        predictions = potential.evaluate(structures, properties | {"forces"})
+        changed = []
+        for prediction, structure in zip(predictions, structures, strict=True):
+            if prediction.stress is not None and prediction.forces is not None:
+                squares = float((prediction.forces**2).sum()) / float(abs(np.linalg.det(structure.cell.array)))
+                stress = prediction.stress.astype(dtype) + (strength * squares * np.eye(3)).astype(dtype)
+                prediction = replace(prediction, stress=stress.astype(np.float64))
+            changed.append(prediction if "forces" in properties else replace(prediction, forces=None))
+        return changed
+
+    return planted(potential, "stress-of-forces", evaluation)
 
 
 def _stale_volume(potential: Potential, strength: float) -> Planted:
@@ -110,7 +129,7 @@ STRESS_MUTANTS = (
         0.02,
         "fraction",
         frozenset({"conservation/stress-strain"}),
-        frozenset({"conservation/closed-loop-cell", "physics/elasticity", IN_MOTION}),
+        frozenset({"conservation/closed-loop-cell", "physics/elasticity", MODES, IN_MOTION}),
         change_predictions("stress-sign", _blend(lambda stress, structure: -stress)),
     ),
     Mutant(
@@ -119,7 +138,8 @@ STRESS_MUTANTS = (
         0.1,
         "fraction",
         frozenset({"conservation/stress-strain", "symmetry/rotation"}),
-        (_COVARIANCE - {"symmetry/rotation"}) | {"conservation/closed-loop-cell", "physics/elasticity", IN_MOTION},
+        (_COVARIANCE - {"symmetry/rotation"})
+        | {"conservation/closed-loop-cell", "physics/elasticity", MODES, IN_MOTION},
         change_predictions("stress-order", _blend(_swapped)),
         needs="shear stress",
     ),
@@ -129,7 +149,8 @@ STRESS_MUTANTS = (
         0.1,
         "fraction",
         frozenset({"conservation/stress-strain", "symmetry/rotation"}),
-        (_COVARIANCE - {"symmetry/rotation"}) | {"conservation/closed-loop-cell", "physics/elasticity", IN_MOTION},
+        (_COVARIANCE - {"symmetry/rotation"})
+        | {"conservation/closed-loop-cell", "physics/elasticity", MODES, IN_MOTION},
         change_predictions("shear-halved", _blend(lambda stress, structure: stress * (1.0 - 0.5 * OFF_DIAGONAL))),
         needs="shear stress",
     ),
@@ -139,7 +160,8 @@ STRESS_MUTANTS = (
         0.1,
         "fraction",
         frozenset({"conservation/stress-strain", "symmetry/rotation"}),
-        (_COVARIANCE - {"symmetry/rotation"}) | {"conservation/closed-loop-cell", "physics/elasticity", IN_MOTION},
+        (_COVARIANCE - {"symmetry/rotation"})
+        | {"conservation/closed-loop-cell", "physics/elasticity", MODES, IN_MOTION},
         change_predictions("shear-doubled", _blend(lambda stress, structure: stress * (1.0 + OFF_DIAGONAL))),
         needs="shear stress",
     ),
@@ -159,8 +181,18 @@ STRESS_MUTANTS = (
         0.01,
         "eV/Å³",
         frozenset({"conservation/stress-strain", "conservation/closed-loop-cell"}),
-        frozenset({"physics/elasticity", IN_MOTION}),
+        frozenset({"physics/elasticity", MODES, IN_MOTION}),
         add_term("cell-curl", _pair_stress),
+    ),
+    Mutant(
+        "stress-of-forces",
+        "Stress holds ε times the mean square of the forces: it is right for atoms at rest, wrong for displaced ones.",
+        0.1,
+        "Å²/eV",
+        frozenset({MODES}),
+        frozenset({"conservation/stress-strain", "conservation/closed-loop-cell", "physics/elasticity", IN_MOTION}),
+        _of_forces,
+        needs="atoms that are not at rest",
     ),
     *(
         Mutant(

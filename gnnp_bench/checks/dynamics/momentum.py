@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
+from ase import units
 
+from gnnp_bench.certificate.result import Series
 from gnnp_bench.check import (
     Case,
     Check,
@@ -26,6 +29,7 @@ from gnnp_bench.checks.dynamics.trajectories import (
     started,
 )
 from gnnp_bench.checks.symmetry.net_torque import TORQUE_S
+from gnnp_bench.numerics.drawing import series
 from gnnp_bench.numerics.verlet import Trajectory
 from gnnp_bench.potential import FloatArray
 
@@ -61,7 +65,27 @@ def _measure(case: Case) -> Measurement:
         components.append(
             Component("angular momentum", torque, TORQUE_S, "eV", bound=SAME_INPUT * case.nu.forces * max(arms, 1.0))
         )
-    return Residual(tuple(components))
+    # Of isolated structures angular momentum, unless it is momentum that is gained.
+    angular = len(components) > 1 and components[0].residual / FORCES_S <= max(1.0, components[1].residual / TORQUE_S)
+    return Residual(tuple(components), series=_drawn(trajectory, angular=angular))
+
+
+def _drawn(trajectory: Trajectory, *, angular: bool) -> tuple[Series, ...]:
+    """Return what was gained about each axis, or along it, in the course of time, beside what matters."""
+    points = range(len(trajectory.energies))
+    totals = np.array([_angular_momentum(trajectory, k) for k in points]) if angular else trajectory.momenta.sum(axis=1)
+    times: FloatArray = trajectory.timestep / units.fs * np.arange(len(totals), dtype=float)
+    line = partial(
+        series,
+        "Angular momentum that was gained" if angular else "Momentum that was gained",
+        x_name="time",
+        x_unit="fs",
+        unit="eV fs" if angular else "eV fs/Å",
+    )
+    gained: FloatArray = (totals - totals[0]) / units.fs
+    word = "about" if angular else "along"
+    lines = [line(f"{word} {axis}", times, gained[:, k]) for k, axis in enumerate("xyz")]
+    return *lines, line("what matters", times, (TORQUE_S if angular else FORCES_S) * times)
 
 
 def _arms(trajectory: Trajectory, point: int) -> FloatArray:

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from ase import Atoms
 from ase.formula import Formula
 
 from gnnp_bench.binding import Binding
-from gnnp_bench.check import Case, Json, PoolView, Request
-from gnnp_bench.potential import ALL_PROPERTIES, Capabilities, Prediction
+from gnnp_bench.check import Case, Json, NothingLeft, PoolView, Unanswered, with_parameters
+from gnnp_bench.checks.physics.studying import KnownCrystal
+from gnnp_bench.potential import Capabilities
 from gnnp_bench.properties.known_stable import as_measured, known_of, known_stable
-from gnnp_bench.properties.novalue import NoValue
-from gnnp_bench.properties.relaxation import Relaxed, relaxed
 from gnnp_bench.structures.palette import palette
 
 SIMPLEST = "fcc"
 """The prototype of species of which no crystal is known: laws that hold for any crystal are looked at there."""
 MOST_TOLD = 8
-FMAX = 1e-5
-"""eV/Å, where relaxations end, or at some multiple of the noise of forces and stress."""
-ABOVE_NOISE = 10.0
-STEPS = 60
-WITHOUT_STRESS = "its cell cannot be brought to rest, for there is no stress"
 OFF_CENTRE = (0.37, 0.53, 0.71)
 """Å, by which crystals are moved off the origin, where what depends on it may cancel."""
 WHERE_STABLE = Binding(
@@ -53,44 +48,55 @@ def applies(capabilities: Capabilities) -> str | None:
     return None if "periodic" in capabilities.periodicity else "the potential is for isolated structures only"
 
 
-def drawn(view: PoolView, **parameters: Json) -> Case:
-    """Return a case on the next crystal, in an order that comes from the seed, as the pool does."""
+def drawn(view: PoolView, *, once: bool = False, **parameters: Json) -> Case:
+    """Return a case on the next crystal: of those that were looked at with the pool, else of all.
+
+    Parameters
+    ----------
+    view : PoolView
+    once : bool
+        Nothing of a case is left to chance, so that a second one on a crystal would find the same.
+    **parameters : Json
+
+    Raises
+    ------
+    NothingLeft
+        If the crystals are to be looked at once, and all were.
+    """
+    known: tuple[KnownCrystal, ...] = view.crystals
+    names = [one.name for one in known] or _in_their_order(view)
+    turn = view.next_of(range(10**9))
+    if once and turn >= len(names):
+        raise NothingLeft("every crystal was looked at")
+    name = names[turn % len(names)]
+    parameters = {"crystal": name, "held_stable": name in held_stable(view.capabilities), **parameters}
+    if not known:
+        return Case(measured(name), None, parameters)
+    one = known[turn % len(names)]
+    if isinstance(one.noise, Unanswered):
+        return Case(one.structure, None, parameters, known=replace(one.noise, message=f"{name}: {one.noise.message}"))
+    return Case(one.structure, one.noise, parameters, known=one)
+
+
+def _in_their_order(view: PoolView) -> list[str]:
+    """Return all crystals in an order that comes from the seed, as the pool does."""
     names = crystals_for(view.capabilities)
     seed = zlib.crc32(b"".join(sample.structure.positions.tobytes() for sample in view.samples))
-    order = np.random.default_rng(seed).permutation(len(names))
-    name = names[order[view.next_of(range(10**9)) % len(names)]]
-    return of_name(name, {"crystal": name, "held_stable": name in held_stable(view.capabilities), **parameters})
+    return [names[k] for k in np.random.default_rng(seed).permutation(len(names))]
 
 
-def of_name(name: str, parameters: dict[str, Json]) -> Case:
-    """Return a case on a crystal by its name; its ν is measured there."""
+def measured(name: str) -> Atoms:
+    """Return a crystal by its name, with the measured lattice constants, off the origin."""
     structure: Atoms = as_measured(name)
     structure.positions += OFF_CENTRE
-    return Case(structure, None, parameters)
-
-
-def at_rest(case: Case) -> Generator[Request, list[Prediction], Relaxed | str]:
-    """Relax the cell and the atoms of a crystal under its own symmetry, or say why that came to no end.
-
-    Each law does so for itself: it takes about ten evaluations of a few atoms.
-    """
-    (still,) = yield Request([case.structure], ALL_PROPERTIES)
-    if still.stress is None:
-        return WITHOUT_STRESS
-    nu, space = case.nu, case.structure.cell.volume / len(case.structure)
-    fmax = max(FMAX, ABOVE_NOISE * nu.forces, ABOVE_NOISE * nu.stress * space)
-    try:
-        end = yield from relaxed(case.structure, fmax=fmax, steps=STEPS)
-    except NoValue as why:
-        return str(why)
-    return end if end.converged else f"it does not come to rest in {STEPS} steps: {end.left:.2g} eV/Å are left"
+    return structure
 
 
 def rounder(case: Case, plain: Collection[tuple[str, Json]]) -> Iterator[Case]:
     """Yield a case with each of some parameters at its plainest; a crystal with few atoms is as simple as it gets."""
     for name, value in plain:
         if case.parameters[name] != value:
-            yield Case(case.structure, case.noise, {**case.parameters, name: value}, case.base)
+            yield with_parameters(case, **{name: value})
 
 
 def tell(told: Sequence[Mapping[str, Json]]) -> str | None:

@@ -9,7 +9,8 @@ import numpy as np
 from ase import Atoms, units
 
 from gnnp_bench.check import Case, Check, Component, Json, Measurement, PoolView, Request, Residual, vacuous
-from gnnp_bench.checks.physics.crystals import applies, at_rest, drawn, rounder, tell
+from gnnp_bench.checks.physics.crystals import applies, drawn, rounder, tell
+from gnnp_bench.checks.physics.studying import resting, where
 from gnnp_bench.checks.physics.ways import FELT, rounded
 from gnnp_bench.potential import ALL_PROPERTIES, Capabilities, FloatArray, Prediction
 from gnnp_bench.properties.crystal import Crystal, Settings
@@ -85,14 +86,15 @@ def _simpler(case: Case) -> Iterator[Case]:
 
 def _measure(case: Case) -> Measurement:
     name, held = case.parameters["crystal"], case.parameters["held_stable"]
-    end = yield from at_rest(case)
-    structure = end.structure if isinstance(end, Relaxed) else case.structure
+    end = yield from resting(case)
+    structure = where(case.structure, end)
     found: Elasticity | str
     try:
         found = end if isinstance(end, str) else (yield from elasticity(_crystal(name, end), _settings(structure)))
     except NoValue as why:
         found = str(why)
-    (still,) = yield Request([structure], ALL_PROPERTIES)
+    still: Prediction
+    (still,) = (yield Request([structure], ALL_PROPERTIES)) if isinstance(end, str) else [end.prediction]
     strained = []
     for direction in case.parameters["strained"]:
         found_there = yield from _strained(structure, np.array(direction), still.energy, case)
@@ -218,6 +220,7 @@ ELASTICITY = Check(
     simpler=_simpler,
     measure=_measure,
     tell=tell,
+    studied="rest",
     weight=5.0,
     cost=80,
     side_by_side=2,

@@ -181,6 +181,7 @@ EQUATION_OF_STATE = Check(
     simpler=_simpler,
     measure=_measure,
     tell=tell,
+    studied="noise",
     weight=3.0,
     cost=POINTS + len(AROUND),
     side_by_side=4,

@@ -7,17 +7,18 @@ from collections.abc import Iterator
 import numpy as np
 
 from gnnp_bench.check import Case, Check, Component, Measurement, PoolView, Residual, vacuous
-from gnnp_bench.checks.physics.crystals import WITHOUT_STRESS, applies, at_rest, drawn, rounder, tell
+from gnnp_bench.checks.physics.crystals import applies, drawn, rounder, tell
+from gnnp_bench.checks.physics.studying import (
+    DISPLACEMENT,
+    WITHOUT_STRESS,
+    repeats_for,
+    resting,
+    swinging,
+    where,
+)
 from gnnp_bench.checks.physics.ways import FELT, rounded
 from gnnp_bench.potential import ENERGY_FORCES
-from gnnp_bench.properties.abreast import abreast
-from gnnp_bench.properties.force_constants import ForceConstants, force_constants
-from gnnp_bench.properties.relaxation import Relaxed
 
-DISPLACEMENT = 0.02
-"""Å; and twice that, which tells what the displacement itself costs."""
-REPEATS = ((400, 2), (1500, 3))
-"""Along each vector of the primitive cell, by the atoms of the largest structure that the budget asks for; else 4."""
 S_SHIFT = 3e-3
 """Of the largest force constant: acoustic modes at Γ then have 5 % of the highest frequency, √0.003."""
 S_IMAGINARY = 0.1
@@ -28,8 +29,7 @@ OF_ROOTS = 15.633302
 
 
 def _draw(rng: np.random.Generator, view: PoolView) -> Case:
-    times = next((times for largest, times in REPEATS if view.largest <= largest), 4)
-    return drawn(view, supercell=[times] * 3)
+    return drawn(view, once=True, supercell=[repeats_for(view.largest)] * 3)
 
 
 def _simpler(case: Case) -> Iterator[Case]:
@@ -39,18 +39,15 @@ def _simpler(case: Case) -> Iterator[Case]:
 
 def _measure(case: Case) -> Measurement:
     name, held = case.parameters["crystal"], case.parameters["held_stable"]
-    first, second, third = case.parameters["supercell"]
-    end = yield from at_rest(case)
-    structure = end.structure if isinstance(end, Relaxed) else case.structure
-    size = first, second, third
-    found = yield from abreast([force_constants(structure, size, DISPLACEMENT * k) for k in (1, 2)])
-    fine, coarse = (one for one in found if isinstance(one, ForceConstants))
-    scale = float(np.abs(np.array(fine.phonopy.force_constants)).max())
-    atoms = len(structure) * first * second * third
-    noise = case.nu.forces * atoms**0.5 / (2.0**0.5 * DISPLACEMENT)
+    times = int(case.parameters["supercell"][0])
+    end = yield from resting(case)
+    structure = where(case.structure, end)
+    waves = yield from swinging(case, end, times)
+    scale, squares, others = waves.largest, waves.squares, waves.coarse
+    noise = case.nu.forces * (len(structure) * times**3) ** 0.5 / (2.0**0.5 * DISPLACEMENT)
     if scale <= FELT * noise:
         return vacuous(f"{name}: its atoms feel nothing of each other")
-    missed, bound = fine.net_force / DISPLACEMENT, FELT * noise
+    missed, bound = waves.net_force / DISPLACEMENT, FELT * noise
     components = [Component("shift of the whole", missed, S_SHIFT * scale, "eV/Å²", bound=bound)]
     if isinstance(end, str):
         if (
@@ -58,7 +55,6 @@ def _measure(case: Case) -> Measurement:
         ):  # nobody knows: where there is no minimum at all, *equation-of-state* says so
             components.append(Component("imaginary frequency", 0.0, S_IMAGINARY, "THz", bound=0.0, converged=False))
         return Residual(tuple(components), told={"crystal": name, "said": f"{name}: {end}"})
-    squares, others = (np.sign(f) * f**2 for f in (one.frequencies(one.commensurate) for one in (fine, coarse)))
     lowest = int(np.argmin(squares.min(axis=1)))
     softest = float(np.sign(squares.min()) * abs(squares.min()) ** 0.5)
     if held:
@@ -70,7 +66,7 @@ def _measure(case: Case) -> Measurement:
     highest = max(0.0, float(squares.max())) ** 0.5
     said = f"{name}: frequencies up to {rounded(highest)} THz" if highest > S_IMAGINARY else f"{name}: no real ones"
     if softest < -S_IMAGINARY:
-        place = " ".join(f"{x:.3g}" for x in fine.commensurate[lowest])
+        place = " ".join(f"{x:.3g}" for x in waves.q[lowest])
         said += f", one of {rounded(-softest)}i THz at ({place})"
     return Residual(tuple(components), told={"crystal": name, "said": said})
 
@@ -104,6 +100,7 @@ PHONONS = Check(
     simpler=_simpler,
     measure=_measure,
     tell=tell,
+    studied="waves",
     weight=2.0,
     cost=22,
     side_by_side=2,
