@@ -63,6 +63,7 @@ def certify(
     jobs: int = 1,
     timeout: float | None = None,
     waivers: str | os.PathLike[str] | None = None,
+    stable: Names = None,
     name: str | None = None,
     progress: bool | Callable[[Step], object] = False,
 ) -> Certificate:
@@ -89,6 +90,8 @@ def certify(
         Seconds that one evaluation may take before its check is an error; the potential then works in other processes.
     waivers : path, optional
         TOML file of failures that are permitted for a while.
+    stable : str or sequence of str, optional
+        Crystals that it must hold stable, such as ``["Si:diamond"]``: those for which the potential was made.
     name : str, optional
         What stands for the spec of a potential that has none.
     progress : bool or callable
@@ -127,6 +130,7 @@ def certify(
         only=_names("only", only),
         skip=_names("skip", skip),
     )
+    crystals = _names("stable", stable)
     _whole_number("jobs", jobs, 1)
     if timeout is not None and not (isinstance(timeout, int | float) and 0 < timeout < math.inf):
         raise ValueError(f"timeout must be a number of seconds above 0, not {timeout!r}")
@@ -136,7 +140,7 @@ def certify(
         ids = [check.id for check in checks]
         granted = read_waivers(None if waivers is None else os.fspath(waivers), ids)
         select(checks, settings.only, settings.skip)
-        subject = subject_from(potential, settings.species or None, name)
+        subject = subject_from(potential, settings.species or None, name, crystals)
         settings = replace(settings, spec=subject.label)
         if jobs == 1 and timeout is None:
             with _threads_put_back():
@@ -150,7 +154,7 @@ def certify(
             limit = TIMEOUT if timeout is None else timeout
             sent = Sent.of(subject)
             last = _last(run_in_processes(sent, checks, settings, jobs=jobs, timeout=limit, waivers=granted), progress)
-    return Certificate(last if subject.has_spec else _reproduced_in_python(last, settings))
+    return Certificate(last if subject.has_spec else _reproduced_in_python(last, settings, crystals))
 
 
 def _last(steps: Iterator[Step], progress: bool | Callable[[Step], object]) -> result.Certificate:
@@ -170,11 +174,13 @@ def _last(steps: Iterator[Step], progress: bool | Callable[[Step], object]) -> r
     return last.certificate
 
 
-def _reproduced_in_python(record: result.Certificate, settings: Settings) -> result.Certificate:
+def _reproduced_in_python(record: result.Certificate, settings: Settings, stable: Sequence[str]) -> result.Certificate:
     """Return a certificate that tells which call finds a failure again: the command line cannot load its subject."""
     asked: dict[str, object] = {"species": list(settings.species), "budget": settings.budget, "seed": settings.seed}
     if settings.profile != "default":
         asked["profile"] = settings.profile
+    if stable:
+        asked["stable"] = list(stable)
     words = ", ".join(f"{name}={value!r}" for name, value in asked.items() if value != [])
 
     def told(found: result.CheckResult) -> result.CheckResult:

@@ -35,6 +35,7 @@ from gnnp_bench.commands.report import badge, report
 from gnnp_bench.commands.reproduce import reproduce
 from gnnp_bench.commands.screen import screen
 from gnnp_bench.commands.show import show
+from gnnp_bench.commands.waivers import waivers
 
 PROGRAM = "gnnp-bench"
 FIRST_STEPS = """\
@@ -67,6 +68,7 @@ app.command("reproduce")(reproduce)
 app.command("show")(show)
 app.command("report")(report)
 app.command("badge")(badge)
+app.command("waivers")(waivers)
 app.command("compare")(compare)
 app.command("leaderboard")(leaderboard)
 app.command("compare-deployments")(compare_deployments)

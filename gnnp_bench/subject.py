@@ -32,18 +32,22 @@ class Subject:
     has_spec: bool
 
 
-def subject_from(potential: Any, species: Sequence[str] | None, name: str | None) -> Subject:
-    """Return what a user handed in, as something that can be loaded.
+def subject_from(
+    potential: Any, species: Sequence[str] | None, name: str | None, stable: Sequence[str] = ()
+) -> Subject:
+    """Return what a user handed in, as something that can be loaded, with the crystals that it must hold stable.
 
     Raises
     ------
     ValueError
         If a potential that is made cannot be copied, or a spec has another name.
+    BadRequest
+        If a crystal is not known to be stable.
     TypeError
         If it is none of what `certify` takes.
     """
     from gnnp_bench.adapters.ase import is_calculator
-    from gnnp_bench.commands.loading import load_on_one_thread
+    from gnnp_bench.commands.loading import known_crystals, load_on_one_thread, with_stable
     from gnnp_bench.potential import Potential
 
     if name is not None and not (isinstance(name, str) and name.strip()):
@@ -51,7 +55,9 @@ def subject_from(potential: Any, species: Sequence[str] | None, name: str | None
     if isinstance(potential, str):
         if name is not None:
             raise ValueError("name is for potentials without a spec: a spec is a name already")
-        return Subject(potential, partial(load_on_one_thread, potential, species), has_spec=True)
+        spec = with_stable(potential, stable)
+        return Subject(spec, partial(load_on_one_thread, spec, species), has_spec=True)
+    crystals = known_crystals(stable)
     made = not isinstance(potential, type) and (isinstance(potential, Potential) or is_calculator(potential))
     if not made and not callable(potential):
         hint = "; give its calculator, atoms.calc" if type(potential).__name__ == "Atoms" else ""
@@ -62,7 +68,9 @@ def subject_from(potential: Any, species: Sequence[str] | None, name: str | None
     if not made:
         path = None if name is not None else _path_of(potential)
         label = name or path or _called(potential)
-        return Subject(label, partial(_loaded_from, potential, label, species), has_spec=path is not None)
+        if path is not None:
+            label = with_stable(label, crystals)
+        return Subject(label, partial(_loaded_from, potential, label, species, crystals), has_spec=path is not None)
     label = name or (potential.name if isinstance(potential, Potential) else type(potential).__name__)
     try:
         pristine = copy.deepcopy(potential)  # one that nobody has touched, for the checks that ask for a fresh one
@@ -71,14 +79,17 @@ def subject_from(potential: Any, species: Sequence[str] | None, name: str | None
             f"{label} cannot be copied ({type(error).__name__}: {' '.join(str(error).split())}), and laws need fresh"
             " ones: give the class or the function that makes it"
         ) from error
-    return Subject(label, partial(_loaded_from, partial(copy.deepcopy, pristine), label, species), has_spec=False)
+    fresh = partial(copy.deepcopy, pristine)
+    return Subject(label, partial(_loaded_from, fresh, label, species, crystals), has_spec=False)
 
 
-def _loaded_from(factory: Callable[[], object], label: str, species: Sequence[str] | None) -> Loaded:
+def _loaded_from(
+    factory: Callable[[], object], label: str, species: Sequence[str] | None, stable: tuple[str, ...]
+) -> Loaded:
     from gnnp_bench.adapters import registry
     from gnnp_bench.commands.loading import use_one_thread
 
-    loaded = registry.load_from(factory, label, species)
+    loaded = registry.load_from(factory, label, species, stable)
     use_one_thread()
     return loaded
 

@@ -22,6 +22,7 @@ import gnnp_bench
 from gnnp_bench.certificate.io import comparable
 from gnnp_bench.certificate.result import Certificate as Record
 from gnnp_bench.certificate.result import Verdict
+from gnnp_bench.subject import subject_from
 from tests.analytic import smooth_pair
 from tests.certificate.examples import COUNTEREXAMPLE, FAILED, PASSED, certificate
 
@@ -190,6 +191,39 @@ def test_the_threads_of_the_program_are_left_as_they_were() -> None:
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("potential", [EMT, EMT(), lambda: EMT(), "ase:ase.calculators.emt:EMT"])
+def test_a_crystal_that_it_was_made_for_reaches_the_potential(potential: Any) -> None:
+    subject = subject_from(potential, ["Cu"], None, ["Cu:fcc"])
+    loaded = subject.load()
+    assert loaded.potential.capabilities.stable == ("Cu:fcc",)
+    assert loaded.reload().capabilities.stable == ("Cu:fcc",)
+    assert ("stable=Cu:fcc" in subject.label) == subject.has_spec
+
+
+def test_a_crystal_that_falls_apart_fails_where_it_was_promised() -> None:
+    class Repulsive(EMT):
+        def calculate(self, *arguments: Any, **keywords: Any) -> None:
+            super().calculate(*arguments, **keywords)
+            self.results = {name: -value for name, value in self.results.items() if name != "energies"}
+
+    law = "physics/equation-of-state"
+    promised = gnnp_bench.certify(Repulsive(), species=["Cu"], stable="Cu:fcc", only=law)
+    assert promised[law].status == "fail"
+    found = promised[law].counterexample
+    assert found is not None
+    assert "stable=['Cu:fcc']" in found.reproduce
+    assert gnnp_bench.certify(Repulsive(), species=["Cu"], only=law)[law].status != "fail"
+
+
+def test_a_crystal_that_nobody_holds_stable_is_refused() -> None:
+    for potential in (EMT, EMT(), "ase:ase.calculators.emt:EMT"):
+        with pytest.raises(ValueError, match=r'^stable=\["Cu:diamond"\]: it is not among') as error:
+            gnnp_bench.certify(potential, species=["Cu"], stable="Cu:diamond")
+        assert "--" not in str(error.value)
+    with pytest.raises(ValueError, match="stable must name at least one"):
+        gnnp_bench.certify(EMT, species=["Cu"], stable=[])
 
 
 def test_a_certificate_is_kept_and_read(tmp_path: Path) -> None:

@@ -101,7 +101,9 @@ def _load_there(spec: str, env: str, bare: str, species: Species | None) -> Load
     return Loaded(spec, potential, there)
 
 
-def load_from(factory: Callable[[], object], label: str, species: Sequence[str] | None = None) -> Loaded:
+def load_from(
+    factory: Callable[[], object], label: str, species: Sequence[str] | None = None, stable: tuple[str, ...] = ()
+) -> Loaded:
     """Build a potential by calling a factory that the caller has at hand.
 
     Parameters
@@ -112,6 +114,8 @@ def load_from(factory: Callable[[], object], label: str, species: Sequence[str] 
         What stands for the spec.
     species : sequence of str, optional
         As for `load`.
+    stable : tuple of str, optional
+        Crystals that it must hold stable, such as ``Si:diamond``; as the option of a spec.
 
     Raises
     ------
@@ -119,7 +123,7 @@ def load_from(factory: Callable[[], object], label: str, species: Sequence[str] 
         Building failed, or what was built is not a valid potential for these species.
     """
     wanted = None if species is None else _symbols(species)
-    build = partial(_build, label, partial(_call, label, factory, {}), wanted)
+    build = partial(_build, label, partial(_call, label, factory, {}), wanted, stable=stable)
     return Loaded(label, build(), build)
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import difflib
 import math
 import os
+import re
 import tomllib
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime
@@ -17,7 +19,7 @@ from typing import Any
 
 from gnnp_bench.certificate.result import Certificate, CheckResult, ComponentResult, PotentialRecord, Waiver
 
-__all__ = ["Waiver", "check_ids", "read", "unused", "waived"]
+__all__ = ["Waiver", "as_written", "check_ids", "read", "unused", "waived"]
 
 KEYS = tuple(field.name for field in fields(Waiver))
 EXAMPLE = {
@@ -215,4 +217,19 @@ def _waiver(number: int, entry: Any) -> Waiver:
         raise ValueError(
             f"{where}: expires must be a date without quotes and without time, such as {EXAMPLE['expires']}"
         )
-    return Waiver(**{**entry, "max": float(entry["max"])})
+    return Waiver(**{**entry, "max": float(entry["max"]), "unit": as_written(entry["unit"])})
+
+
+def as_written(unit: str) -> str:
+    """Return a unit as certificates write it, from what a keyboard has.
+
+    Examples
+    --------
+    >>> as_written("eV/A^3"), as_written("eV/Ang"), as_written("eV/Å³"), as_written("meV/atom")
+    ('eV/Å³', 'eV/Å', 'eV/Å³', 'meV/atom')
+    """
+    composed = unicodedata.normalize("NFC", unit.strip())  # the sign of the ångström becomes the letter
+    return _ANGSTROM.sub("Å", composed).replace("^2", "²").replace("^3", "³")
+
+
+_ANGSTROM = re.compile(r"(?<![A-Za-z])(?:A|Ang|Angstrom|angstrom)(?![A-Za-z])")

@@ -129,8 +129,8 @@ def with_env(spec: str, env: str | None) -> str:
     return f"{spec}{'&' if mark else '?'}env={env}"
 
 
-def with_stable(spec: str, crystals: Iterable[str]) -> str:
-    """Return a spec with the crystals of `--stable` as its option `stable`, by which every worker knows them.
+def known_crystals(asked: Iterable[str]) -> tuple[str, ...]:
+    """Return the crystals of `--stable`, those of lists with commas one by one.
 
     Raises
     ------
@@ -139,15 +139,27 @@ def with_stable(spec: str, crystals: Iterable[str]) -> str:
     """
     from gnnp_bench.properties.known_stable import known_of
 
-    asked = [part.strip() for text in crystals for part in text.split(",")]
-    if not asked:
-        return spec
-    for crystal in asked:
+    crystals = tuple(part.strip() for text in asked for part in text.split(","))
+    for crystal in crystals:
         if not known_of(crystal):
             raise BadRequest(
                 f"--stable {crystal}: it is not among the crystals that are known to be stable at 0 K, which"
                 " docs/stable.md names; write for example --stable Si:diamond"
             )
+    return crystals
+
+
+def with_stable(spec: str, crystals: Iterable[str]) -> str:
+    """Return a spec with the crystals of `--stable` as its option `stable`, by which every worker knows them.
+
+    Raises
+    ------
+    BadRequest
+        If one of them is not known to be stable.
+    """
+    asked = known_crystals(crystals)
+    if not asked:
+        return spec
     body, mark, query = spec.partition("?")
     options = query.split("&") if mark else []
     here = [option for option in options if option.startswith("stable=")]

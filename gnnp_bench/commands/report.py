@@ -43,8 +43,8 @@ def report(
 ) -> int:
     """Make a page, a summary or a model's card of a certificate, or a table of all results of several.
 
-    The table has a row for each law and quantity. No potential is loaded. Exit status: 0 written, 2 the request was
-    wrong.
+    The table has a row for each law and quantity, and for each number beside the laws. No potential is loaded. Exit
+    status: 0 written, 2 the request was wrong.
     """
     wanted = {"--html": html, "--markdown": markdown, "--card": card, "--csv": csv, "--parquet": parquet}
     _check_targets(certificates, wanted)

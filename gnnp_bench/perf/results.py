@@ -83,6 +83,11 @@ class Fit:
     rms: float
     """Of ln(t / fit)."""
 
+    @property
+    def determined(self) -> bool:
+        """Whether the sizes tell the exponent: both ends of its interval are known."""
+        return self.p.low is not None and self.p.high is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saturation:
@@ -95,6 +100,32 @@ class Saturation:
     batch: int
     atoms_per_s: float
     reached: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratio:
+    """By how much one potential is slower than another at one size.
+
+    Attributes
+    ----------
+    task : Task
+    n_atoms : int
+    spec, than : str
+        Which is compared, and with which.
+    value, low, high : float
+        Time over time: the median of calls of the same round, and the interval that noise leaves (`perf.ratios`).
+    calls : int
+        Of that of the two which was called less often.
+    """
+
+    task: Task
+    n_atoms: int
+    spec: str
+    than: str
+    value: float
+    low: float
+    high: float
+    calls: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +195,12 @@ class Bench:
     timestep_fs : float
     max_seconds, max_gigabytes : float
     potentials : tuple of Measured
+    ratios : tuple of Ratio
+        Of each potential to each one before it, at every size that both measured.
+    busy_cores : float or None
+        How many cores worked for other programs meanwhile, on average; None where the system does not tell.
+    error_unit : str or None
+        Of the errors that the user gave.
     """
 
     result_version: int = RESULT_VERSION
@@ -173,3 +210,6 @@ class Bench:
     max_seconds: float
     max_gigabytes: float
     potentials: tuple[Measured, ...]
+    ratios: tuple[Ratio, ...] = ()
+    busy_cores: float | None = None
+    error_unit: str | None = None

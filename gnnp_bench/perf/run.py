@@ -10,8 +10,10 @@ from typing import Any
 from ase import Atoms
 
 from gnnp_bench.certificate.provenance import environment
+from gnnp_bench.perf import company
 from gnnp_bench.perf.messages import Load, Measure, Refused, Sample, Told
 from gnnp_bench.perf.process import Gone, Process
+from gnnp_bench.perf.ratios import ratios
 from gnnp_bench.perf.results import TASKS, Bench, Subject, Task
 from gnnp_bench.perf.summary import summary
 from gnnp_bench.perf.systems import common_cell
@@ -49,6 +51,10 @@ class Plan:
         To be repeated; by default a crystal of an element that all potentials know.
     species : tuple of str or None
         As for `adapters.registry.load`.
+    own_species : dict of str to tuple of str
+        The same for single potentials, by spec; they count before `species`.
+    error_unit : str or None
+        Of the errors that are given.
     max_seconds : float
         For each potential, loading apart.
     seconds : float or None
@@ -61,6 +67,8 @@ class Plan:
     sizes: tuple[int, ...]
     cell: Atoms | None = None
     species: tuple[str, ...] | None = None
+    own_species: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    error_unit: str | None = None
     max_seconds: float = 60.0
     seconds: float | None = None
     max_gigabytes: float = 8.0
@@ -127,6 +135,7 @@ def bench(
     """
     runners: list[_Runner] = []
     processes: list[Process] = []
+    begin = company.moment()
     try:
         for spec in specs:
             tell(f"loading {spec} ...")
@@ -150,12 +159,16 @@ def bench(
         potentials=tuple(
             summary(r.spec, r.subject, r.samples, r.stopped or ALL_SIZES, (errors or {}).get(r.spec)) for r in runners
         ),
+        ratios=ratios({r.spec: r.samples for r in runners}),
+        busy_cores=company.others(begin, company.moment()),
+        error_unit=plan.error_unit,
     )
 
 
 def _load(process: Process, spec: str, plan: Plan) -> Subject:
+    species = plan.own_species.get(spec, plan.species)
     try:
-        answer = process.ask(Load(spec=spec, species=plan.species), n_bytes=int(plan.max_gigabytes * 1e9))
+        answer = process.ask(Load(spec=spec, species=species), n_bytes=int(plan.max_gigabytes * 1e9))
     except Gone as gone:
         raise PotentialError(f"{spec} could not be loaded: {gone}") from gone
     if isinstance(answer, Told):
@@ -167,7 +180,9 @@ def _load(process: Process, spec: str, plan: Plan) -> Subject:
 def _shared_species(runners: Sequence[_Runner]) -> list[str]:
     shared = [s for s in runners[0].subject.species if all(s in other.subject.species for other in runners)]
     if not shared:
-        raise PotentialError("these potentials have no species in common: there is no structure to compare them on")
+        raise PotentialError(
+            "these potentials have no species in common, hence no structure to compare them on: measure each by itself"
+        )
     return shared
 
 

@@ -18,5 +18,6 @@ def as_arguments(message: str) -> str:
         symbols = ", ".join(f'"{symbol}"' for symbol in found[1].split(","))
         return f"species=[{symbols}]"
 
+    message = re.sub(r"--stable ([^\s,;]+[^\s,;:])", r'stable=["\1"]', message)
     named = re.sub(r"--species ([A-Z][a-z]?(?:,[A-Z][a-z]?)*)\b", argument, message)
-    return re.sub(r"(?<![\w-])--(budget|profile|seed|species|waivers|only|skip|jobs|timeout)\b", r"\1", named)
+    return re.sub(r"(?<![\w-])--(budget|profile|seed|species|waivers|only|skip|jobs|timeout|stable)\b", r"\1", named)

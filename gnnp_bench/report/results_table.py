@@ -1,4 +1,4 @@
-"""All results of certificates as one table: a row for each law and quantity, for CSV and Parquet."""
+"""All results of certificates as one table: a row for each law and quantity and for each score, for CSV and Parquet."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from gnnp_bench.certificate.result import Certificate, CheckResult, ComponentResult
+from gnnp_bench.certificate.result import Certificate, CheckResult, ComponentResult, Score
 from gnnp_bench.report.text import plain
 
 Row: TypeAlias = dict[str, Any]
@@ -41,6 +41,11 @@ COLUMNS: Mapping[str, str] = {
     "evaluations": "int64",
     "elapsed_s": "float64",
     "reason": "string",
+    "kind": "string",
+    "subject": "string",
+    "uncertainty": "float64",
+    "better": "string",
+    "reference": "float64",
 }
 """With the types that they have in Parquet; docs/report.md says what they mean."""
 FORMULA = ("=", "+", "-", "@")
@@ -48,7 +53,10 @@ FORMULA = ("=", "+", "-", "@")
 
 
 def rows(file: str, certificate: Certificate) -> Iterator[Row]:
-    """Yield a row for each law and quantity; for a law of which nothing was measured, one without numbers."""
+    """Yield a row for each law and quantity, then one for each score; what a row has no value for is None.
+
+    A law of which nothing was measured has one row without numbers.
+    """
     potential = certificate.potential
     whole = {
         "file": file,
@@ -74,10 +82,30 @@ def rows(file: str, certificate: Certificate) -> Iterator[Row]:
             "evaluations": result.evaluations,
             "elapsed_s": result.elapsed_s,
             "reason": result.reason,
+            "kind": "law",
         }
         for part in _parts(result):
-            values = {**whole, **law, **part}
-            yield {name: values[name] for name in COLUMNS}
+            yield _row({**whole, **law, **part})
+    for score in certificate.scores:
+        yield _row({**whole, **_score(score)})
+
+
+def _row(values: Row) -> Row:
+    return {name: values.get(name) for name in COLUMNS}
+
+
+def _score(score: Score) -> Row:
+    return {
+        "kind": score.kind,
+        "subject": score.subject,
+        "quantity": score.name,
+        "measured": score.value,
+        "unit": score.unit,
+        "uncertainty": score.uncertainty,
+        "better": score.better,
+        "reference": score.reference,
+        "reason": score.remark or None,
+    }
 
 
 def _parts(result: CheckResult) -> Iterator[Row]:

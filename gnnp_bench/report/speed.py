@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich.console import Console
 from rich.table import Table
 
-from gnnp_bench.perf.results import TASKS, Bench, Fit, Interval, Measured, Task
-from gnnp_bench.report.text import number, plain
+from gnnp_bench.perf import company
+from gnnp_bench.perf.ratios import FEWEST_CALLS, against_the_fastest, told_apart
+from gnnp_bench.perf.results import TASKS, Bench, Fit, Interval, Measured, Ratio, Task, Timing
+from gnnp_bench.report.text import number, plain, plural, wrapped
 
 FS_PER_NS = 1e6
 SECONDS_PER_DAY = 86_400
@@ -20,7 +24,7 @@ HEADS: dict[Task, str] = {
 
 
 def print_bench(console: Console, bench: Bench) -> None:
-    """Print a table for each potential, then what they have in common."""
+    """Print a table for each potential, then which is faster, then what has to be known to read them."""
     for one in bench.potentials:
         console.print("")
         _about(console, one)
@@ -28,13 +32,70 @@ def print_bench(console: Console, bench: Bench) -> None:
         _laws(console, one)
         _batches(console, one)
         console.print(f"  {plain(one.stopped)}", soft_wrap=True)
+    _comparison(console, bench)
     console.print("")
-    console.print(f"{plain(bench.system)}. Medians; loading and the first call at each size are apart.", soft_wrap=True)
+    _paragraph(console, f"{plain(bench.system)}. Medians; loading and the first call at each size are apart.")
+    _paragraph(console, "±: half of what lies between the quartiles, of the noisiest column of E, F and σ.")
     if any(one.singles("neighbours") for one in bench.potentials):
-        console.print(
+        _paragraph(
+            console,
             "list: what vesin takes for the same neighbours, over the time of E, F; not the potential's own list.",
-            soft_wrap=True,
         )
+    if (said := company.remark(bench.busy_cores)) is not None:
+        _paragraph(console, f"warning: {said}.")
+
+
+def _paragraph(console: Console, text: str, indent: str = "") -> None:
+    for line in wrapped(text, console.width - len(indent)):
+        console.print(f"{indent}{line}", soft_wrap=True)
+
+
+def _comparison(console: Console, bench: Bench) -> None:
+    """Print which potential is faster, and both numbers."""
+    found = against_the_fastest(bench)
+    if found:
+        console.print("")
+        console.print("Which is faster?")
+    elif len(bench.potentials) > 1:
+        console.print("")
+        console.print("Which is faster cannot be told: there is no size that two of them measured.")
+    for ratio in found:
+        _paragraph(console, verdict(ratio), "  ")
+        for spec in (ratio.than, ratio.spec):
+            if (timing := _timing(bench, spec, ratio)) is not None:
+                console.print(f"    {plain(spec)}: {_with_quartiles(timing)}", soft_wrap=True)
+
+
+def verdict(ratio: Ratio) -> str:
+    """Return in a sentence which of two potentials is faster, and by how much."""
+    task, spec, than = HEADS[ratio.task], plain(ratio.spec), plain(ratio.than)
+    where = f"{task} of {plural(ratio.n_atoms, 'atom')}"
+    span = f"{_factor(ratio.low)} to {_factor(ratio.high)}"
+    few = f", of {plural(ratio.calls, 'call')} only" if ratio.calls < FEWEST_CALLS else ""
+    if not told_apart(ratio):
+        return (
+            f"{where}: no difference that this run can tell: {spec} takes {_factor(ratio.value)} times"
+            f" as long as {than} ({span}{few})"
+        )
+    if ratio.value < 1:
+        spec, than = than, spec
+        span = f"{_factor(1 / ratio.high)} to {_factor(1 / ratio.low)}"
+    factor = _factor(max(ratio.value, 1 / ratio.value))
+    return f"{where}: {than} is faster: {spec} takes {factor} times as long ({span}{few})"
+
+
+def _factor(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _timing(bench: Bench, spec: str, ratio: Ratio) -> Timing | None:
+    mine = (one for one in bench.potentials if one.spec == spec)
+    return next((t for one in mine for t in one.singles(ratio.task) if t.n_atoms == ratio.n_atoms), None)
+
+
+def _with_quartiles(timing: Timing) -> str:
+    low, middle, high = (_milliseconds(seconds) for seconds in (timing.wall_low_s, timing.wall_s, timing.wall_high_s))
+    return f"{middle} ms, quartiles {low} to {high} ms, {plural(timing.calls, 'call')}"
 
 
 def ns_per_day(step_s: float, timestep_fs: float) -> float:
@@ -61,7 +122,7 @@ def _about(console: Console, one: Measured) -> None:
 
 def _sizes(one: Measured, timestep_fs: float) -> Table:
     tasks = [task for task in TASKS if one.singles(task)]
-    heads = ["atoms", *(f"{HEADS[task]}\nms" for task in tasks if task != "neighbours"), "per atom\nµs"]
+    heads = ["atoms", *(f"{HEADS[task]}\nms" for task in tasks if task != "neighbours"), "per atom\nµs", "\n±"]
     heads += ["\nns/day"] if "dynamics" in tasks else []
     heads += ["list /\nE, F"] if "neighbours" in tasks else []
     table = Table(box=None, pad_edge=False, padding=(0, 0, 0, 2))
@@ -74,6 +135,7 @@ def _sizes(one: Measured, timestep_fs: float) -> Table:
         cells = [str(n_atoms)]
         cells += [_milliseconds(row[task].wall_s) if task in row else "" for task in tasks if task != "neighbours"]
         cells.append(_three(1e6 * row[main].wall_s / n_atoms) if main in row else "")
+        cells.append(_noise(timing for task, timing in row.items() if task not in ("dynamics", "neighbours")))
         if "dynamics" in tasks:
             cells.append(_three(ns_per_day(row["dynamics"].wall_s, timestep_fs)) if "dynamics" in row else "")
         if "neighbours" in tasks:
@@ -83,6 +145,12 @@ def _sizes(one: Measured, timestep_fs: float) -> Table:
         cells.append(_peak(row.values()))
         table.add_row(*cells)
     return table
+
+
+def _noise(timings: Iterable[Timing]) -> str:
+    """Return half of the distance of the quartiles, relative to the median, where it is largest."""
+    found = [(one.wall_high_s - one.wall_low_s) / (2 * one.wall_s) for one in timings if one.calls > 1]
+    return f"{number(100 * max(found))} %" if found else ""
 
 
 def _peak(timings: object) -> str:
@@ -98,10 +166,12 @@ def _laws(console: Console, one: Measured) -> None:
         console.print("  t = a + b·N^p is fitted to four sizes or more")
     for task in ("energy", "forces", "stress"):
         if (law := one.fits.get(task)) is not None:
-            console.print(f"  {HEADS[task]}: {_law(law)}", soft_wrap=True)
+            _paragraph(console, f"{HEADS[task]}: {_law(law)}", "  ")
 
 
 def _law(law: Fit) -> str:
+    if not law.determined:
+        return f"t = a + b·N^p: these {law.points} sizes do not tell a, b and p"
     return (
         f"t = a + b·N^p, a = {_interval(law.a, 1e3)} ms, b = {_interval(law.b, 1e6)} µs, p = {_interval(law.p, 1.0)}"
         f" (95 %, {law.points} sizes, {100 * law.rms:.0f} % rms)"
@@ -119,10 +189,10 @@ def _batches(console: Console, one: Measured) -> None:
     if not batches:
         return
     listed = ", ".join(f"{timing.n_structures}: {_three(timing.atoms_per_s)}" for timing in batches)
-    console.print(f"  E, F of {batches[0].n_atoms} atoms, atoms/s by batch: {listed}", soft_wrap=True)
+    _paragraph(console, f"E, F of {batches[0].n_atoms} atoms, atoms/s by batch: {listed}", "  ")
     if (enough := one.saturation) is not None:
         words = f"saturates at a batch of {enough.batch}" if enough.reached else "not saturated at the largest batch"
-        console.print(f"  {words}, {_three(enough.atoms_per_s)} atoms/s", soft_wrap=True)
+        _paragraph(console, f"{words}, {_three(enough.atoms_per_s)} atoms/s", "  ")
 
 
 def _milliseconds(seconds: float) -> str:

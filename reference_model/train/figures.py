@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,48 +22,96 @@ COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8
 """Told apart by the colour-blind (M. Okabe and K. Ito); the last one is for all further groups."""
 
 
-def draw_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What stands above the figures of a run.
+
+    Attributes
+    ----------
+    network : str
+        Its folder and its variant.
+    data : str
+        Names of the files.
+    fitted : bool
+        Whether reference energies were fitted to whole structures, so that no energy is one above isolated atoms.
+    """
+
+    network: str
+    data: str
+    fitted: bool
+
+    def over(self, what: str) -> str:
+        """Return the title of a figure."""
+        return f"{self.network}: {what}\n{self.data}"
+
+
+def palette(sets: Iterable[Comparison]) -> dict[str, str]:
+    """Return a colour for each config type: the same in the figures of all sets.
+
+    The most frequent ones of all sets together have colours of their own; the others share the last one.
+    """
+    types = [found.config_types for found in sets]
+    kinds, counts = np.unique(np.concatenate(types) if types else np.zeros(0, str), return_counts=True)
+    frequent = [str(kind) for kind in kinds[np.argsort(-counts, kind="stable")]]
+    own = len(COLOURS) if len(frequent) <= len(COLOURS) else len(COLOURS) - 1
+    return {kind: COLOURS[min(index, own)] for index, kind in enumerate(frequent)}
+
+
+def draw_curves(history: Sequence[Mapping[str, Any]], path: Path, names: Names) -> None:
     """Draw loss and validation errors against epochs as PNG."""
     from matplotlib.ticker import MaxNLocator
 
     shown = [curve for curve in CURVES if history[0].get(f"{curve[0]}_mae_{curve[1]}") is not None]
-    figure, axes = _axes(1 + len(shown))
+    figure, axes = _axes(1 + len(shown), columns=2)
     epochs = [row["epoch"] for row in history]
     # A single epoch is a point.
     style: dict[str, Any] = {"marker": "." if len(history) < 30 else None}
     axes[0].plot(epochs, [row["loss"] for row in history], color="black", **style)
-    axes[0].set_title("training loss")
+    axes[0].set(title="training loss", ylabel="loss (log scale)")
     for axis, (name, unit, written) in zip(axes[1:], shown, strict=True):
         for kind, line, colour in (("mae", "-", COLOURS[0]), ("rmse", "--", COLOURS[1])):
             values = [row[f"{name}_{kind}_{unit}"] for row in history]
             axis.plot(epochs, values, line, color=colour, label=f"{kind.upper()} {values[-1]:.3g}", **style)
-        axis.set_title(f"validation: {name}, {written}")
+        axis.set(title=f"validation: {name}", ylabel=f"error, {written} (log scale)")
         axis.legend(title="after the last epoch", frameon=False, fontsize="small", title_fontsize="small")
     for axis in axes:
         axis.set_xlabel("epoch")
         axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         _logarithmic(axis)
         axis.grid(which="both", linewidth=0.4, alpha=0.4)
+    figure.suptitle(names.over("training"), fontsize=10)
     _save(figure, path)
 
 
-def draw_parity(found: Comparison, path: Path) -> None:
-    """Draw predictions against labels as PNG: energies, forces, and stresses where there are any."""
-    groups, names = _groups(found.config_types)
-    panels: list[tuple[str, str, float, FloatArray, NDArray[np.int64]]] = [
-        ("energy above reference energies", "eV/atom", 1.0, found.energies, groups),
-        ("forces", "eV/Å", 1.0, found.forces.reshape(2, -1), np.repeat(groups[found.owners], 3)),
+def draw_parity(found: Comparison, path: Path, names: Names, use: str, colours: Mapping[str, str]) -> None:
+    """Draw predictions against labels as PNG: energies, forces, and stresses where there are any.
+
+    Parameters
+    ----------
+    found : Comparison
+    path : Path
+    names : Names
+    use : str
+        Which set it is, "valid" or "test".
+    colours : mapping of str to str
+        By config type; see `palette`.
+    """
+    above = "reference energies (fitted)" if names.fitted else "isolated atoms"
+    panels: list[tuple[str, str, float, FloatArray, NDArray[np.str_]]] = [
+        (f"energy above {above}", "eV/atom", 1.0, found.energies, found.config_types),
+        ("forces", "eV/Å", 1.0, found.forces.reshape(2, -1), np.repeat(found.config_types[found.owners], 3)),
     ]
     labelled = np.isfinite(found.stresses).all(axis=(0, 2, 3))
     if labelled.any():
         stresses = found.stresses[:, labelled].reshape(2, -1)
-        panels.append(("stress", "GPa", units.GPa, stresses, np.repeat(groups[labelled], 9)))
-    figure, axes = _axes(len(panels))
+        panels.append(("stress", "GPa", units.GPa, stresses, np.repeat(found.config_types[labelled], 9)))
+    groups = _groups(found.config_types, colours)
+    figure, axes = _axes(len(panels), columns=3)
     for axis, (title, unit, size, both, owners) in zip(axes, panels, strict=True):
         known, predicted = both / size
-        for index, name in enumerate(names):
-            mine = owners == index
-            axis.plot(known[mine], predicted[mine], ".", color=COLOURS[index], markersize=3, alpha=0.6, label=name)
+        for name, (colour, members) in groups.items():
+            mine = np.isin(owners, members)
+            axis.plot(known[mine], predicted[mine], ".", color=colour, markersize=4, alpha=0.6, label=name)
         low, high = float(min(known.min(), predicted.min())), float(max(known.max(), predicted.max()))
         margin = 0.04 * (high - low) or 1.0
         ends = [low - margin, high + margin]
@@ -76,20 +125,24 @@ def draw_parity(found: Comparison, path: Path) -> None:
         factor, small = (1e3, f"m{unit}") if unit != "GPa" else (1.0, unit)
         errors = f"MAE {factor * mae:.3g} {small}\nRMSE {factor * rmse:.3g} {small}"
         axis.text(0.04, 0.96, errors, transform=axis.transAxes, va="top")
-    if names != [""]:
+    if list(groups) != [""]:
         axes[0].legend(loc="lower right", fontsize="small", markerscale=3, handletextpad=0.1, frameon=False)
+    count = len(found.config_types)
+    figure.suptitle(names.over(f"{use}, {count} structure{'s' if count > 1 else ''}"), fontsize=10)
     _save(figure, path)
 
 
-def _groups(config_types: NDArray[np.str_]) -> tuple[NDArray[np.int64], list[str]]:
-    """Return the index of each structure's group, and the groups' names: the most frequent ones, and the rest."""
+def _groups(config_types: NDArray[np.str_], colours: Mapping[str, str]) -> dict[str, tuple[str, list[str]]]:
+    """Return colour and members of what is drawn in one colour, by name: the largest first, which hides nothing."""
     kinds, counts = np.unique(config_types, return_counts=True)
-    frequent = [str(kind) for kind in kinds[np.argsort(-counts, kind="stable")]]
-    if len(frequent) > len(COLOURS):
-        frequent = [*frequent[: len(COLOURS) - 1], "others"]
-    places = {kind: index for index, kind in enumerate(frequent)}
-    groups = np.array([places.get(str(kind), len(frequent) - 1) for kind in config_types], dtype=np.int64)
-    return groups, [name or ("(none)" if len(frequent) > 1 else "") for name in frequent]
+    ordered = [str(kind) for kind in kinds[np.argsort(-counts, kind="stable")]]
+    shared = list(colours.values()).count(COLOURS[-1]) > 1
+    groups: dict[str, tuple[str, list[str]]] = {}
+    for kind in ordered:
+        rest = shared and colours[kind] == COLOURS[-1]
+        name = "others" if rest else kind or ("(none)" if len(colours) > 1 else "")
+        groups.setdefault(name, (colours[kind], []))[1].append(kind)
+    return groups
 
 
 def _logarithmic(axis: Any) -> None:
@@ -107,12 +160,17 @@ def _logarithmic(axis: Any) -> None:
     axis.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _axes(n: int) -> tuple[Any, Any]:
+def _axes(n: int, columns: int) -> tuple[Any, Any]:
     # Without pyplot, which would choose a display and keep every figure.
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.0 * n, 3.8), layout="constrained")
-    return figure, np.atleast_1d(figure.subplots(1, n))
+    columns = min(n, columns)
+    rows = -(-n // columns)
+    figure = Figure(figsize=(4.2 * columns, 3.6 * rows + 0.6), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for spare in axes[n:]:
+        spare.remove()
+    return figure, axes[:n]
 
 
 def _save(figure: Any, path: Path) -> None:

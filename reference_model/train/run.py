@@ -18,7 +18,7 @@ from reference_model.graph import collate
 from reference_model.memory import keep_freed
 from reference_model.model import Network
 from reference_model.train.data import Sample, combinations_of, digest, rms_force, species_of
-from reference_model.train.figures import draw_curves, draw_parity
+from reference_model.train.figures import Names, draw_curves, draw_parity, palette
 from reference_model.train.files import (
     CHECKPOINT,
     METRICS,
@@ -37,6 +37,8 @@ from reference_model.variants import Hyperparameters, hyperparameters
 
 STILL = 1e-3
 """eV/Å; RMS force below which structures are at rest, such as perfect crystals under strain."""
+LONGEST_NAMES = 90
+"""Letters of file names above a figure."""
 EMPTY = 4.0
 """Volume per atom over the median of the set, as which larger ones count."""
 Step = Callable[[int, int, int, int | None], None]
@@ -245,20 +247,27 @@ def _save(
         raise DataError(f"cannot write {request.out / MODEL}: {error.strerror or error}") from error
 
 
+def _names(request: Request, sets: Sets) -> Names:
+    files = ", ".join(dict.fromkeys(path.name for path in (*request.train, *request.test)))
+    files = files if len(files) <= LONGEST_NAMES else f"{files[: LONGEST_NAMES - 1]}…"
+    variant = request.recipe.variant
+    return Names(f"{request.out.resolve().name} ({variant})", files, fitted=bool(sets.references.fitted))
+
+
 def _finish(request: Request, sets: Sets, trainer: Trainer, history: list[dict[str, Any]], tell: Tell) -> Metrics:
     network = trainer.average
     found: Metrics = {"remarks": sets.remarks, "recipe": asdict(request.recipe), "epochs": trainer.epoch}
     found["seconds"] = sum(row["seconds"] for row in history)
     found["mean_neighbours"] = float(network.mean_neighbours)
     found["reference_energies"] = dict(zip(network.hyper.species, network.reference_energies.tolist(), strict=True))
-    for use in ("valid", "test"):
-        samples = getattr(sets, use)
-        if samples:
-            comparison = compare(network, samples)
-            found[use] = metrics(comparison)
-            draw_parity(comparison, request.out / f"parity_{use}.png")
-            tell(f"{use}: {summary(found[use])}")
+    names = _names(request, sets)
+    compared = {use: compare(network, samples) for use in ("valid", "test") if (samples := getattr(sets, use))}
+    colours = palette(compared.values())
+    for use, comparison in compared.items():
+        found[use] = metrics(comparison)
+        draw_parity(comparison, request.out / f"parity_{use}.png", names, use, colours)
+        tell(f"{use}: {summary(found[use])}")
     found["history"] = history
-    draw_curves(history, request.out / "learning.png")
+    draw_curves(history, request.out / "learning.png", names)
     write_json(request.out / METRICS, found)
     return found

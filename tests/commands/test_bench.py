@@ -60,6 +60,23 @@ def test_table_json_and_figure(capsys, workplace):
     assert sorted(path.name for path in workplace.iterdir()) == ["b.json", "b.png", "nickel.vasp"]
 
 
+def test_two_are_compared_with_species_of_their_own(capsys, workplace):
+    emt = "ase:ase.calculators.emt:EMT"
+    arguments = ["bench", SPEC, emt, "--sizes", "4,8", "--max-seconds", "600", "--seconds", "0.05"]
+    arguments += ["--species", f"{emt}=Cu,Au", "--error", f"{emt}=47 meV/Å", "--error", f"{SPEC}=1e2meV/Å"]
+    assert main([*arguments, "--json", "b.json", "--plot", "b.svg"]) == 0
+    out = capsys.readouterr().out
+    assert "Which is faster?" in out
+    assert "E, F of 8 atoms: " in out
+    assert f"    {emt}: " in out
+    found = json.loads((workplace / "b.json").read_text())
+    assert found["error_unit"] == "meV/Å"
+    assert [one["error"] for one in found["potentials"]] == [100.0, 47.0]
+    assert {(one["spec"], one["than"], one["n_atoms"]) for one in found["ratios"]} == {(emt, SPEC, 4), (emt, SPEC, 8)}
+    assert all(one["low"] <= one["value"] <= one["high"] for one in found["ratios"])
+    assert (workplace / "b.svg").read_text().count("#d55e00") > 2  # one colour for one potential, in both panels
+
+
 def test_a_potential_that_fails_at_every_size_is_status_3(capsys, workplace):
     (workplace / "failing.py").write_text(
         "from tests.analytic import smooth_pair\n"
@@ -89,6 +106,14 @@ def test_a_potential_that_fails_at_every_size_is_status_3(capsys, workplace):
         (["x", "--species", "Qq"], "'Qq' is no chemical symbol"),
         (["x", "--error", "x"], "--error must read SPEC=X"),
         (["x", "--error", "x=-3"], "--error must read SPEC=X"),
+        (["x", "--error", "=3"], "--error must read SPEC=X"),
+        (
+            ["x", "y", "--error", "x=3 meV/Å", "--error", "y=0.1 eV/Å"],
+            "in one unit for all potentials: x meV/Å, y eV/Å",
+        ),
+        (["x", "y", "--error", "x=3 meV/Å", "--error", "y=2"], "y without a unit"),
+        (["x", "--species", "y=Cu"], "--species names 'y', which is not measured: choose from x"),
+        (["x", "--species", "x="], "--species names no element"),
         (["x", "--error", "y=3"], "--error names 'y', which is not measured: choose from x"),
         (["x", "--json", "absent/b.json"], "there is no directory absent"),
         (["x", "--plot", "b.gif"], "let its name end in .png, .svg or .pdf"),

@@ -12,8 +12,9 @@ import pytest
 from pyarrow import parquet
 
 from gnnp_bench.certificate import io
+from gnnp_bench.certificate.result import Score
 from gnnp_bench.cli import main
-from gnnp_bench.report.results_table import COLUMNS, as_csv, rows
+from gnnp_bench.report.results_table import COLUMNS, as_csv, as_parquet, rows
 from tests.certificate.examples import FAILED, POTENTIAL, certificate, result
 from tests.commands.processes import refused
 from tests.report.test_html import FULL
@@ -32,7 +33,9 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_each_quantity_of_each_law_has_a_row():
     table = list(rows("full.json", FULL))
-    assert len(table) == sum(len(one.components) or 1 for one in FULL.checks) == 5
+    laws = [row for row in table if row["kind"] == "law"]
+    assert len(laws) == sum(len(one.components) or 1 for one in FULL.checks) == 5
+    assert len(table) - len(laws) == len(FULL.scores)
     energy, stress = (row for row in table if row["law"] == FAILED.id)
     assert (energy["quantity"], energy["status"], energy["headline"]) == ("energy", "pass", False)
     assert (stress["quantity"], stress["status"], stress["headline"]) == ("stress", "fail", True)
@@ -42,6 +45,30 @@ def test_each_quantity_of_each_law_has_a_row():
     (bare,) = (row for row in table if row["law"] == "symmetry/net-torque")
     assert (bare["status"], bare["measured"], bare["unit"], bare["headline"]) == ("not_applicable", None, None, False)
     assert all(list(row) == list(COLUMNS) for row in table)
+
+
+SCORES = (
+    Score(kind="accuracy", subject="Si.extxyz", name="forces, MAE", value=50.0, unit="meV/Å", better="lower"),
+    Score(kind="bench", subject="64 atoms", name="time", value=80.0, uncertainty=2.0, unit="µs/atom", better="lower"),
+    Score(kind="properties", subject="Si:diamond", name="B0", value=95.0, unit="GPa", reference=97.8),
+    Score(kind="bench", subject="Cu", name="time", value=None, unit="µs/atom", remark="no such potential"),
+)
+
+
+def test_each_score_has_a_row(tmp_path):
+    record = certificate(result("symmetry/rotation", "pass"), scores=SCORES)
+    law, *scores = rows("c.json", record)
+    assert (law["kind"], law["subject"], law["reference"]) == ("law", None, None)
+    assert [(row["kind"], row["subject"], row["quantity"], row["measured"]) for row in scores] == [
+        (score.kind, score.subject, score.name, score.value) for score in SCORES
+    ]
+    assert (scores[1]["uncertainty"], scores[1]["better"], scores[2]["reference"]) == (2.0, "lower", 97.8)
+    assert scores[3]["reason"] == "no such potential"
+    assert all(row["law"] is None and row["status"] is None and row["verdict"] == "certified" for row in scores)
+    (tmp_path / "s.parquet").write_bytes(as_parquet(rows("c.json", record)))
+    assert parquet.read_table(tmp_path / "s.parquet").to_pylist() == [law, *scores]
+    read = list(csv.DictReader(as_csv(rows("c.json", record)).decode().splitlines()))
+    assert [row["measured"] for row in read[1:]] == ["50.0", "80.0", "95.0", ""]
 
 
 def test_csv_and_parquet_hold_the_same(workplace, capsys):
