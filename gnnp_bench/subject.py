@@ -43,7 +43,7 @@ def subject_from(potential: Any, species: Sequence[str] | None, name: str | None
         If it is none of what `certify` takes.
     """
     from gnnp_bench.adapters.ase import is_calculator
-    from gnnp_bench.commands.loading import load_on_one_thread
+    from gnnp_bench.one_thread import load_on_one_thread
     from gnnp_bench.potential import Potential
 
     if name is not None and not (isinstance(name, str) and name.strip()):
@@ -76,7 +76,7 @@ def subject_from(potential: Any, species: Sequence[str] | None, name: str | None
 
 def _loaded_from(factory: Callable[[], object], label: str, species: Sequence[str] | None) -> Loaded:
     from gnnp_bench.adapters import registry
-    from gnnp_bench.commands.loading import use_one_thread
+    from gnnp_bench.one_thread import use_one_thread
 
     loaded = registry.load_from(factory, label, species)
     use_one_thread()

@@ -1,0 +1,359 @@
+"""Leading a campaign: which task is next, what came of it, and that it is kept before it counts."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gnnp_bench.campaign.asked import Subject
+from gnnp_bench.campaign.costs import Costs
+from gnnp_bench.campaign.executors import ExecutorError, Workers
+from gnnp_bench.campaign.filesystem import StoreError
+from gnnp_bench.campaign.kept import Ledger, row_of, values_of, what
+from gnnp_bench.campaign.parts import Part, Plan
+from gnnp_bench.campaign.plain import decode_capabilities
+from gnnp_bench.campaign.store import Row, Store
+from gnnp_bench.campaign.work import Outcome, SubjectTold, Work
+from gnnp_bench.certificate.io import encode_value
+from gnnp_bench.check import for_potential
+from gnnp_bench.engine.assemble import Judgement
+from gnnp_bench.engine.outcome import without_cases
+from gnnp_bench.engine.run import budget_of
+
+TRIES = 2
+"""Processes that may end in a task before that is its result."""
+TRIES_IF_KILLED = 4
+"""The same where the process was killed from outside, or by a system that ran out of memory."""
+BREAKDOWNS = 5
+"""Times that an executor may break down without a result in between."""
+LOOK = 1.0
+"""Seconds between two looks at whether somebody wants the campaign to stop."""
+WRITING = (0.0, 1.0, 4.0)
+"""Seconds of waiting before each attempt to write what a full disk did not take."""
+
+
+class CampaignError(RuntimeError):
+    """A campaign cannot go on. The message is one line; what was finished is kept."""
+
+
+class Cancelled(CampaignError):
+    """Somebody asked the campaign to stop."""
+
+
+@dataclass(slots=True)
+class Told:
+    """What a campaign tells while it goes on.
+
+    Attributes
+    ----------
+    done, total : int
+        Tasks that have their result, and all that are known of; those of a potential are known once it is loaded.
+    line : str
+        A sentence worth reading, or nothing.
+    part : Part or None
+        One that has just ended.
+    """
+
+    done: int
+    total: int
+    line: str = ""
+    part: Part | None = None
+
+
+def cancel_file(store: Path) -> Path:
+    """Return the file by whose existence a campaign is asked to stop, from whichever machine."""
+    return store.with_name(f"{store.name}.cancel")
+
+
+@dataclass(slots=True)
+class Lead:
+    """The one process that knows which tasks are to be done, and that writes what came of them.
+
+    Attributes
+    ----------
+    plan : Plan
+    store : Store
+    workers : Workers
+    ledger : Ledger
+    counts : Counter
+        Of tasks: *before* (had their result already), *run*, *again* (begun anew since their process was lost).
+    """
+
+    plan: Plan
+    store: Store
+    workers: Workers
+    ledger: Ledger
+    counts: Counter[str] = field(default_factory=Counter)
+    parts: list[Part] = field(default_factory=list)
+    _to_open: deque[Subject] = field(default_factory=deque)
+    _ready: list[tuple[float, float, int, Work, Part | None]] = field(default_factory=list)
+    _running: dict[Future[Any], tuple[Work, Part | None]] = field(default_factory=dict)
+    _tries: Counter[str] = field(default_factory=Counter)
+    _breakdowns: int = 0
+    _unwritten: list[Row] = field(default_factory=list)
+    _number: int = 0
+    _total: int = 0
+    _done: int = 0
+    _lines: list[str] = field(default_factory=list)
+    _announced: set[str] = field(default_factory=set)
+    _costs: Costs = field(default_factory=Costs)
+    _why: str = ""
+
+    def run(self) -> Iterator[Told]:
+        """Carry out what is left, and yield what is worth telling.
+
+        Raises
+        ------
+        CampaignError
+            If it cannot go on: the disk is full, the workers are gone, a worker would compute something else.
+        Cancelled
+            If somebody asked for it.
+        """
+        self._to_open.extend(self._in_order())
+        self._total = len(self._to_open)
+        self._costs = self.ledger.costs()
+        window = 1 if not self.workers.isolated else 2 * self.workers.size
+        wanted = cancel_file(self.store.path)
+        try:
+            while True:
+                self._fill(window)
+                yield from self._say()
+                if not self._running:
+                    break
+                done, _ = wait(self._running, timeout=LOOK, return_when=FIRST_COMPLETED)
+                self._take_in(done)
+                yield from self._say()
+                if wanted.exists():
+                    with contextlib.suppress(OSError):
+                        wanted.unlink()
+                    raise Cancelled("the campaign was asked to stop: what was finished is kept")
+        finally:
+            self._rescue()
+        if self._unwritten:
+            raise CampaignError(f"{self._unwritten_said()}; begin again with `campaign resume` once there is room")
+
+    def _in_order(self) -> list[Subject]:
+        """Return the potentials, those that take longest first, as far as that is known: short ones fill gaps."""
+        costs, campaign = self.ledger.costs(), self.plan.campaign
+
+        def factor(subject: Subject) -> float:
+            told = self.ledger.subjects.get(self.plan.subject(subject).address)
+            return 0.0 if told is None else costs.potential.get(told.address, 0.0)
+
+        return sorted(campaign.subjects, key=lambda subject: -factor(subject))
+
+    def _fill(self, window: int) -> None:
+        """Hand tasks to the workers, as long as they take some; open the next potential when nothing else is ready."""
+        while len(self._running) < window and not self._unwritten:
+            if self._ready:
+                self._ready.sort(key=lambda entry: entry[:3], reverse=True)  # a few dozen; its end is the next one
+                *_, work, part = self._ready.pop()
+                self._give(work, part)
+            elif self._to_open:
+                subject = self._to_open.popleft()
+                self._give(self.plan.subject(subject), None)
+            else:
+                return
+
+    def _give(self, work: Work, part: Part | None) -> None:
+        if part is not None and self.plan.campaign.model_timeout is not None:
+            left = self.plan.campaign.model_timeout - part.spent_s
+            if left <= 0.0:
+                self._give_up(part)
+                return
+            work = replace(work, limit_s=left if work.limit_s is None else min(left, work.limit_s))
+        try:
+            self._running[self.workers.give(work)] = (work, part)
+        except Exception as error:  # whatever an executor says when it is broken
+            self._mend(work, part, error)
+
+    def _give_up(self, part: Part) -> None:
+        running = {work.address for work, of in self._running.values() if of is part}
+        for address in [address for address in part.open if address not in running]:
+            del part.open[address]
+            part.out_of_time += 1
+        self._ready = [entry for entry in self._ready if entry[-1] is not part]
+        self._end(part)
+
+    def _take_in(self, done: set[Future[Any]]) -> None:
+        """Keep what came of tasks, all at once, and only then count it."""
+        found: list[tuple[Work, Part | None, Outcome]] = []
+        lost: list[tuple[Work, Part | None, BaseException]] = []
+        for future in done:
+            work, part = self._running.pop(future)
+            try:
+                found.append((work, part, self.workers.told(future)))
+            except (Exception, CancelledError) as error:  # the executor's own trouble, and no result
+                lost.append((work, part, error))
+        rows = []
+        for work, part, outcome in found:
+            if outcome.ending == "differs":
+                raise CampaignError(f"{outcome.said}; nothing of it was kept")
+            if self._again(work, part, outcome):
+                continue
+            row = row_of(work, outcome, value=self._error_of(work, outcome))
+            rows.append((row, work, part))
+        self._keep([row for row, _, _ in rows if not self._is_known(row)])
+        for row, work, part in () if self._unwritten else rows:
+            self._breakdowns = 0
+            self.ledger.note(row)
+            self._tell_apart(row, work, part)
+        for work, part, trouble in lost:
+            self._mend(work, part, trouble)
+
+    def _is_known(self, row: Row) -> bool:
+        """Return whether the store has it: what a potential is, the same as before; or a second answer."""
+        if row.kind == "subject" and row.ending == "finished":
+            before = self.ledger.subjects.get(row.address)
+            return before is not None and msgspec.json.encode(before) == row.value
+        return row.address in self.ledger.finished
+
+    def _again(self, work: Work, part: Part | None, outcome: Outcome) -> bool:
+        """Return whether a task is begun anew, for its process died and that may not be its fault."""
+        if outcome.ending != "died":
+            return False
+        self._tries[work.address] += 1
+        if self._tries[work.address] >= (TRIES_IF_KILLED if outcome.killed else TRIES):
+            return False
+        self.counts["again"] += 1
+        self._lines.append(f"{work.label}: {outcome.said}; it is begun again")
+        self._push(work, part, first=True)
+        return True
+
+    def _mend(self, work: Work, part: Part | None, error: BaseException) -> None:
+        """Begin a task again whose executor broke down."""
+        self._breakdowns += 1
+        said = " ".join(str(error).split()) or type(error).__name__
+        if self._breakdowns > max(BREAKDOWNS, 2 * len(self._running) + 2 * self.workers.size):
+            raise CampaignError(f"the workers break down again and again: {said}")
+        self._lines.append(f"{work.label}: its worker was lost ({said}); it is begun again")
+        self.counts["again"] += 1
+        self._push(work, part, first=True)
+        if not any(not future.done() for future in self._running):
+            try:
+                self.workers.mend()
+            except ExecutorError as gone:
+                raise CampaignError(str(gone)) from error
+
+    def _error_of(self, work: Work, outcome: Outcome) -> bytes | None:
+        """Return the result of a law whose process died or took too long, as a certificate holds it."""
+        if work.kind != "law" or outcome.ending == "finished":
+            return None
+        told = next(told for told in self.ledger.subjects.values() if told.address == work.subject)
+        check = for_potential(
+            next(check for check in self.plan.chosen if check.id == work.name), decode_capabilities(told.capabilities)
+        )
+        return encode_value(Judgement(result=without_cases(check, "error", outcome.said, 0, outcome.elapsed_s)))
+
+    def _tell_apart(self, row: Row, work: Work, part: Part | None) -> None:
+        self._done += 1
+        self.counts["run"] += 1
+        if work.kind == "subject":
+            self._opened(row, work)
+            return
+        assert part is not None
+        part.open.pop(work.address, None)
+        part.spent_s += row.elapsed_s
+        if row.ending != "finished":
+            self._lines.append(f"{work.label}: {row.said.partition(' [')[0]}")
+        elif work.kind == "pool":
+            self._pooled(part, row.value)
+        self._end(part)
+
+    def _opened(self, row: Row, work: Work) -> None:
+        subject = Subject(work.spec, work.species)
+        if row.ending != "finished":
+            self._lines.append(f"{work.spec} cannot be loaded: {row.said.partition(' [')[0]}")
+            return
+        told = msgspec.json.decode(row.value, type=SubjectTold)
+        for pool in self.plan.pools(subject, told.address):
+            part = Part(pool)
+            self.parts.append(part)
+            self._total += 1 + len(self.plan.chosen)
+            if not self.ledger.is_done(pool):
+                part.open[pool.address] = pool
+                self._push(pool, part)
+                continue
+            self._before(pool, part)
+            found = values_of(self.store, [pool.address]).get(pool.address)
+            if found is not None and found.ending == "finished":
+                self._pooled(part, found.value)
+            self._end(part)
+
+    def _pooled(self, part: Part, data: bytes) -> None:
+        for law in self.plan.laws(part.pool, data):
+            if self.ledger.is_done(law):
+                self._before(law, part)
+            else:
+                part.open[law.address] = law
+                self._push(law, part)
+
+    def _before(self, work: Work, part: Part) -> None:
+        self._done += 1
+        self.counts["before"] += 1
+        tried = self.ledger.tried.get(work.address)
+        part.spent_s += self.ledger.finished.get(work.address, 0.0 if tried is None else tried.elapsed_s)
+
+    def _push(self, work: Work, part: Part | None, first: bool = False) -> None:
+        """Put a task where its turn is: potentials one after the other, of each the longest first.
+
+        Where the time of a potential is limited, the shortest first, so that as many laws as possible are judged.
+        """
+        self._number += 1
+        place = -1.0 if part is None else float(self.parts.index(part))
+        check = next((check for check in self.plan.chosen if check.id == work.name), None)
+        unknown = 1.0 if check is None else budget_of(check, work.settings) / 100.0
+        seconds = self._costs.seconds(what(work.kind, work.name, work.budget), work.subject, unknown)
+        order = seconds if self.plan.campaign.model_timeout is not None else -seconds
+        self._ready.append((place, -float("inf") if first else order, self._number, work, part))
+
+    def _end(self, part: Part) -> None:
+        if not part.open and not part.told:
+            part.told = True
+            if part.out_of_time:
+                limit = self.plan.campaign.model_timeout
+                self._lines.append(f"{part.label}: its {limit:g} s are over, {part.out_of_time} tasks were not begun")
+
+    def _say(self) -> Iterator[Told]:
+        lines, self._lines = self._lines, []
+        for line in lines:
+            yield Told(self._done, self._total, line)
+        for part in self.parts:
+            if part.told and part.pool.address not in self._announced:
+                self._announced.add(part.pool.address)
+                yield Told(self._done, self._total, part=part)
+        yield Told(self._done, self._total)
+
+    def _keep(self, rows: list[Row]) -> None:
+        """Write results; what cannot be written is tried again at the end, and is not counted."""
+        if not rows and not self._unwritten:
+            return
+        try:
+            self.store.add([*self._unwritten, *rows])
+            self._unwritten.clear()
+        except StoreError as error:
+            self._unwritten.extend(rows)
+            self._why = str(error)
+            self._lines.append(f"{self._unwritten_said()}; nothing new is begun")
+
+    def _unwritten_said(self) -> str:
+        return f"{len(self._unwritten)} results could not be kept: {self._why}"
+
+    def _rescue(self) -> None:
+        """Keep what is finished when the campaign ends, however it ends."""
+        done = {future for future in self._running if future.done() and not future.cancelled()}
+        with contextlib.suppress(CampaignError):
+            self._take_in(done)
+        for pause in WRITING:
+            if not self._unwritten:
+                return
+            time.sleep(pause)
+            self._keep([])
