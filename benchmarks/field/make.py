@@ -4,10 +4,10 @@
     python -m benchmarks.field.make > benchmarks/field/campaign.toml
     gnnp-bench campaign run benchmarks/field/campaign.toml
 
-These are the portable models that Debian's `openkim-models` holds, the weights in the wheels of CHGNet and SevenNet, the
-variants of the reference potential, and calculators that ASE itself computes. Elements of a model are asked of the KIM
-interface; of many, three are taken, spread over the periodic table. Kinds of models take turns, so that what is finished
-first is of all kinds.
+These are the portable models that Debian's `openkim-models` holds, the weights in the wheels of CHGNet and SevenNet,
+the variants of the reference potential, and calculators that ASE itself computes. Elements of a model are asked of the
+KIM interface; of many, three are taken, spread over the periodic table. Kinds of models take turns, so that what is
+finished first is of all kinds.
 """
 
 from __future__ import annotations
