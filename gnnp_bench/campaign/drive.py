@@ -320,7 +320,9 @@ class Lead:
             part.told = True
             if part.out_of_time:
                 limit = self.plan.campaign.model_timeout
-                self._lines.append(f"{part.label}: its {limit:g} s are over, {part.out_of_time} tasks were not begun")
+                self._lines.append(
+                    f"{part.label}: its {limit:g} s are over; tasks that were not begun: {part.out_of_time}"
+                )
 
     def _say(self) -> Iterator[Told]:
         lines, self._lines = self._lines, []

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gnnp_bench.campaign.executors import imported
-from gnnp_bench.campaign.filesystem import StoreError
+from gnnp_bench.campaign.filesystem import Mounts, StoreError
 from gnnp_bench.campaign.store import SCHEMA, Row, Store, reading
 from gnnp_bench.certificate.io import decode_value, replace_file
 from gnnp_bench.engine.assemble import Judgement
@@ -129,7 +129,7 @@ def to_parquet(rows: Iterable[Row], path: str | Path) -> None:
     replace_file(path, _parquet(imported("pyarrow"), [flat(row) for row in rows]))
 
 
-def query(path: str | Path) -> pandas.DataFrame:
+def query(path: str | Path, mounts: Mounts | None = None) -> pandas.DataFrame:
     """Return all results of a store as a DataFrame: a row for each, with the numbers of laws.
 
     On a file system that several machines may share, it is read from the Parquet snapshot, which is at most as old as
@@ -139,6 +139,8 @@ def query(path: str | Path) -> pandas.DataFrame:
     ----------
     path : path
         Of the store.
+    mounts : sequence of (str, str), optional
+        Where file systems are mounted and their kinds; by default what the system tells.
 
     Raises
     ------
@@ -146,7 +148,7 @@ def query(path: str | Path) -> pandas.DataFrame:
         If there is no store, or a package is missing. The message is one line.
     """
     pandas = imported("pandas")
-    with reading(path) as store:
+    with reading(path, mounts) as store:
         if store.shared and snapshot_file(store.path).exists():
             frame: pandas.DataFrame = pandas.read_parquet(snapshot_file(store.path))
         else:

@@ -166,7 +166,7 @@ class Store:
                         self.damaged.append(number)
                     continue
                 yield row
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise StoreError(_damaged(self.path, str(error))) from error
 
     def __len__(self) -> int:
@@ -256,7 +256,7 @@ def _ready(store: Store) -> None:
         for step in range(version, SCHEMA):
             connection.executescript(f"BEGIN; {_MIGRATIONS[step]}; PRAGMA user_version={step + 1}; COMMIT;")
             store.notes.append(f"{path.name} was of version {step} and is of version {step + 1} now")
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         said_by_sqlite = str(error)
         if isinstance(error, sqlite3.OperationalError) and "malformed" not in said_by_sqlite:
             raise StoreError(f"cannot write {path}: {said_by_sqlite}") from error
@@ -268,7 +268,7 @@ def _version(store: Store) -> int:
     try:
         (version,) = store.connection.execute("PRAGMA user_version").fetchone()
         (ours,) = store.connection.execute("PRAGMA application_id").fetchone()
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise StoreError(_damaged(store.path, str(error))) from error
     if ours != APPLICATION:
         raise StoreError(f"{store.path} is no store of a campaign")
@@ -298,7 +298,7 @@ def salvage(path: str | Path) -> tuple[list[Row], int]:
                 line = connection.execute(
                     f"SELECT {', '.join(COLUMNS)}, digest FROM results WHERE number = ?", (number,)
                 ).fetchone()
-            except sqlite3.DatabaseError:
+            except (sqlite3.DatabaseError, UnicodeDecodeError):
                 lost, silence = lost + 1, silence + 1
                 continue
             if line is None:
