@@ -319,10 +319,8 @@ class Lead:
         if not part.open and not part.told:
             part.told = True
             if part.out_of_time:
-                limit = self.plan.campaign.model_timeout
-                self._lines.append(
-                    f"{part.label}: its {limit:g} s are over; tasks that were not begun: {part.out_of_time}"
-                )
+                over = f"its {self.plan.campaign.model_timeout:g} s are over"
+                self._lines.append(f"{part.label}: {over}; tasks that were not begun: {part.out_of_time}")
 
     def _say(self) -> Iterator[Told]:
         lines, self._lines = self._lines, []

@@ -132,8 +132,9 @@ def test_a_clock_that_is_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_campaign_that_is_cancelled_keeps_what_is_finished(tmp_path: Path, undisturbed: Led) -> None:
     path = written(tmp_path, asked(f"{OWN}:tiny", laws=LAWS))
     with pytest.raises(CampaignError, match="asked to stop"):
-        lead(path, during=lambda leading: cancel_file(leading.store.path).touch())
+        lead(path, during=lambda leading: len(leading.store) < 3 or cancel_file(leading.store.path).touch())
     led = lead(path)
-    assert led.counts["before"] + led.counts["run"] == 5 + (led.counts["before"] == 0)
+    assert led.counts["before"] >= 2
+    assert led.counts["before"] + led.counts["run"] == 5
     assert is_whole(led)
     assert found(led) == found(undisturbed)

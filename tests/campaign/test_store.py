@@ -108,7 +108,7 @@ def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "s.db") as connection:
         connection.execute(f"PRAGMA user_version={SCHEMA + 1}")
     for opening in (writing, reading):
-        with pytest.raises(StoreError, match="is of version 3; .* knows versions up to 2: use a newer one"):
+        with pytest.raises(StoreError, match=r"is of version 3; .* knows versions up to 2: use a newer one"):
             opening(tmp_path / "s.db", LOCAL)
 
 
