@@ -1,7 +1,7 @@
 """Writes the campaign of the field: all potentials that can be had without downloading weights from a hub.
 
     apt-get install libkim-api-dev libkim-api2 openkim-models && pip install kimpy
-    python -m benchmarks.field.make > benchmarks/field/campaign.toml
+    python -m benchmarks.field.make
     gnnp-bench campaign run benchmarks/field/campaign.toml
 
 These are the portable models that Debian's `openkim-models` holds, the weights in the wheels of CHGNet and SevenNet,
@@ -19,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from benchmarks.openkim import MODELS, species_of
+from benchmarks.sources import ROOT
 
 HEAD = """\
 # The field, certified: written by `python -m benchmarks.field.make`.
@@ -83,4 +84,5 @@ def text(potentials: Sequence[tuple[str, tuple[str, ...]]]) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(text([*OTHERS, *kim()]))
+    # Not to standard output, where models say what they think of their files.
+    (ROOT / "benchmarks" / "field" / "campaign.toml").write_text(text([*OTHERS, *kim()]))
