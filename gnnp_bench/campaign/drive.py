@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -26,18 +27,23 @@ from gnnp_bench.certificate.io import encode_value
 from gnnp_bench.check import for_potential
 from gnnp_bench.engine.assemble import Judgement
 from gnnp_bench.engine.outcome import without_cases
-from gnnp_bench.engine.run import budget_of
 
 TRIES = 2
 """Processes that may end in a task before that is its result."""
 TRIES_IF_KILLED = 4
 """The same where the process was killed from outside, or by a system that ran out of memory."""
+LOADINGS = 10.0
+"""Times that loading takes which a worker should spend on a potential that it loads."""
 BREAKDOWNS = 5
 """Times that an executor may break down without a result in between."""
 LOOK = 1.0
 """Seconds between two looks at whether somebody wants the campaign to stop."""
 WRITING = (0.0, 1.0, 4.0)
 """Seconds of waiting before each attempt to write what a full disk did not take."""
+
+
+Entry: TypeAlias = tuple[float, float, int, Work, Part | None]
+"""The turn of a potential, that of the task, a number that no other has, and the task."""
 
 
 class CampaignError(RuntimeError):
@@ -94,8 +100,8 @@ class Lead:
     counts: Counter[str] = field(default_factory=Counter)
     parts: list[Part] = field(default_factory=list)
     _to_open: deque[Subject] = field(default_factory=deque)
-    _ready: list[tuple[float, float, int, Work, Part | None]] = field(default_factory=list)
-    _running: dict[Future[Any], tuple[Work, Part | None]] = field(default_factory=dict)
+    _ready: list[Entry] = field(default_factory=list)
+    _running: dict[Future[Any], list[tuple[Work, Part | None]]] = field(default_factory=dict)
     _tries: Counter[str] = field(default_factory=Counter)
     _breakdowns: int = 0
     _unwritten: list[Row] = field(default_factory=list)
@@ -103,7 +109,8 @@ class Lead:
     _total: int = 0
     _done: int = 0
     _lines: list[str] = field(default_factory=list)
-    _announced: set[str] = field(default_factory=set)
+    _ended: list[Part] = field(default_factory=list)
+    _loading_s: dict[str, float] = field(default_factory=dict)
     _costs: Costs = field(default_factory=Costs)
     _why: str = ""
 
@@ -154,60 +161,77 @@ class Lead:
         """Hand tasks to the workers, as long as they take some; open the next potential when nothing else is ready."""
         while len(self._running) < window and not self._unwritten:
             if self._ready:
-                self._ready.sort(key=lambda entry: entry[:3], reverse=True)  # a few dozen; its end is the next one
-                *_, work, part = self._ready.pop()
-                self._give(work, part)
+                self._ready.sort(key=_turn, reverse=True)  # sorted already, but for what was added
+                self._give(self._bundle())
             elif self._to_open:
-                subject = self._to_open.popleft()
-                self._give(self.plan.subject(subject), None)
+                self._give([(self.plan.subject(self._to_open.popleft()), None)])
             else:
                 return
 
-    def _give(self, work: Work, part: Part | None) -> None:
+    def _bundle(self) -> list[tuple[Work, Part | None]]:
+        """Return the next task, and with it as many of the same potential as make loading it worth while.
+
+        Where workers are few, each keeps the potential for many tasks anyway, and nothing is bundled.
+        """
+        first = self._ready.pop()
+        bundle, seconds = [first], self._seconds(first[3])
+        loading_s = self._loading_s.get(first[3].subject, 0.0)
+        share = self.workers.size * LOADINGS * loading_s
+        if self.plan.campaign.model_timeout is not None or len(self._ready) * seconds > share:
+            return [first[3:]]
+        while self._ready and self._ready[-1][3].subject == first[3].subject and seconds < LOADINGS * loading_s:
+            bundle.append(self._ready.pop())
+            seconds += self._seconds(bundle[-1][3])
+        return [entry[3:] for entry in bundle]
+
+    def _give(self, bundle: list[tuple[Work, Part | None]]) -> None:
+        work, part = bundle[0]
         if part is not None and self.plan.campaign.model_timeout is not None:
             left = self.plan.campaign.model_timeout - part.spent_s
             if left <= 0.0:
                 self._give_up(part)
                 return
             work = replace(work, limit_s=left if work.limit_s is None else min(left, work.limit_s))
+            bundle = [(work, part)]
         try:
-            self._running[self.workers.give(work)] = (work, part)
+            self._running[self.workers.give([work for work, _ in bundle])] = bundle
         except Exception as error:  # whatever an executor says when it is broken
-            self._mend(work, part, error)
+            self._mend(bundle, error)
 
     def _give_up(self, part: Part) -> None:
-        running = {work.address for work, of in self._running.values() if of is part}
+        running = {work.address for bundle in self._running.values() for work, of in bundle if of is part}
         for address in [address for address in part.open if address not in running]:
             del part.open[address]
-            part.out_of_time += 1
+            part.out_of_time += address not in self.ledger.tried
         self._ready = [entry for entry in self._ready if entry[-1] is not part]
         self._end(part)
 
     def _take_in(self, done: set[Future[Any]]) -> None:
         """Keep what came of tasks, all at once, and only then count it."""
         found: list[tuple[Work, Part | None, Outcome]] = []
-        lost: list[tuple[Work, Part | None, BaseException]] = []
+        lost: list[tuple[list[tuple[Work, Part | None]], BaseException]] = []
         for future in done:
-            work, part = self._running.pop(future)
+            bundle = self._running.pop(future)
             try:
-                found.append((work, part, self.workers.told(future)))
+                outcomes = self.workers.told(future)
+                found += [(work, part, outcome) for (work, part), outcome in zip(bundle, outcomes, strict=True)]
             except (Exception, CancelledError) as error:  # the executor's own trouble, and no result
-                lost.append((work, part, error))
-        rows = []
-        for work, part, outcome in found:
-            if outcome.ending == "differs":
-                raise CampaignError(f"{outcome.said}; nothing of it was kept")
-            if self._again(work, part, outcome):
-                continue
-            row = row_of(work, outcome, value=self._error_of(work, outcome))
-            rows.append((row, work, part))
+                lost.append((bundle, error))
+        rows = [
+            (row_of(work, outcome, value=self._error_of(work, outcome)), work, part)
+            for work, part, outcome in found
+            if outcome.ending != "differs" and not self._again(work, part, outcome)
+        ]
         self._keep([row for row, _, _ in rows if not self._is_known(row)])
         for row, work, part in () if self._unwritten else rows:
             self._breakdowns = 0
             self.ledger.note(row)
             self._tell_apart(row, work, part)
-        for work, part, trouble in lost:
-            self._mend(work, part, trouble)
+        for bundle, trouble in lost:
+            self._mend(bundle, trouble)
+        for _, _, outcome in found:
+            if outcome.ending == "differs":
+                raise CampaignError(f"{outcome.said}; nothing of it was kept")
 
     def _is_known(self, row: Row) -> bool:
         """Return whether the store has it: what a potential is, the same as before; or a second answer."""
@@ -228,16 +252,17 @@ class Lead:
         self._push(work, part, first=True)
         return True
 
-    def _mend(self, work: Work, part: Part | None, error: BaseException) -> None:
-        """Begin a task again whose executor broke down."""
+    def _mend(self, bundle: list[tuple[Work, Part | None]], error: BaseException) -> None:
+        """Begin tasks again whose executor broke down."""
         self._breakdowns += 1
         said = " ".join(str(error).split()) or type(error).__name__
         if self._breakdowns > max(BREAKDOWNS, 2 * len(self._running) + 2 * self.workers.size):
             raise CampaignError(f"the workers break down again and again: {said}")
-        self._lines.append(f"{work.label}: its worker was lost ({said}); it is begun again")
-        self.counts["again"] += 1
-        self._push(work, part, first=True)
-        if not any(not future.done() for future in self._running):
+        for work, part in bundle:
+            self._lines.append(f"{work.label}: its worker was lost ({said}); it is begun again")
+            self.counts["again"] += 1
+            self._push(work, part, first=True)
+        if all(future.done() for future in self._running):
             try:
                 self.workers.mend()
             except ExecutorError as gone:
@@ -274,13 +299,13 @@ class Lead:
             self._lines.append(f"{work.spec} cannot be loaded: {row.said.partition(' [')[0]}")
             return
         told = msgspec.json.decode(row.value, type=SubjectTold)
+        self._loading_s[told.address] = row.loading_s or 0.0
         for pool in self.plan.pools(subject, told.address):
-            part = Part(pool)
+            part = Part(pool, number=len(self.parts))
             self.parts.append(part)
             self._total += 1 + len(self.plan.chosen)
             if not self.ledger.is_done(pool):
-                part.open[pool.address] = pool
-                self._push(pool, part)
+                self._to_do(pool, part)
                 continue
             self._before(pool, part)
             found = values_of(self.store, [pool.address]).get(pool.address)
@@ -293,14 +318,21 @@ class Lead:
             if self.ledger.is_done(law):
                 self._before(law, part)
             else:
-                part.open[law.address] = law
-                self._push(law, part)
+                self._to_do(law, part)
+
+    def _to_do(self, work: Work, part: Part) -> None:
+        part.open[work.address] = work
+        part.spent_s += self._spent(work)  # on a try that took too long
+        self._push(work, part)
 
     def _before(self, work: Work, part: Part) -> None:
         self._done += 1
         self.counts["before"] += 1
+        part.spent_s += self._spent(work)
+
+    def _spent(self, work: Work) -> float:
         tried = self.ledger.tried.get(work.address)
-        part.spent_s += self.ledger.finished.get(work.address, 0.0 if tried is None else tried.elapsed_s)
+        return self.ledger.finished.get(work.address, 0.0 if tried is None else tried.elapsed_s)
 
     def _push(self, work: Work, part: Part | None, first: bool = False) -> None:
         """Put a task where its turn is: potentials one after the other, of each the longest first.
@@ -308,16 +340,20 @@ class Lead:
         Where the time of a potential is limited, the shortest first, so that as many laws as possible are judged.
         """
         self._number += 1
-        place = -1.0 if part is None else float(self.parts.index(part))
-        check = next((check for check in self.plan.chosen if check.id == work.name), None)
-        unknown = 1.0 if check is None else budget_of(check, work.settings) / 100.0
-        seconds = self._costs.seconds(what(work.kind, work.name, work.budget), work.subject, unknown)
+        place = -1.0 if part is None else float(part.number)
+        seconds = self._seconds(work)
         order = seconds if self.plan.campaign.model_timeout is not None else -seconds
-        self._ready.append((place, -float("inf") if first else order, self._number, work, part))
+        self._ready.append((place, -math.inf if first else order, self._number, work, part))
+
+    def _seconds(self, work: Work) -> float:
+        """Return how long a task will take, as far as that is known."""
+        unknown = self.plan.budgets.get(work.name, {}).get(work.budget, 100) / 100.0
+        return self._costs.seconds(what(work.kind, work.name, work.budget), work.subject, unknown)
 
     def _end(self, part: Part) -> None:
         if not part.open and not part.told:
             part.told = True
+            self._ended.append(part)
             if part.out_of_time:
                 over = f"its {self.plan.campaign.model_timeout:g} s are over"
                 self._lines.append(f"{part.label}: {over}; tasks that were not begun: {part.out_of_time}")
@@ -326,10 +362,9 @@ class Lead:
         lines, self._lines = self._lines, []
         for line in lines:
             yield Told(self._done, self._total, line)
-        for part in self.parts:
-            if part.told and part.pool.address not in self._announced:
-                self._announced.add(part.pool.address)
-                yield Told(self._done, self._total, part=part)
+        ended, self._ended = self._ended, []
+        for part in ended:
+            yield Told(self._done, self._total, part=part)
         yield Told(self._done, self._total)
 
     def _keep(self, rows: list[Row]) -> None:
@@ -357,3 +392,7 @@ class Lead:
                 return
             time.sleep(pause)
             self._keep([])
+
+
+def _turn(entry: Entry) -> tuple[float, float, int]:
+    return entry[:3]

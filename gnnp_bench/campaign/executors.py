@@ -23,7 +23,7 @@ from __future__ import annotations
 import importlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ from typing import Any, Protocol
 
 from gnnp_bench.campaign import den
 from gnnp_bench.campaign.den import Surroundings
-from gnnp_bench.campaign.work import Outcome, Work, outcome_from, to_bytes
+from gnnp_bench.campaign.work import Outcome, Work, outcomes_from, to_bytes
 
 QUEUES = {
     "dask-slurm": "SLURMCluster",
@@ -56,10 +56,10 @@ class ExecutorError(ValueError):
 
 
 class Give(Protocol):
-    """How a task is handed to an executor."""
+    """How tasks are handed to an executor: those of one bundle are carried out by one worker, in their order."""
 
-    def __call__(self, work: Work) -> Future[Any]:
-        """Return the future of what comes of it."""
+    def __call__(self, works: Sequence[Work]) -> Future[Any]:
+        """Return the future of what comes of them."""
         ...
 
 
@@ -72,9 +72,9 @@ class Workers:
     size : int
         Tasks that run side by side.
     give : callable
-        Hands it a task.
+        Hands it tasks.
     told : callable
-        Returns the outcome of a future that is done.
+        Returns the outcomes of a future that is done, in the order of its tasks.
     close : callable
         Ends the workers, and what they are doing.
     said : str
@@ -85,7 +85,7 @@ class Workers:
 
     size: int
     give: Give
-    told: Callable[[Future[Any]], Outcome]
+    told: Callable[[Future[Any]], list[Outcome]]
     close: Callable[[], None]
     said: str = ""
     isolated: bool = True
@@ -127,12 +127,12 @@ def workers(text: str, *, gpus: int = 0, memory_gb: float | None = None) -> Work
 def _here() -> Workers:
     from gnnp_bench.campaign.worker import carry_out, forget
 
-    def give(work: Work) -> Future[Any]:
+    def give(works: Sequence[Work]) -> Future[Any]:
         future: Future[Any] = Future()
-        future.set_result(carry_out(work))
+        future.set_result([carry_out(work) for work in works])
         return future
 
-    return Workers(1, give, lambda future: _outcome(future.result()), forget, isolated=False)
+    return Workers(1, give, _outcomes, forget, isolated=False)
 
 
 def _processes(size: int, gpus: int, memory_gb: float | None) -> Workers:
@@ -142,8 +142,8 @@ def _processes(size: int, gpus: int, memory_gb: float | None) -> Workers:
     def settle() -> None:
         place.surroundings = surroundings(next(numbers), gpus, memory_gb)
 
-    def carry(work: Work) -> Outcome:
-        return den.isolated(work, place.surroundings)
+    def carry(works: Sequence[Work]) -> list[Outcome]:
+        return [den.isolated(work, place.surroundings) for work in works]
 
     executor = ThreadPoolExecutor(size, thread_name_prefix="campaign", initializer=settle)
 
@@ -152,7 +152,7 @@ def _processes(size: int, gpus: int, memory_gb: float | None) -> Workers:
         den.close_all()
         executor.shutdown(wait=True)
 
-    return Workers(size, lambda work: executor.submit(carry, work), lambda future: _outcome(future.result()), close)
+    return Workers(size, lambda works: executor.submit(carry, works), _outcomes, close)
 
 
 def surroundings(number: int, gpus: int, memory_gb: float | None) -> Surroundings:
@@ -187,8 +187,8 @@ def _foreign(text: str, memory_gb: float | None) -> Workers:
     )
     how = Surroundings({}, memory_gb)
 
-    def give(work: Work) -> Future[Any]:
-        future: Future[Any] = executor.submit(den.isolated_bytes, to_bytes(work), how)
+    def give(works: Sequence[Work]) -> Future[Any]:
+        future: Future[Any] = executor.submit(den.isolated_bytes, to_bytes(works), how)
         return future
 
     def close() -> None:
@@ -197,13 +197,12 @@ def _foreign(text: str, memory_gb: float | None) -> Workers:
         den.close_all()
         stack.close()
 
-    return Workers(size, give, lambda future: outcome_from(future.result()), close)
+    return Workers(size, give, lambda future: outcomes_from(future.result()), close)
 
 
-def _outcome(value: object) -> Outcome:
-    if not isinstance(value, Outcome):
-        raise TypeError(f"a worker returned {value!r}")
-    return value
+def _outcomes(future: Future[Any]) -> list[Outcome]:
+    found: list[Outcome] = future.result()
+    return found
 
 
 def imported(name: str, extra: str = "campaign") -> Any:

@@ -11,8 +11,8 @@ from gnnp_bench.campaign.asked import Campaign, Subject
 from gnnp_bench.campaign.sources import law_version, pool_version
 from gnnp_bench.campaign.work import PoolTold, Work
 from gnnp_bench.check import Check
-from gnnp_bench.engine.run import select
-from gnnp_bench.engine.settings import Budget
+from gnnp_bench.engine.run import budget_of, select
+from gnnp_bench.engine.settings import Budget, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,15 @@ class Plan:
         Those that are judged.
     versions : dict of str to str
         Of the laws that are judged, by id.
+    budgets : dict
+        Evaluations that they may spend, by id and budget: what is known of their durations at first.
     """
 
     campaign: Campaign
     checks: tuple[Check, ...]
     chosen: tuple[Check, ...]
     versions: dict[str, str]
+    budgets: dict[str, dict[Budget, int]]
 
     @classmethod
     def of(cls, campaign: Campaign, checks: Sequence[Check]) -> Plan:
@@ -45,7 +48,11 @@ class Plan:
             If globs leave no law.
         """
         chosen = tuple(select(tuple(checks), campaign.laws, campaign.skip))
-        return cls(campaign, tuple(checks), chosen, {check.id: law_version(check) for check in chosen})
+        budgets = {
+            check.id: {budget: budget_of(check, Settings(spec="", budget=budget)) for budget in campaign.budgets}
+            for check in chosen
+        }
+        return cls(campaign, tuple(checks), chosen, {check.id: law_version(check) for check in chosen}, budgets)
 
     def subject(self, subject: Subject) -> Work:
         """Return the task that loads a potential and tells what it is."""
@@ -109,6 +116,8 @@ class Part:
         Tasks that were given up because the potential's time was over.
     told : bool
         Whether its end was told.
+    number : int
+        Its turn.
     """
 
     pool: Work
@@ -116,6 +125,7 @@ class Part:
     spent_s: float = 0.0
     out_of_time: int = 0
     told: bool = False
+    number: int = 0
 
     @property
     def label(self) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -134,7 +135,6 @@ class PoolTold:
 
     start: dict[str, Any]
     pool: bytes
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def hashed(*values: object) -> str:
@@ -143,27 +143,22 @@ def hashed(*values: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def to_bytes(value: Work | Outcome) -> bytes:
-    """Return a task, or what came of it, as it is sent through a pipe."""
-    return msgspec.msgpack.encode(value)
+def to_bytes(values: Sequence[Work] | Sequence[Outcome]) -> bytes:
+    """Return tasks, or what came of them, as they are sent through a pipe."""
+    return msgspec.msgpack.encode(values)
 
 
-def work_from(data: bytes) -> Work:
-    """Return the task that `to_bytes` wrote."""
-    return msgspec.msgpack.decode(data, type=Work)
+def works_from(data: bytes) -> list[Work]:
+    """Return the tasks that `to_bytes` wrote."""
+    return msgspec.msgpack.decode(data, type=list[Work])
 
 
-def outcome_from(data: bytes) -> Outcome:
-    """Return the outcome that `to_bytes` wrote.
+def outcomes_from(data: bytes) -> list[Outcome]:
+    """Return the outcomes that `to_bytes` wrote.
 
     Raises
     ------
     ValueError
-        If it is none.
+        If they are none.
     """
-    return msgspec.msgpack.decode(data, type=Outcome)
-
-
-def limited(work: Work, limit_s: float | None) -> Work:
-    """Return a task with another limit; its address stays."""
-    return replace(work, limit_s=limit_s)
+    return msgspec.msgpack.decode(data, type=list[Outcome])
