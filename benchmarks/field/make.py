@@ -29,6 +29,7 @@ budgets = ["quick"]
 seeds = [0]
 timeout = 120
 model_timeout = 120
+export = "field.jsonl.gz"
 """
 OTHERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("chgnet:0.3.0", ()),

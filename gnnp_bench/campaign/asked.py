@@ -19,7 +19,7 @@ from gnnp_bench.properties.known_stable import known_of
 
 TOP = (
     "store", "executor", "gpus", "memory_gb", "budgets", "profile", "seeds", "laws", "skip", "tasks", "timeout",
-    "model_timeout", "waivers", "potential",
+    "model_timeout", "waivers", "export", "export_every", "potential",
 )  # fmt: skip
 OF_POTENTIAL = ("spec", "env", "species", "stable")
 TASKS = ("laws",)
@@ -75,6 +75,9 @@ class Campaign:
     model_timeout : float or None
         Seconds that all tasks of one potential, budget and seed may take together.
     waivers : Path or None
+    export : Path or None
+        File to which the store is exported after every `export_every` certificates, and at the end.
+    export_every : int
     """
 
     path: Path
@@ -92,6 +95,8 @@ class Campaign:
     timeout: float | None = None
     model_timeout: float | None = None
     waivers: Path | None = None
+    export: Path | None = None
+    export_every: int = 50
 
 
 def read(path: str | Path, check_ids: Sequence[str] | None = None) -> Campaign:
@@ -176,6 +181,7 @@ def _campaign(path: Path, values: Mapping[str, Any], look: _Look, check_ids: Seq
             if check_ids is not None and not any(fnmatch.fnmatchcase(known, glob) for known in check_ids):
                 look.wrong(f"{key}: {glob!r} matches no law{suggestion(glob, check_ids)}")
     waivers = look.one(values, "waivers", _is_text, "the path of a TOML file", None)
+    export = look.one(values, "export", _is_text, "a path", None)
     return Campaign(
         path=path,
         store=path.parent / look.one(values, "store", _is_text, "a path", f"{path.stem}.db"),
@@ -192,6 +198,8 @@ def _campaign(path: Path, values: Mapping[str, Any], look: _Look, check_ids: Seq
         timeout=look.one(values, "timeout", _is_positive, "a number of seconds above 0", None),
         model_timeout=look.one(values, "model_timeout", _is_positive, "a number of seconds above 0", None),
         waivers=None if waivers is None else path.parent / waivers,
+        export=None if export is None else path.parent / export,
+        export_every=look.one(values, "export_every", lambda v: _is_count(v) and v > 0, "a whole number above 0", 50),
     )
 
 

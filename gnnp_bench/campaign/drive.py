@@ -3,80 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
 from gnnp_bench.campaign.asked import Subject
-from gnnp_bench.campaign.costs import Costs
 from gnnp_bench.campaign.executors import ExecutorError, Workers
 from gnnp_bench.campaign.filesystem import StoreError
-from gnnp_bench.campaign.kept import Ledger, row_of, values_of, what
+from gnnp_bench.campaign.kept import Ledger, row_of, values_of
 from gnnp_bench.campaign.parts import Part, Plan
-from gnnp_bench.campaign.plain import decode_capabilities
 from gnnp_bench.campaign.store import Row, Store
+from gnnp_bench.campaign.telling import CampaignError, Cancelled, Told, cancel_file, error_of
+from gnnp_bench.campaign.turns import Turns
 from gnnp_bench.campaign.work import Outcome, SubjectTold, Work
-from gnnp_bench.certificate.io import encode_value
-from gnnp_bench.check import for_potential
-from gnnp_bench.engine.assemble import Judgement
-from gnnp_bench.engine.outcome import without_cases
 
 TRIES = 2
 """Processes that may end in a task before that is its result."""
 TRIES_IF_KILLED = 4
 """The same where the process was killed from outside, or by a system that ran out of memory."""
-LOADINGS = 10.0
-"""Times that loading takes which a worker should spend on a potential that it loads."""
 BREAKDOWNS = 5
 """Times that an executor may break down without a result in between."""
 LOOK = 1.0
 """Seconds between two looks at whether somebody wants the campaign to stop."""
 WRITING = (0.0, 1.0, 4.0)
 """Seconds of waiting before each attempt to write what a full disk did not take."""
-
-
-Entry: TypeAlias = tuple[float, float, int, Work, Part | None]
-"""The turn of a potential, that of the task, a number that no other has, and the task."""
-
-
-class CampaignError(RuntimeError):
-    """A campaign cannot go on. The message is one line; what was finished is kept."""
-
-
-class Cancelled(CampaignError):
-    """Somebody asked the campaign to stop."""
-
-
-@dataclass(slots=True)
-class Told:
-    """What a campaign tells while it goes on.
-
-    Attributes
-    ----------
-    done, total : int
-        Tasks that have their result, and all that are known of; those of a potential are known once it is loaded.
-    line : str
-        A sentence worth reading, or nothing.
-    part : Part or None
-        One that has just ended.
-    """
-
-    done: int
-    total: int
-    line: str = ""
-    part: Part | None = None
-
-
-def cancel_file(store: Path) -> Path:
-    """Return the file by whose existence a campaign is asked to stop, from whichever machine."""
-    return store.with_name(f"{store.name}.cancel")
 
 
 @dataclass(slots=True)
@@ -100,19 +55,19 @@ class Lead:
     counts: Counter[str] = field(default_factory=Counter)
     parts: list[Part] = field(default_factory=list)
     _to_open: deque[Subject] = field(default_factory=deque)
-    _ready: list[Entry] = field(default_factory=list)
+    _turns: Turns = field(init=False)
     _running: dict[Future[Any], list[tuple[Work, Part | None]]] = field(default_factory=dict)
     _tries: Counter[str] = field(default_factory=Counter)
     _breakdowns: int = 0
     _unwritten: list[Row] = field(default_factory=list)
-    _number: int = 0
     _total: int = 0
     _done: int = 0
     _lines: list[str] = field(default_factory=list)
     _ended: list[Part] = field(default_factory=list)
-    _loading_s: dict[str, float] = field(default_factory=dict)
-    _costs: Costs = field(default_factory=Costs)
     _why: str = ""
+
+    def __post_init__(self) -> None:
+        self._turns = Turns(self.plan, self.workers.size, self.ledger.costs())
 
     def run(self) -> Iterator[Told]:
         """Carry out what is left, and yield what is worth telling.
@@ -126,7 +81,6 @@ class Lead:
         """
         self._to_open.extend(self._in_order())
         self._total = len(self._to_open)
-        self._costs = self.ledger.costs()
         window = 1 if not self.workers.isolated else 2 * self.workers.size
         wanted = cancel_file(self.store.path)
         try:
@@ -160,29 +114,12 @@ class Lead:
     def _fill(self, window: int) -> None:
         """Hand tasks to the workers, as long as they take some; open the next potential when nothing else is ready."""
         while len(self._running) < window and not self._unwritten:
-            if self._ready:
-                self._ready.sort(key=_turn, reverse=True)  # sorted already, but for what was added
-                self._give(self._bundle())
+            if self._turns:
+                self._give(self._turns.bundle())
             elif self._to_open:
                 self._give([(self.plan.subject(self._to_open.popleft()), None)])
             else:
                 return
-
-    def _bundle(self) -> list[tuple[Work, Part | None]]:
-        """Return the next task, and with it as many of the same potential as make loading it worth while.
-
-        Where workers are few, each keeps the potential for many tasks anyway, and nothing is bundled.
-        """
-        first = self._ready.pop()
-        bundle, seconds = [first], self._seconds(first[3])
-        loading_s = self._loading_s.get(first[3].subject, 0.0)
-        share = self.workers.size * LOADINGS * loading_s
-        if self.plan.campaign.model_timeout is not None or len(self._ready) * seconds > share:
-            return [first[3:]]
-        while self._ready and self._ready[-1][3].subject == first[3].subject and seconds < LOADINGS * loading_s:
-            bundle.append(self._ready.pop())
-            seconds += self._seconds(bundle[-1][3])
-        return [entry[3:] for entry in bundle]
 
     def _give(self, bundle: list[tuple[Work, Part | None]]) -> None:
         work, part = bundle[0]
@@ -203,7 +140,7 @@ class Lead:
         for address in [address for address in part.open if address not in running]:
             del part.open[address]
             part.out_of_time += address not in self.ledger.tried
-        self._ready = [entry for entry in self._ready if entry[-1] is not part]
+        self._turns.drop(part)
         self._end(part)
 
     def _take_in(self, done: set[Future[Any]]) -> None:
@@ -218,7 +155,7 @@ class Lead:
             except (Exception, CancelledError) as error:  # the executor's own trouble, and no result
                 lost.append((bundle, error))
         rows = [
-            (row_of(work, outcome, value=self._error_of(work, outcome)), work, part)
+            (row_of(work, outcome, value=error_of(self.plan, self.ledger, work, outcome)), work, part)
             for work, part, outcome in found
             if outcome.ending != "differs" and not self._again(work, part, outcome)
         ]
@@ -249,7 +186,7 @@ class Lead:
             return False
         self.counts["again"] += 1
         self._lines.append(f"{work.label}: {outcome.said}; it is begun again")
-        self._push(work, part, first=True)
+        self._turns.push(work, part, first=True)
         return True
 
     def _mend(self, bundle: list[tuple[Work, Part | None]], error: BaseException) -> None:
@@ -261,22 +198,12 @@ class Lead:
         for work, part in bundle:
             self._lines.append(f"{work.label}: its worker was lost ({said}); it is begun again")
             self.counts["again"] += 1
-            self._push(work, part, first=True)
+            self._turns.push(work, part, first=True)
         if all(future.done() for future in self._running):
             try:
                 self.workers.mend()
             except ExecutorError as gone:
                 raise CampaignError(str(gone)) from error
-
-    def _error_of(self, work: Work, outcome: Outcome) -> bytes | None:
-        """Return the result of a law whose process died or took too long, as a certificate holds it."""
-        if work.kind != "law" or outcome.ending == "finished":
-            return None
-        told = next(told for told in self.ledger.subjects.values() if told.address == work.subject)
-        check = for_potential(
-            next(check for check in self.plan.chosen if check.id == work.name), decode_capabilities(told.capabilities)
-        )
-        return encode_value(Judgement(result=without_cases(check, "error", outcome.said, 0, outcome.elapsed_s)))
 
     def _tell_apart(self, row: Row, work: Work, part: Part | None) -> None:
         self._done += 1
@@ -299,7 +226,7 @@ class Lead:
             self._lines.append(f"{work.spec} cannot be loaded: {row.said.partition(' [')[0]}")
             return
         told = msgspec.json.decode(row.value, type=SubjectTold)
-        self._loading_s[told.address] = row.loading_s or 0.0
+        self._turns.opened(told.address, row.loading_s or 0.0, self.ledger.costs())
         for pool in self.plan.pools(subject, told.address):
             part = Part(pool, number=len(self.parts))
             self.parts.append(part)
@@ -323,7 +250,7 @@ class Lead:
     def _to_do(self, work: Work, part: Part) -> None:
         part.open[work.address] = work
         part.spent_s += self._spent(work)  # on a try that took too long
-        self._push(work, part)
+        self._turns.push(work, part)
 
     def _before(self, work: Work, part: Part) -> None:
         self._done += 1
@@ -333,22 +260,6 @@ class Lead:
     def _spent(self, work: Work) -> float:
         tried = self.ledger.tried.get(work.address)
         return self.ledger.finished.get(work.address, 0.0 if tried is None else tried.elapsed_s)
-
-    def _push(self, work: Work, part: Part | None, first: bool = False) -> None:
-        """Put a task where its turn is: potentials one after the other, of each the longest first.
-
-        Where the time of a potential is limited, the shortest first, so that as many laws as possible are judged.
-        """
-        self._number += 1
-        place = -1.0 if part is None else float(part.number)
-        seconds = self._seconds(work)
-        order = seconds if self.plan.campaign.model_timeout is not None else -seconds
-        self._ready.append((place, -math.inf if first else order, self._number, work, part))
-
-    def _seconds(self, work: Work) -> float:
-        """Return how long a task will take, as far as that is known."""
-        unknown = self.plan.budgets.get(work.name, {}).get(work.budget, 100) / 100.0
-        return self._costs.seconds(what(work.kind, work.name, work.budget), work.subject, unknown)
 
     def _end(self, part: Part) -> None:
         if not part.open and not part.told:
@@ -392,7 +303,3 @@ class Lead:
                 return
             time.sleep(pause)
             self._keep([])
-
-
-def _turn(entry: Entry) -> tuple[float, float, int]:
-    return entry[:3]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from gnnp_bench.campaign.executors import imported
 from gnnp_bench.campaign.filesystem import Mounts, StoreError
-from gnnp_bench.campaign.store import SCHEMA, Row, Store, reading
+from gnnp_bench.campaign.store import COLUMNS, SCHEMA, Row, Store, reading, row_from
 from gnnp_bench.certificate.io import decode_value, replace_file
 from gnnp_bench.engine.assemble import Judgement
 
@@ -22,6 +24,33 @@ if TYPE_CHECKING:
 HEADER = "gnnp-bench campaign results"
 RESULT = ("category", "status", "grade", "quantity", "measured", "bound", "significance", "unit", "evaluations")
 _NAMES = tuple(field.name for field in fields(Row))
+
+
+def salvage(path: str | Path) -> tuple[list[Row], int]:
+    """Return the results of a damaged store that can still be read and are what was written, and how many are not."""
+    found: list[Row] = []
+    lost = 0
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as connection:
+        number, silence = 0, 0
+        while silence < 2000:  # by number, so that a page that cannot be read costs only what is on it
+            number += 1
+            try:
+                line = connection.execute(
+                    f"SELECT {', '.join(COLUMNS)}, digest FROM results WHERE number = ?", (number,)
+                ).fetchone()
+            except (sqlite3.DatabaseError, UnicodeDecodeError):
+                lost, silence = lost + 1, silence + 1
+                continue
+            if line is None:
+                silence += 1
+                continue
+            row = row_from(line[:-1])
+            silence = 0
+            if row is not None and row.digest == line[-1]:
+                found.append(row)
+            else:
+                lost += 1
+    return found, lost
 
 
 def export(rows: Iterable[Row], path: str | Path) -> int:
@@ -147,13 +176,13 @@ def query(path: str | Path, mounts: Mounts | None = None) -> pandas.DataFrame:
     ValueError
         If there is no store, or a package is missing. The message is one line.
     """
-    pandas = imported("pandas")
+    frames = imported("pandas")
     with reading(path, mounts) as store:
         if store.shared and snapshot_file(store.path).exists():
-            frame: pandas.DataFrame = pandas.read_parquet(snapshot_file(store.path))
+            frame = frames.read_parquet(snapshot_file(store.path))
         else:
-            frame = pandas.DataFrame([flat(row) for row in store.rows()])
-    return frame
+            frame = frames.DataFrame([flat(row) for row in store.rows()])
+    return cast("pandas.DataFrame", frame)
 
 
 def _parquet(pyarrow: Any, lines: list[dict[str, Any]]) -> bytes:

@@ -6,7 +6,6 @@ is seen. Rows are never changed and never removed, which the database itself ref
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import sqlite3
@@ -160,7 +159,7 @@ class Store:
     def _sound(self, query: str, values: Sequence[Any]) -> Iterator[Row]:
         try:
             for number, *found, digest in self.connection.execute(query, values):
-                row = _row(found)
+                row = row_from(found)
                 if row is None or row.digest != digest:
                     if number not in self.damaged:
                         self.damaged.append(number)
@@ -286,39 +285,13 @@ def _damaged(path: Path, why: str) -> str:
     )
 
 
-def salvage(path: str | Path) -> tuple[list[Row], int]:
-    """Return the results of a damaged store that can still be read and are what was written, and how many are not."""
-    found: list[Row] = []
-    lost = 0
-    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as connection:
-        number, silence = 0, 0
-        while silence < 2000:  # by number, so that a page that cannot be read costs only what is on it
-            number += 1
-            try:
-                line = connection.execute(
-                    f"SELECT {', '.join(COLUMNS)}, digest FROM results WHERE number = ?", (number,)
-                ).fetchone()
-            except (sqlite3.DatabaseError, UnicodeDecodeError):
-                lost, silence = lost + 1, silence + 1
-                continue
-            if line is None:
-                silence += 1
-                continue
-            row = _row(line[:-1])
-            silence = 0
-            if row is not None and row.digest == line[-1]:
-                found.append(row)
-            else:
-                lost += 1
-    return found, lost
-
-
 def _kept(row: Row, name: str) -> Any:
     value = getattr(row, name)
     return zlib.compress(value, 6) if name == "value" else value
 
 
-def _row(found: Sequence[Any]) -> Row | None:
+def row_from(found: Sequence[Any]) -> Row | None:
+    """Return what the columns of a row hold, or None if that is no result."""
     values = dict(zip(COLUMNS, found, strict=True))
     try:
         values["value"] = zlib.decompress(values["value"])

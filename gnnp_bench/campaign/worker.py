@@ -20,7 +20,7 @@ from gnnp_bench.certificate.provenance import anonymous, versions
 from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.engine.assemble import Subject, subject_of
 from gnnp_bench.engine.ended import describe
-from gnnp_bench.engine.evaluate import Evaluator
+from gnnp_bench.engine.evaluate import Evaluator, Meter
 from gnnp_bench.engine.pool import Pool
 from gnnp_bench.engine.run import judge, prepare
 from gnnp_bench.engine.trials import PATIENCE
@@ -76,6 +76,7 @@ def _done(work: Work, held: _Held) -> bytes:
     if work.kind == "subject":
         return msgspec.json.encode(held.told)
     if work.kind == "pool":
+        held.evaluator.meter = Meter()  # what a certificate tells of its pool begins with it
         prepared = prepare(held.evaluator, work.settings)
         start: dict[str, Any] = msgspec.json.decode(encode_value(prepared.start))
         return msgspec.json.encode(PoolTold(start=start, pool=encode_pool(prepared.pool)))

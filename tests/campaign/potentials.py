@@ -35,7 +35,12 @@ def killed_once() -> Hazard:
 
 def leader_killed_once() -> Hazard:
     """Kill the process that leads, as a cluster does when its time is over."""
-    return _once("leader", lambda: (os.kill(os.getppid(), signal.SIGKILL), time.sleep(60)))
+
+    def deed() -> None:
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
+
+    return _once("leader", deed)
 
 
 def raises() -> Hazard:

@@ -18,8 +18,8 @@ EMT = "ase:ase.calculators.emt:EMT"
 LAWS = ("symmetry/*", "conservation/path-work")
 
 
-def certified(spec: str, seed: int = 0) -> bytes:
-    settings = Settings(spec=spec, species=("Cu", "Au"), budget="quick", only=LAWS, seed=seed)
+def certified(spec: str, seed: int = 0, laws: tuple[str, ...] = LAWS) -> bytes:
+    settings = Settings(spec=spec, species=("Cu", "Au"), budget="quick", only=laws, seed=seed)
     loaded = load_on_one_thread(spec, settings.species)
     *_, last = run(loaded.potential, all_checks(), settings, reload=loaded.reload)
     return encode(comparable(last.certificate))
@@ -37,6 +37,11 @@ def test_a_certificate_of_the_store_is_that_of_certify_to_the_byte(executor: str
     text = asked(*specs, laws=", ".join(f"{law!r}" for law in LAWS), executor=executor)
     led = lead(written(tmp_path, f"seeds = [3]\n{text}"))
     assert kept(led) == [certified(spec, 3) for spec in specs]
+
+
+def test_seeds_in_one_process_know_nothing_of_each_other(tmp_path: Path) -> None:
+    led = lead(written(tmp_path, f"seeds = [0, 1, 2]\n{asked(PAIR)}"))
+    assert kept(led) == [certified(PAIR, seed, ("symmetry/net-force",)) for seed in (0, 1, 2)]
 
 
 def test_what_is_finished_is_not_run_again(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import resource
@@ -14,8 +15,9 @@ from typing import Any
 import pytest
 
 from gnnp_bench.campaign import store
-from gnnp_bench.campaign.drive import CampaignError, cancel_file
+from gnnp_bench.campaign.drive import Lead
 from gnnp_bench.campaign.filesystem import StoreError, lock_file
+from gnnp_bench.campaign.telling import CampaignError, cancel_file
 from gnnp_bench.certificate.io import comparable, encode
 from tests.campaign.leading import Led, asked, lead, written
 
@@ -112,9 +114,9 @@ def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_a_clock_that_is_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: Led) -> None:
     path = written(tmp_path, asked(f"{OWN}:tiny", laws='"symmetry/net-force"'))
-    now = store.datetime
+    now: Any = datetime.datetime
 
-    class Ahead(now):  # type: ignore[valid-type, misc]
+    class Ahead(now):  # type: ignore[misc]
         @classmethod
         def now(cls, tz: Any = None) -> Any:
             return now.now(tz).replace(year=2099)
@@ -131,8 +133,13 @@ def test_a_clock_that_is_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_a_campaign_that_is_cancelled_keeps_what_is_finished(tmp_path: Path, undisturbed: Led) -> None:
     path = written(tmp_path, asked(f"{OWN}:tiny", laws=LAWS))
+
+    def stop(leading: Lead) -> None:
+        if len(leading.store) >= 3:
+            cancel_file(leading.store.path).touch()
+
     with pytest.raises(CampaignError, match="asked to stop"):
-        lead(path, during=lambda leading: len(leading.store) < 3 or cancel_file(leading.store.path).touch())
+        lead(path, during=stop)
     led = lead(path)
     assert led.counts["before"] >= 2
     assert led.counts["before"] + led.counts["run"] == 5

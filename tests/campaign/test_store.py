@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from gnnp_bench.campaign import exchange, store
+from gnnp_bench.campaign.exchange import salvage
 from gnnp_bench.campaign.filesystem import StoreError, kind_of, lock_file, takes_wal
-from gnnp_bench.campaign.store import SCHEMA, Row, reading, salvage, writing
+from gnnp_bench.campaign.store import SCHEMA, Row, reading, writing
 
 LOCAL = [("/", "ext4")]
 
