@@ -18,6 +18,7 @@ import typer
 from gnnp_bench import __version__
 from gnnp_bench.commands.accuracy import accuracy
 from gnnp_bench.commands.bench import bench
+from gnnp_bench.commands.campaign import campaign
 from gnnp_bench.commands.catalogue import explain, list_checks
 from gnnp_bench.commands.certify import certify
 from gnnp_bench.commands.compare import compare
@@ -80,6 +81,7 @@ app.command("bench")(bench)
 app.command("gate")(gate)
 app.command("new-law")(new_law)
 app.add_typer(env)
+app.add_typer(campaign)
 
 
 def _show_version(wanted: bool) -> None:

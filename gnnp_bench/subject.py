@@ -47,7 +47,8 @@ def subject_from(
         If it is none of what `certify` takes.
     """
     from gnnp_bench.adapters.ase import is_calculator
-    from gnnp_bench.commands.loading import known_crystals, load_on_one_thread, with_stable
+    from gnnp_bench.commands.loading import known_crystals, with_stable
+    from gnnp_bench.one_thread import load_on_one_thread
     from gnnp_bench.potential import Potential
 
     if name is not None and not (isinstance(name, str) and name.strip()):
@@ -87,7 +88,7 @@ def _loaded_from(
     factory: Callable[[], object], label: str, species: Sequence[str] | None, stable: tuple[str, ...]
 ) -> Loaded:
     from gnnp_bench.adapters import registry
-    from gnnp_bench.commands.loading import use_one_thread
+    from gnnp_bench.one_thread import use_one_thread
 
     loaded = registry.load_from(factory, label, species, stable)
     use_one_thread()

@@ -22,7 +22,6 @@ from gnnp_bench.commands.loading import (
     Env,
     Spec,
     checks_by_id,
-    load_on_one_thread,
     load_potential,
     parse_species,
     read_waivers,
@@ -35,6 +34,7 @@ from gnnp_bench.commands.saving import save, save_junit, save_page
 from gnnp_bench.commands.scorecard import Beside, measured, parse_beside
 from gnnp_bench.commands.signals import terminable, undisturbed
 from gnnp_bench.engine.settings import Budget, Profile, Settings, Step
+from gnnp_bench.one_thread import load_on_one_thread
 from gnnp_bench.potential import PotentialError
 from gnnp_bench.report.text import plain
 

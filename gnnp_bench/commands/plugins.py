@@ -14,7 +14,7 @@ GROUP = "gnnp_bench.commands"
 OWN = "gnnp-bench"
 """Our distribution: what it registers itself is listed like any other of its commands."""
 SECTIONS = {
-    "Judge a potential": ("certify", "doctor", "reproduce", "list", "explain"),
+    "Judge a potential": ("certify", "campaign", "doctor", "reproduce", "list", "explain"),
     "Show a certificate": ("show", "report", "badge", "leaderboard", "compare", "compare-deployments"),
     "Measure": ("accuracy", "properties", "relax", "screen", "bench", "gate"),
     "Make": ("train", "new-law", "env"),

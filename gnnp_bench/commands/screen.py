@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 import typer
 
 from gnnp_bench.commands.exits import PARTIAL, BadRequest
-from gnnp_bench.commands.loading import Env, load_on_one_thread, parse_species, with_env
+from gnnp_bench.commands.loading import Env, parse_species, with_env
 from gnnp_bench.commands.output import check_file, own_stdout, write_bytes
 from gnnp_bench.commands.progress import EVERY
 from gnnp_bench.commands.signals import terminable, undisturbed
+from gnnp_bench.one_thread import load_on_one_thread
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -105,7 +105,7 @@ class Running:
             raise WrongRequest(self._failure)
         if self._loaded is None:
             from gnnp_bench.commands.exits import BadRequest
-            from gnnp_bench.commands.loading import use_one_thread
+            from gnnp_bench.one_thread import use_one_thread
             from gnnp_bench.potential import PotentialError
 
             try:

@@ -10,12 +10,12 @@ import pytest
 from gnnp_bench.certificate.io import comparable, decode, encode
 from gnnp_bench.certificate.result import Certificate
 from gnnp_bench.checks.registry import all_checks
-from gnnp_bench.commands.loading import load_on_one_thread
 from gnnp_bench.engine.parallel import run_in_processes
 from gnnp_bench.engine.pool import draw_structures
 from gnnp_bench.engine.replay import replay
 from gnnp_bench.engine.run import run
 from gnnp_bench.engine.settings import Settings
+from gnnp_bench.one_thread import load_on_one_thread
 from gnnp_bench.potential import PotentialError
 from gnnp_bench.structures.carried import charge_and_unpaired, is_legal, is_neutral
 from gnnp_bench.structures.serialise import from_json

@@ -13,10 +13,10 @@ import pytest
 from gnnp_bench.certificate.io import comparable, encode
 from gnnp_bench.certificate.result import Certificate, CheckResult
 from gnnp_bench.checks.registry import all_checks
-from gnnp_bench.commands.loading import load_on_one_thread
 from gnnp_bench.engine.parallel import run_in_processes
 from gnnp_bench.engine.run import run
 from gnnp_bench.engine.settings import Settings
+from gnnp_bench.one_thread import load_on_one_thread
 from gnnp_bench.potential import PotentialError
 from tests.commands.processes import is_running, wait_until
 

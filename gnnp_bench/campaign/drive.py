@@ -1,0 +1,305 @@
+"""Leading a campaign: which task is next, what came of it, and that it is kept before it counts."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from gnnp_bench.campaign.asked import Subject
+from gnnp_bench.campaign.executors import ExecutorError, Workers
+from gnnp_bench.campaign.filesystem import StoreError
+from gnnp_bench.campaign.kept import Ledger, row_of, values_of
+from gnnp_bench.campaign.parts import Part, Plan
+from gnnp_bench.campaign.store import Row, Store
+from gnnp_bench.campaign.telling import CampaignError, Cancelled, Told, cancel_file, error_of
+from gnnp_bench.campaign.turns import Turns
+from gnnp_bench.campaign.work import Outcome, SubjectTold, Work
+
+TRIES = 2
+"""Processes that may end in a task before that is its result."""
+TRIES_IF_KILLED = 4
+"""The same where the process was killed from outside, or by a system that ran out of memory."""
+BREAKDOWNS = 5
+"""Times that an executor may break down without a result in between."""
+LOOK = 1.0
+"""Seconds between two looks at whether somebody wants the campaign to stop."""
+WRITING = (0.0, 1.0, 4.0)
+"""Seconds of waiting before each attempt to write what a full disk did not take."""
+
+
+@dataclass(slots=True)
+class Lead:
+    """The one process that knows which tasks are to be done, and that writes what came of them.
+
+    Attributes
+    ----------
+    plan : Plan
+    store : Store
+    workers : Workers
+    ledger : Ledger
+    counts : Counter
+        Of tasks: *before* (had their result already), *run*, *again* (begun anew since their process was lost).
+    """
+
+    plan: Plan
+    store: Store
+    workers: Workers
+    ledger: Ledger
+    counts: Counter[str] = field(default_factory=Counter)
+    parts: list[Part] = field(default_factory=list)
+    _to_open: deque[Subject] = field(default_factory=deque)
+    _turns: Turns = field(init=False)
+    _running: dict[Future[Any], list[tuple[Work, Part | None]]] = field(default_factory=dict)
+    _tries: Counter[str] = field(default_factory=Counter)
+    _breakdowns: int = 0
+    _unwritten: list[Row] = field(default_factory=list)
+    _total: int = 0
+    _done: int = 0
+    _lines: list[str] = field(default_factory=list)
+    _ended: list[Part] = field(default_factory=list)
+    _why: str = ""
+
+    def __post_init__(self) -> None:
+        self._turns = Turns(self.plan, self.workers.size, self.ledger.costs())
+
+    def run(self) -> Iterator[Told]:
+        """Carry out what is left, and yield what is worth telling.
+
+        Raises
+        ------
+        CampaignError
+            If it cannot go on: the disk is full, the workers are gone, a worker would compute something else.
+        Cancelled
+            If somebody asked for it.
+        """
+        self._to_open.extend(self._in_order())
+        self._total = len(self._to_open)
+        window = 1 if not self.workers.isolated else 2 * self.workers.size
+        wanted = cancel_file(self.store.path)
+        try:
+            while True:
+                self._fill(window)
+                yield from self._say()
+                if not self._running:
+                    break
+                done, _ = wait(self._running, timeout=LOOK, return_when=FIRST_COMPLETED)
+                self._take_in(done)
+                yield from self._say()
+                if wanted.exists():
+                    with contextlib.suppress(OSError):
+                        wanted.unlink()
+                    raise Cancelled("the campaign was asked to stop: what was finished is kept")
+        finally:
+            self._rescue()
+        if self._unwritten:
+            raise CampaignError(f"{self._unwritten_said()}; begin again with `campaign resume` once there is room")
+
+    def _in_order(self) -> list[Subject]:
+        """Return the potentials, those that take longest first, as far as that is known: short ones fill gaps."""
+        costs, campaign = self.ledger.costs(), self.plan.campaign
+
+        def factor(subject: Subject) -> float:
+            told = self.ledger.subjects.get(self.plan.subject(subject).address)
+            return 0.0 if told is None else costs.potential.get(told.address, 0.0)
+
+        return sorted(campaign.subjects, key=lambda subject: -factor(subject))
+
+    def _fill(self, window: int) -> None:
+        """Hand tasks to the workers, as long as they take some; open the next potential when nothing else is ready."""
+        while len(self._running) < window and not self._unwritten:
+            if self._turns:
+                self._give(self._turns.bundle())
+            elif self._to_open:
+                self._give([(self.plan.subject(self._to_open.popleft()), None)])
+            else:
+                return
+
+    def _give(self, bundle: list[tuple[Work, Part | None]]) -> None:
+        work, part = bundle[0]
+        if part is not None and self.plan.campaign.model_timeout is not None:
+            left = self.plan.campaign.model_timeout - part.spent_s
+            if left <= 0.0:
+                self._give_up(part)
+                return
+            work = replace(work, limit_s=left if work.limit_s is None else min(left, work.limit_s))
+            bundle = [(work, part)]
+        try:
+            self._running[self.workers.give([work for work, _ in bundle])] = bundle
+        except Exception as error:  # whatever an executor says when it is broken
+            self._mend(bundle, error)
+
+    def _give_up(self, part: Part) -> None:
+        running = {work.address for bundle in self._running.values() for work, of in bundle if of is part}
+        for address in [address for address in part.open if address not in running]:
+            del part.open[address]
+            part.out_of_time += address not in self.ledger.tried
+        self._turns.drop(part)
+        self._end(part)
+
+    def _take_in(self, done: set[Future[Any]]) -> None:
+        """Keep what came of tasks, all at once, and only then count it."""
+        found: list[tuple[Work, Part | None, Outcome]] = []
+        lost: list[tuple[list[tuple[Work, Part | None]], BaseException]] = []
+        for future in done:
+            bundle = self._running.pop(future)
+            try:
+                outcomes = self.workers.told(future)
+                found += [(work, part, outcome) for (work, part), outcome in zip(bundle, outcomes, strict=True)]
+            except (Exception, CancelledError) as error:  # the executor's own trouble, and no result
+                lost.append((bundle, error))
+        rows = [
+            (row_of(work, outcome, value=error_of(self.plan, self.ledger, work, outcome)), work, part)
+            for work, part, outcome in found
+            if outcome.ending != "differs" and not self._again(work, part, outcome)
+        ]
+        self._keep([row for row, _, _ in rows if not self._is_known(row)])
+        for row, work, part in () if self._unwritten else rows:
+            self._breakdowns = 0
+            self.ledger.note(row)
+            self._tell_apart(row, work, part)
+        for bundle, trouble in lost:
+            self._mend(bundle, trouble)
+        for _, _, outcome in found:
+            if outcome.ending == "differs":
+                raise CampaignError(f"{outcome.said}; nothing of it was kept")
+
+    def _is_known(self, row: Row) -> bool:
+        """Return whether the store has it: what a potential is, the same as before; or a second answer."""
+        if row.kind == "subject" and row.ending == "finished":
+            before = self.ledger.subjects.get(row.address)
+            return before is not None and msgspec.json.encode(before) == row.value
+        return row.address in self.ledger.finished
+
+    def _again(self, work: Work, part: Part | None, outcome: Outcome) -> bool:
+        """Return whether a task is begun anew, for its process died and that may not be its fault."""
+        if outcome.ending != "died":
+            return False
+        self._tries[work.address] += 1
+        if self._tries[work.address] >= (TRIES_IF_KILLED if outcome.killed else TRIES):
+            return False
+        self.counts["again"] += 1
+        self._lines.append(f"{work.label}: {outcome.said}; it is begun again")
+        self._turns.push(work, part, first=True)
+        return True
+
+    def _mend(self, bundle: list[tuple[Work, Part | None]], error: BaseException) -> None:
+        """Begin tasks again whose executor broke down."""
+        self._breakdowns += 1
+        said = " ".join(str(error).split()) or type(error).__name__
+        if self._breakdowns > max(BREAKDOWNS, 2 * len(self._running) + 2 * self.workers.size):
+            raise CampaignError(f"the workers break down again and again: {said}")
+        for work, part in bundle:
+            self._lines.append(f"{work.label}: its worker was lost ({said}); it is begun again")
+            self.counts["again"] += 1
+            self._turns.push(work, part, first=True)
+        if all(future.done() for future in self._running):
+            try:
+                self.workers.mend()
+            except ExecutorError as gone:
+                raise CampaignError(str(gone)) from error
+
+    def _tell_apart(self, row: Row, work: Work, part: Part | None) -> None:
+        self._done += 1
+        self.counts["run"] += 1
+        if work.kind == "subject":
+            self._opened(row, work)
+            return
+        assert part is not None
+        part.open.pop(work.address, None)
+        part.spent_s += row.elapsed_s
+        if row.ending != "finished":
+            self._lines.append(f"{work.label}: {row.said.partition(' [')[0]}")
+        elif work.kind == "pool":
+            self._pooled(part, row.value)
+        self._end(part)
+
+    def _opened(self, row: Row, work: Work) -> None:
+        subject = Subject(work.spec, work.species)
+        if row.ending != "finished":
+            self._lines.append(f"{work.spec} cannot be loaded: {row.said.partition(' [')[0]}")
+            return
+        told = msgspec.json.decode(row.value, type=SubjectTold)
+        self._turns.opened(told.address, row.loading_s or 0.0, self.ledger.costs())
+        for pool in self.plan.pools(subject, told.address):
+            part = Part(pool, number=len(self.parts))
+            self.parts.append(part)
+            self._total += 1 + len(self.plan.chosen)
+            if not self.ledger.is_done(pool):
+                self._to_do(pool, part)
+                continue
+            self._before(pool, part)
+            found = values_of(self.store, [pool.address]).get(pool.address)
+            if found is not None and found.ending == "finished":
+                self._pooled(part, found.value)
+            self._end(part)
+
+    def _pooled(self, part: Part, data: bytes) -> None:
+        for law in self.plan.laws(part.pool, data):
+            if self.ledger.is_done(law):
+                self._before(law, part)
+            else:
+                self._to_do(law, part)
+
+    def _to_do(self, work: Work, part: Part) -> None:
+        part.open[work.address] = work
+        part.spent_s += self._spent(work)  # on a try that took too long
+        self._turns.push(work, part)
+
+    def _before(self, work: Work, part: Part) -> None:
+        self._done += 1
+        self.counts["before"] += 1
+        part.spent_s += self._spent(work)
+
+    def _spent(self, work: Work) -> float:
+        tried = self.ledger.tried.get(work.address)
+        return self.ledger.finished.get(work.address, 0.0 if tried is None else tried.elapsed_s)
+
+    def _end(self, part: Part) -> None:
+        if not part.open and not part.told:
+            part.told = True
+            self._ended.append(part)
+            if part.out_of_time:
+                over = f"its {self.plan.campaign.model_timeout:g} s are over"
+                self._lines.append(f"{part.label}: {over}; tasks that were not begun: {part.out_of_time}")
+
+    def _say(self) -> Iterator[Told]:
+        lines, self._lines = self._lines, []
+        for line in lines:
+            yield Told(self._done, self._total, line)
+        ended, self._ended = self._ended, []
+        for part in ended:
+            yield Told(self._done, self._total, part=part)
+        yield Told(self._done, self._total)
+
+    def _keep(self, rows: list[Row]) -> None:
+        """Write results; what cannot be written is tried again at the end, and is not counted."""
+        if not rows and not self._unwritten:
+            return
+        try:
+            self.store.add([*self._unwritten, *rows])
+            self._unwritten.clear()
+        except StoreError as error:
+            self._unwritten.extend(rows)
+            self._why = str(error)
+            self._lines.append(f"{self._unwritten_said()}; nothing new is begun")
+
+    def _unwritten_said(self) -> str:
+        return f"{len(self._unwritten)} results could not be kept: {self._why}"
+
+    def _rescue(self) -> None:
+        """Keep what is finished when the campaign ends, however it ends."""
+        done = {future for future in self._running if future.done() and not future.cancelled()}
+        with contextlib.suppress(CampaignError):
+            self._take_in(done)
+        for pause in WRITING:
+            if not self._unwritten:
+                return
+            time.sleep(pause)
+            self._keep([])

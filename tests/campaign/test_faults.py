@@ -1,0 +1,147 @@
+"""What breaks around a campaign: nothing is lost, nothing invented, nothing counted twice, and a sentence says it."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gnnp_bench.campaign import store
+from gnnp_bench.campaign.drive import Lead
+from gnnp_bench.campaign.filesystem import StoreError, lock_file
+from gnnp_bench.campaign.telling import CampaignError, cancel_file
+from gnnp_bench.certificate.io import comparable, encode
+from tests.campaign.leading import Led, asked, lead, written
+
+OWN = "tests.campaign.potentials"
+LAWS = '"symmetry/net-force", "symmetry/translation", "periodicity/cell-choice"'
+ROOT = Path(__file__).parents[2]
+
+
+def command(path: Path, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CAMPAIGN_FLAGS": str(path.parent)}
+    line = [sys.executable, "-m", "gnnp_bench", "campaign", *(words or ("run",)), path.name]
+    return subprocess.run(
+        line, cwd=path.parent, env=environment, text=True, capture_output=True, timeout=300, check=False, **more
+    )
+
+
+def found(led: Led) -> list[bytes]:
+    """Return certificates without what tells a potential that breaks from one that does not."""
+    whole = [encode(comparable(view.certificate)) for view in led.views if view.certificate is not None]
+    return [text.replace(b"leader_killed_once", b"tiny").replace(b"killed_once", b"tiny") for text in whole]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Led:
+    return lead(written(tmp_path_factory.mktemp("undisturbed"), asked(f"{OWN}:tiny", laws=LAWS)))
+
+
+def is_whole(led: Led) -> bool:
+    """Whether each task has one result that counts."""
+    addresses = [row.address for row in led.rows]
+    return len(addresses) == len(set(addresses)) == 5
+
+
+def test_a_worker_that_is_killed_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: Led
+) -> None:
+    monkeypatch.setenv("CAMPAIGN_FLAGS", str(tmp_path))
+    led = lead(written(tmp_path, asked(f"{OWN}:killed_once", laws=LAWS)), "processes:2")
+    assert led.counts["again"] == 1
+    assert any("was ended by SIGKILL" in line and "it is begun again" in line for line in led.lines)
+    assert is_whole(led)
+    assert found(led) == found(undisturbed)
+
+
+def test_a_leader_that_is_killed_goes_on_where_it_was(tmp_path: Path, undisturbed: Led) -> None:
+    path = written(tmp_path, asked(f"{OWN}:leader_killed_once", laws=LAWS, executor="processes:1"))
+    first = command(path)
+    assert first.returncode == -signal.SIGKILL
+    holder = json.loads(lock_file(tmp_path / "campaign.db").read_text())
+    again = command(path, "resume")
+    assert f"process {holder['process']} on {holder['host']}) is gone: going on in its place" in again.stdout
+    assert again.returncode == 3  # a part of the laws is never certified
+    led = lead(path)
+    assert led.counts["run"] == 1
+    assert is_whole(led)
+    assert found(led) == found(undisturbed)
+
+
+def test_two_campaigns_on_one_store(tmp_path: Path) -> None:
+    path = written(tmp_path, asked(f"{OWN}:tiny"))
+    with store.writing(tmp_path / "campaign.db"):
+        second = command(path)
+    assert second.returncode == 2
+    assert f"is written to by process {os.getpid()} on " in second.stderr
+    assert len(second.stderr.splitlines()) == 1
+
+
+def test_a_disk_that_is_full(tmp_path: Path, undisturbed: Led) -> None:
+    path = written(tmp_path, asked(f"{OWN}:tiny", laws=LAWS))
+    small = 60_000
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (small, small))
+
+    first = command(path, preexec_fn=limit)
+    assert first.returncode == 3
+    assert "results could not be kept" in first.stdout
+    assert "campaign resume" in first.stdout
+    led = lead(path)
+    assert 1 < led.counts["run"] <= 5
+    assert is_whole(led)
+    assert found(led) == found(undisturbed)
+
+
+def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
+    path = written(tmp_path, asked(f"{OWN}:tiny", store="nowhere/campaign.db"))
+    refused = command(path)
+    assert refused.returncode == 2
+    assert "create it first" in refused.stderr
+    (tmp_path / "folder.db").mkdir()
+    with pytest.raises(StoreError, match="cannot write"):
+        store.writing(tmp_path / "folder.db")
+
+
+def test_a_clock_that_is_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: Led) -> None:
+    path = written(tmp_path, asked(f"{OWN}:tiny", laws='"symmetry/net-force"'))
+    now: Any = datetime.datetime
+
+    class Ahead(now):  # type: ignore[misc]
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return now.now(tz).replace(year=2099)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "datetime", Ahead)
+        first = lead(path)
+    assert all(row.made_at.startswith("2099") for row in first.rows)
+    path.write_text(asked(f"{OWN}:tiny", laws=LAWS))
+    led = lead(path)
+    assert is_whole(led)
+    assert found(led) == found(undisturbed)
+
+
+def test_a_campaign_that_is_cancelled_keeps_what_is_finished(tmp_path: Path, undisturbed: Led) -> None:
+    path = written(tmp_path, asked(f"{OWN}:tiny", laws=LAWS))
+
+    def stop(leading: Lead) -> None:
+        if len(leading.store) >= 3:
+            cancel_file(leading.store.path).touch()
+
+    with pytest.raises(CampaignError, match="asked to stop"):
+        lead(path, during=stop)
+    led = lead(path)
+    assert led.counts["before"] >= 2
+    assert led.counts["before"] + led.counts["run"] == 5
+    assert is_whole(led)
+    assert found(led) == found(undisturbed)
