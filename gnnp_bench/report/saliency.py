@@ -20,12 +20,14 @@ def print_saliency(console: Console, result: Mapping[str, Any]) -> None:
     table.add_column("", no_wrap=True)
     for layer in layers:
         table.add_column(layer.replace("convolution", "conv."), justify="right")
-    for title in next(iter(result["correlations"].values())):
+    asked = list(next(iter(result["correlations"].values())))
+    for title in asked:
         table.add_row(title, *(_cell(result["correlations"][layer][title]) for layer in layers))
     console.print(table)
     if any(one["p"] is not None for of in result["correlations"].values() for one in of.values()):
         console.print(
-            "* p < 0.05, ** p < 0.01 by permutations, corrected for the eight that are looked at (Holm)", soft_wrap=True
+            f"* p < 0.05, ** p < 0.01 by permutations, corrected for the {len(asked)} that are looked at (Holm)",
+            soft_wrap=True,
         )
     else:
         console.print(
