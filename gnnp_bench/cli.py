@@ -34,6 +34,7 @@ from gnnp_bench.commands.properties import properties
 from gnnp_bench.commands.relax import relax
 from gnnp_bench.commands.report import badge, report
 from gnnp_bench.commands.reproduce import reproduce
+from gnnp_bench.commands.saliency import saliency
 from gnnp_bench.commands.screen import screen
 from gnnp_bench.commands.show import show
 from gnnp_bench.commands.waivers import waivers
@@ -78,6 +79,7 @@ app.command("properties")(properties)
 app.command("relax")(relax)
 app.command("screen")(screen)
 app.command("bench")(bench)
+app.command("saliency")(saliency)
 app.command("gate")(gate)
 app.command("new-law")(new_law)
 app.add_typer(env)

@@ -79,6 +79,34 @@ def predict(
     return Outputs(*(getattr(outputs, field.name).detach() for field in dataclasses.fields(outputs)))
 
 
+def feature_slopes(network: Network, graph: Graph) -> tuple[torch.Tensor, list[torch.Tensor], list[torch.Tensor]]:
+    """Return how the energy of a batch follows the scalars of each layer, the features of higher degree held.
+
+    Returns
+    -------
+    energies : (N,) tensor, eV
+    features : list of (N, K) tensors
+        One for each layer.
+    slopes : list of (N, K) tensors, eV
+        ∂E/∂x: through the layer's readout, and through the messages that are made of it.
+    """
+    features: list[torch.Tensor] = []
+
+    def keep(_: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        # The readout reads the very tensor that messages are made of afterwards.
+        features.append(inputs[0].requires_grad_())
+
+    hooks = [readout.register_forward_pre_hook(keep) for readout in getattr(network, "readouts", ())]
+    try:
+        with torch.enable_grad():
+            energies = network(graph).energies
+            slopes = list(torch.autograd.grad(energies.sum(), features)) if features else []
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return energies.detach(), [one.detach() for one in features], slopes
+
+
 def compiled(network: Network, backend: str = "inductor") -> Callable[[Graph], tuple[torch.Tensor, torch.Tensor]]:
     """Compile energies and their gradient into one piece of code.
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from ase import Atoms
 
+from gnnp_bench.features import Layer, Shown
 from gnnp_bench.potential import (
     Capabilities,
     Claim,
@@ -21,7 +22,7 @@ from gnnp_bench.potential import (
     Property,
     Unsupported,
 )
-from reference_model.derivatives import Outputs, predict
+from reference_model.derivatives import Outputs, feature_slopes, predict
 from reference_model.files import digest, load_network, read_notes
 from reference_model.graph import Neighbourhood, collate, find_neighbours
 from reference_model.memory import keep_freed
@@ -94,6 +95,21 @@ class ReferencePotential:
         """Return the latent features of each atom: (n_atoms, n_layers K) array, invariant under all symmetries."""
         outputs = self.outputs([find_neighbours(structure, self.network.hyper.cutoff)])
         return outputs.features.double().cpu().numpy()
+
+    def feature_gradients(self, structures: Sequence[Atoms]) -> list[Shown]:
+        """Return the scalars of atoms after each layer, and ∂E/∂h; see `gnnp_bench.features`."""
+        return [self._shown(find_neighbours(structure, self.network.hyper.cutoff)) for structure in structures]
+
+    def _shown(self, neighbourhood: Neighbourhood) -> Shown:
+        dtype = DTYPES[self.capabilities.dtype or "float32"]
+        graph = collate([neighbourhood], self.network.hyper.species, dtype, self.capabilities.device)
+        energies, features, slopes = feature_slopes(self.network, graph)
+        references = self.network.reference_energies[graph.species]
+        layers = {
+            f"layer {t + 1}": Layer(h.double().cpu().numpy(), g.double().cpu().numpy())
+            for t, (h, g) in enumerate(zip(features, slopes, strict=True))
+        }
+        return Shown((energies - references).cpu().numpy(), layers)
 
     def outputs(self, neighbourhoods: Sequence[Neighbourhood]) -> Outputs:
         """Return what the network says about one batch, as tensors."""

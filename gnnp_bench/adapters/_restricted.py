@@ -39,6 +39,10 @@ class _Restricted:
     def calculator(self) -> object:
         return getattr(self.potential, "calculator", None)
 
+    @property
+    def feature_gradients(self) -> object:
+        return getattr(self.potential, "feature_gradients", None)
+
     def on(self, device: str) -> _Restricted:
         there: Potential = self.potential.on(device)  # type: ignore[attr-defined]  # who declares others has it
         has = self.capabilities

@@ -33,6 +33,8 @@ from torch.overrides import TorchFunctionMode
 
 from gnnp_bench.adapters._batches import batches
 from gnnp_bench.adapters._factory import one_line, suggestion
+from gnnp_bench.adapters._watched import split, watched
+from gnnp_bench.features import Shown
 from gnnp_bench.potential import (
     Capabilities,
     Claim,
@@ -56,6 +58,9 @@ atom 1000 Å outside a small cell takes gigabytes."""
 
 MAX_CELLS = 1e9
 """The same search does not return where atoms are more than about 2e9 cells away from the origin."""
+
+SCALAR = "Converting a tensor with requires_grad=True to a scalar"
+"""What torch warns of in CHGNet's batches, of volumes."""
 
 UNTRAINED = frozenset({"Po", "At", "Rn", "Fr", "Ra"})
 """Elements up to Pu that MPtrj does not hold: CHGNet has an embedding for them, but it was never trained."""
@@ -86,6 +91,22 @@ class ChgnetPotential:
             predictions.extend(self._prediction(values) for values in self._forward(graphs, task))
         return predictions
 
+    def feature_gradients(self, structures: Sequence[Atoms]) -> list[Shown]:
+        """Return the features of atoms after each atom convolution, and ∂E/∂h; see `gnnp_bench.features`."""
+        shown: list[Shown] = []
+        convolutions = {f"convolution {k + 1}": one for k, one in enumerate(self.model.atom_conv_layers)}
+        for batch in batches(structures, len, MAX_BATCH_ATOMS):
+            graphs = [self._graph(structure) for structure in batch]
+            with warnings.catch_warnings(), watched(convolutions, lambda _, output: output) as features:
+                warnings.filterwarnings("ignore", SCALAR, UserWarning)
+                found = self.model(graphs, task="e", return_site_energies=True)
+                energies = torch.cat(list(found["site_energies"]))
+                slopes = torch.autograd.grad(energies.sum(), list(features.values()))
+            references = self.model.composition_model.get_site_energies(graphs)
+            energies = energies - torch.cat(list(references))
+            shown += split(energies, features, slopes, [len(structure) for structure in batch])
+        return shown
+
     def _graph(self, structure: Atoms) -> CrystalGraph:
         crystal = _crystal(structure)
         try:
@@ -98,7 +119,7 @@ class ChgnetPotential:
 
     def _forward(self, graphs: list[CrystalGraph], task: PredTask) -> list[dict[str, Any]]:
         with warnings.catch_warnings(), torch.set_grad_enabled(task != "e"), _FirstOrder():
-            warnings.filterwarnings("ignore", "Converting a tensor with requires_grad=True to a scalar", UserWarning)
+            warnings.filterwarnings("ignore", SCALAR, UserWarning)
             found = self.model.predict_graph(graphs, task=task, return_site_energies=True, batch_size=len(graphs))
         return found if isinstance(found, list) else [found]
 

@@ -24,6 +24,8 @@ from ase.data import chemical_symbols
 from gnnp_bench.adapters._batches import batches
 from gnnp_bench.adapters._factory import one_line, suggestion
 from gnnp_bench.adapters._tensors import to_numpy
+from gnnp_bench.adapters._watched import split, watched
+from gnnp_bench.features import Shown
 from gnnp_bench.potential import (
     Capabilities,
     Claim,
@@ -104,6 +106,28 @@ class SevennetPotential:
             for batch in batches(graphs, lambda graph: int(graph.num_edges), MAX_BATCH_EDGES)
             for prediction in self._predictions(batch, properties)
         ]
+
+    def feature_gradients(self, structures: Sequence[Atoms]) -> list[Shown]:
+        """Return the scalars of atoms after each gate, and ∂E/∂h; see `gnnp_bench.features`."""
+        shown: list[Shown] = []
+        gates = {name: one for name, one in self.energy_model.named_children() if name.endswith("equivariant_gate")}
+        scalars = [one.gate.irreps_out.count("0e") for one in gates.values()]
+        graphs = [self._graph(structure) for structure in structures]
+        for part in batches(graphs, lambda graph: int(graph.num_edges), MAX_BATCH_EDGES):
+            batch: Any = Batch.from_data_list([*part]).to(self.capabilities.device)
+            with watched(gates, lambda _, output: output[_keys.NODE_FEATURE]) as features:
+                found = self.energy_model(batch)
+                slopes = torch.autograd.grad(found[_keys.ATOMIC_ENERGY].sum(), list(features.values()))
+            rescale = self.energy_model.rescale_atomic_energy
+            energies = found[_keys.SCALED_ATOMIC_ENERGY].ravel() * rescale.scale[found[_keys.ATOM_TYPE]]
+            # Scalars come first in every layer.
+            cut = {
+                f"convolution {k + 1}": h[:, :n]
+                for k, (h, n) in enumerate(zip(features.values(), scalars, strict=True))
+            }
+            gradients = [g[:, :n] for g, n in zip(slopes, scalars, strict=True)]
+            shown += split(energies, cut, gradients, [graph.num_nodes for graph in part])
+        return shown
 
     def _graph(self, structure: Atoms) -> AtomGraphData:
         if foreign := sorted({chemical_symbols[z] for z in structure.numbers} - set(self.capabilities.species)):
