@@ -217,7 +217,7 @@ def _looks(found: Sequence[Mapping[str, Any]]) -> list[str]:
         "way, or forces are not its slope. "
         f"{sum(one['violated'] for one in failed)} of {len(failed)} are seen; of {len(held)} laws that {models} models "
         f"hold, {sum(one['violated'] for one in held)} were seen violated."
-        + (f" Not looked at: {', '.join(missing)}." if missing else ""),
+        + (f" Without a look of their own: {', '.join(missing)}." if missing else ""),
         "",
         "| model | law | certificate | plain | how |",
         "| --- | --- | --- | --- | --- |",

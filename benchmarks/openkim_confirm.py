@@ -22,6 +22,7 @@ from typing import Any
 
 from benchmarks.openkim import CONFIRMED, MODELS, RESULTS, verdict
 from benchmarks.openkim_direct import their_sum, through_refresh
+from benchmarks.openkim_looks import asymmetry
 from benchmarks.openkim_measures import (
     crystal_jump,
     force_and_slope,
@@ -39,6 +40,8 @@ from benchmarks.openkim_measures import (
 
 ENERGY, FORCE, STRESS = 1e-4, 1e-3, 1e-4
 """eV, eV/Å and eV/Å³: what starts to matter."""
+ASYMMETRY = 5e-4
+"""λ of the Jacobian that starts to matter."""
 SOUND = 10
 """Models that hold, which are asked as well."""
 
@@ -79,6 +82,8 @@ FINDINGS: tuple[Finding, ...] = (
     (AL, "smoothness/continuity", partial(pair_jump, symbols="Al2", place=5.558054, what="force"), FORCE),
     (AL, "smoothness/continuity-cell", partial(shell_jump, symbol="Al", cutoff=5.558054, lattice="fcc"), STRESS),
     (PPM, "smoothness/continuity", partial(pair_jump, symbols="Si2", place=2.543883, what="energy"), ENERGY),
+    (PPM, "smoothness/continuity-cell", partial(crystal_jump, symbol="Si", place=1.081924), ENERGY),
+    (PPM, "conservation/jacobian", partial(asymmetry, symbol="Si", a=3.6), ASYMMETRY),
     (PPM, "symmetry/permutation", partial(their_sum, symbol="Si", length=2.35), ENERGY),
     (KDS, "symmetry/permutation", partial(their_sum, symbol="Ge", length=2.45), ENERGY),
     (KDS, "robustness/finite-output", partial(not_finite, symbol="Ge", edges=(2.1, 2.1, 3.5)), 0.5),

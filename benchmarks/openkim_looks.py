@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ase.build import bulk
 
 from benchmarks.openkim import CONFIRMED, RESULTS
 from benchmarks.openkim_lines import SMALL_LOOP, around, line_of, moved, structure_of
@@ -107,6 +108,14 @@ def symmetric(calc: Any, reach: float, atoms: Any, seed: int) -> Look:
         f"{elsewhere / unit:.1g} of λ; at the point itself λ = {here:.1g}"
     )
     return float(np.sqrt(np.mean(np.square(works)))) / unit, words
+
+
+def asymmetry(name: str, symbol: str, a: float) -> Look:
+    """Return `symmetric` of an fcc crystal (a in Å) whose atoms are displaced at random."""
+    calc, atoms = calculator(name), bulk(symbol, "fcc", a=a, cubic=True)
+    atoms.positions += 0.1 * np.random.default_rng(0).normal(size=(4, 3))
+    answers(calc, atoms, 0.0)
+    return symmetric(calc, reach_of(calc), atoms, 0)
 
 
 def steps_of(asked: Asked, quantity: str, cell: bool) -> Look:
