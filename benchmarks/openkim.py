@@ -29,6 +29,7 @@ from benchmarks.sources import ROOT
 MODELS = Path("/usr/lib/x86_64-linux-gnu/kim-api/portable-models")
 RESULTS = ROOT / "benchmarks" / "results" / "openkim.jsonl"
 PLAIN = ROOT / "benchmarks" / "results" / "openkim_plain.jsonl"
+CONFIRMED = ROOT / "benchmarks" / "results" / "openkim_confirmed.jsonl"
 UNITS = {"energy": "eV", "force": "eV/Å"}
 MOST_JUMPS = 3
 """Told of one model; the largest."""
@@ -173,7 +174,10 @@ def page(found: Sequence[Mapping[str, Any]]) -> str:
         "| --- | --- | --- | --- | --- |",
         *(_row(line) for line in sorted(found, key=lambda line: (verdict(line), line["name"]))),
         "",
-        "Made by `python -m benchmarks.openkim run`, `python -m benchmarks.openkim_plain all` and "
+        *_looks(found),
+        "",
+        "Made by `python -m benchmarks.openkim run`, `python -m benchmarks.openkim_plain all`, "
+        "`python -m benchmarks.openkim_confirm`, `python -m benchmarks.openkim_looks look` and "
         "`python -m benchmarks.openkim page`.",
     ]
     return "\n".join(text)
@@ -184,6 +188,45 @@ def _row(line: Mapping[str, Any]) -> str:
     said = said or [line.get("said", "")]
     cell = "<br>".join(said).replace("|", "\\|").replace("\n", " ")
     return f"| `{line['name']}` | {', '.join(line['species'])} | {verdict(line)} | {cell} | {_plainly(line['name'])} |"
+
+
+def _looks(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the section on findings that were measured again, and on laws that were seen to hold."""
+    seen = [json.loads(line) for line in CONFIRMED.read_text().splitlines()] if CONFIRMED.exists() else []
+    known = {(line["name"], one["id"]): one for line in found for one in line.get("told", [])}
+    of = [one for one in seen if one["name"] in {line["name"] for line in found}]
+    failed = [one for one in of if known.get((one["name"], one["law"]), {}).get("status") == "fail"]
+    held = [one for one in of if (one["name"], one["law"]) not in known]
+    missing = [
+        f"`{name}` *{law}*"
+        for (name, law), one in sorted(known.items())
+        if one["status"] == "fail" and (name, law) not in {(look["name"], look["law"]) for look in failed}
+    ]
+    models = len({one["name"] for one in held})
+    rows = [
+        f"| `{one['name']}` | {one['law']} | {_number(one['certificate'])} | {_number(one['plain'])} | {one['how']} |"
+        for one in sorted(failed, key=lambda one: (one["name"], one["law"]))
+    ]
+    return [
+        "## Findings measured again",
+        "",
+        "Each with ASE's calculator or kimpy, and without the laws of this project (`benchmarks/openkim_confirm.py`, "
+        "`benchmarks/openkim_looks.py`). Where it says *in its counterexample*, the structure and the path, loop or "
+        "strain are those of the certificate, and the first number is what the certificate says of these; elsewhere "
+        "structures are others, and so are numbers. Of work that is missed it is told whether the energy jumps on the "
+        "way, or forces are not its slope. "
+        f"{sum(one['violated'] for one in failed)} of {len(failed)} are seen; of {len(held)} laws that {models} models "
+        f"hold, {sum(one['violated'] for one in held)} were seen violated."
+        + (f" Without a look of their own: {', '.join(missing)}." if missing else ""),
+        "",
+        "| model | law | certificate | plain | how |",
+        "| --- | --- | --- | --- | --- |",
+        *rows,
+    ]
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None or value != value else f"{value:.3g}"
 
 
 def _plainly(name: str) -> str:

@@ -232,6 +232,31 @@ def refuses(name: str, symbol: str, scale: float) -> tuple[float, str]:
         return 1.0, f"{type(error).__name__}: {symbol}, lattice × {scale}"
 
 
+def not_finite(name: str, symbol: str, edges: tuple[float, float, float]) -> tuple[float, str]:
+    """Return how often the energy of one atom in a rectangular cell (Å), at forty places in it, is no number."""
+    calc, places = calculator(name), np.random.default_rng(0).uniform(size=(40, 1, 3)) * edges
+    energies = [energy_of(calc, Atoms(symbol, place, cell=edges, pbc=True)) for place in places]
+    no_numbers = sum(not np.isfinite(energy) for energy in energies)
+    return float(no_numbers), f"energies that are no numbers: one {symbol} atom at 40 places in a cell of {edges} Å"
+
+
+def reordered(name: str, species: str, seeds: int = 8) -> tuple[float, str]:
+    """Return how much forces depend on the order of atoms, of the largest force where that is more than 1 eV/Å."""
+    calc, worst = calculator(name), (0.0, "the same in any order")
+    for seed in range(seeds):
+        atoms, order = mixture(species, seed), np.random.default_rng(seed).permutation(32)
+        forces = forces_of(calc, atoms)
+        size = float(np.abs(forces_of(calc, atoms[order]) - forces[order]).max() / max(1.0, np.abs(forces).max()))
+        moved = atoms.copy()
+        moved.positions += 1e-3
+        same = float(np.abs(forces_of(calc, moved) - forces).max())
+        words = (
+            f"forces with atoms in another order, structure {seed}; moved by 0.001 Å in the same order {same:.1g} eV/Å"
+        )
+        worst = max(worst, (size, words))
+    return worst
+
+
 def other_symmetries(name: str, species: str) -> tuple[float, str]:
     """Return the largest change of the energy, eV/atom, of a crystal turned, with its atoms reordered, or doubled."""
     calc, atoms = calculator(name), mixture(species, 1)
