@@ -58,7 +58,7 @@ def _measure(case: Case) -> Measurement:
     softest = float(np.sign(squares.min()) * abs(squares.min()) ** 0.5)
     if held:
         # A displacement errs with its square, of which twice the displacement knows. What is imaginary is so by either
-        # displacement, and by both together at none; where these disagree, nobody knows.
+        # displacement, and in the limit that both tell; where these disagree, nobody knows.
         fine, coarse = float(squares[lowest].min()), float(others[lowest].min())
         doubt = max(0.0, coarse - fine, (fine - coarse) / 3.0)
         # Of one eigenvector, in which the columns of an atom of the cell add up and the atoms of the cell share.
