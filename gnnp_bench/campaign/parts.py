@@ -60,6 +60,7 @@ class Plan:
 
     def pools(self, subject: Subject, address: str) -> list[Work]:
         """Return the tasks that evaluate the pools of a potential, one for each budget and seed."""
+        studying = tuple(check.id for check in self.chosen if check.studied)
         return [
             Work(
                 kind="pool",
@@ -68,8 +69,9 @@ class Plan:
                 budget=budget,
                 profile=self.campaign.profile,
                 seed=seed,
-                version=pool_version(),
+                version=pool_version(studying),
                 subject=address,
+                studying=studying,
                 limit_s=self.campaign.timeout,
             )
             for budget, seed in self.runs

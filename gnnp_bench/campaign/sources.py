@@ -59,9 +59,10 @@ def law_version(check: Check) -> str:
 
 
 @cache
-def pool_version() -> str:
-    """Return the version of what draws and evaluates the pool."""
-    return code_digest(("gnnp_bench.engine.pool", "gnnp_bench.engine.assemble"))
+def pool_version(studying: tuple[str, ...] = ()) -> str:
+    """Return the version of what draws and evaluates the pool, for laws by their ids that want to know of crystals."""
+    code = code_digest(("gnnp_bench.engine.pool", "gnnp_bench.engine.assemble"))
+    return hashlib.sha256(" ".join((code, *studying)).encode()).hexdigest()[:LENGTH] if studying else code
 
 
 @cache

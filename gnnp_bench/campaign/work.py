@@ -37,6 +37,8 @@ class Work:
         Of the code that has to compute it: see `sources`. A worker that has other code says so and computes nothing.
     subject : str
         Address of the potential that has to be loaded; empty where that is what is asked for.
+    studying : tuple of str
+        Of a pool: ids of the laws that want to know of crystals.
     pool : bytes
         What the task *pool* found, for a law.
     limit_s : float or None
@@ -52,6 +54,7 @@ class Work:
     name: str = ""
     version: str = ""
     subject: str = ""
+    studying: tuple[str, ...] = ()
     pool: bytes = b""
     limit_s: float | None = None
 

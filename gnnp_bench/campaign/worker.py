@@ -77,7 +77,8 @@ def _done(work: Work, held: _Held) -> bytes:
         return msgspec.json.encode(held.told)
     if work.kind == "pool":
         held.evaluator.meter = Meter()  # what a certificate tells of its pool begins with it
-        prepared = prepare(held.evaluator, work.settings)
+        studying = [check for check in all_checks() if check.id in work.studying]
+        prepared = prepare(held.evaluator, work.settings, studying)
         start: dict[str, Any] = msgspec.json.decode(encode_value(prepared.start))
         return msgspec.json.encode(PoolTold(start=start, pool=encode_pool(prepared.pool)))
     check = next(check for check in all_checks() if check.id == work.name)
@@ -155,7 +156,7 @@ def _differs(work: Work, held: _Held) -> str | None:
             f"a worker has loaded another potential as {work.spec} than the one that the campaign began with: its"
             " weights, its package or its environment differ"
         )
-    if work.kind == "pool" and work.version != pool_version():
+    if work.kind == "pool" and work.version != pool_version(work.studying):
         return "a worker has another version of gnnp-bench than the process that leads the campaign"
     if work.kind == "law":
         check = next((check for check in all_checks() if check.id == work.name), None)

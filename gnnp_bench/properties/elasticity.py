@@ -57,6 +57,8 @@ class Elasticity:
     asymmetry : float, eV/Å³
         The largest component by which the tensor differs from its average over the point group.
     eigenvalues : (6,) array, eV/Å³
+    smallest : float, eV/Å³
+        The smallest eigenvalue on leaving out one amplitude, or with the stress that is left: the largest of these.
     averages : Averages or None
         eV/Å³; None where the crystal is unstable.
     average_errors : Averages or None
@@ -73,6 +75,7 @@ class Elasticity:
     clamped: FloatArray
     asymmetry: float
     eigenvalues: FloatArray
+    smallest: float
     averages: Averages | None
     average_errors: Averages | None
     softest: float
@@ -106,13 +109,15 @@ def elasticity(crystal: Crystal, settings: Settings) -> Generator[Request, list[
     if bulk := float(stiffness[:3, :3].sum() / 9):
         others.append(stiffness * (1.0 + PER_PRESSURE * left / bulk))
     errors = np.abs([other - stiffness for other in others]).max(axis=0)
-    stable = all(eigenvalues(one)[0] > 0 for one in (stiffness, *others))
+    smallest = [float(eigenvalues(one)[0]) for one in (stiffness, *others)]
+    stable = min(smallest) > 0.0
     return Elasticity(
         stiffness,
         errors,
         clamped,
         float(np.abs(raw - stiffness).max()),
         eigenvalues(stiffness),
+        max(smallest[1:]),
         averages(stiffness) if stable else None,
         _largest_change(stiffness, others) if stable else None,
         softest,

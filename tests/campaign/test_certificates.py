@@ -39,6 +39,13 @@ def test_a_certificate_of_the_store_is_that_of_certify_to_the_byte(executor: str
     assert kept(led) == [certified(spec, 3) for spec in specs]
 
 
+def test_what_laws_need_of_crystals_goes_with_the_pool(tmp_path: Path) -> None:
+    laws = ("physics/elasticity", "physics/phonons", "physics/frozen-phonon-stress")
+    spec = f"{PAIR}?dtype=float32"
+    led = lead(written(tmp_path, asked(spec, laws=", ".join(f"{law!r}" for law in laws))))
+    assert kept(led) == [certified(spec, 0, laws)]
+
+
 def test_seeds_in_one_process_know_nothing_of_each_other(tmp_path: Path) -> None:
     led = lead(written(tmp_path, f"seeds = [0, 1, 2]\n{asked(PAIR)}"))
     assert kept(led) == [certified(PAIR, seed, ("symmetry/net-force",)) for seed in (0, 1, 2)]

@@ -14,6 +14,7 @@ from gnnp_bench.adapters.registry import load
 from gnnp_bench.certificate.result import CheckResult
 from gnnp_bench.check import Case, Noise, PoolView, for_potential
 from gnnp_bench.checks.physics.crystals import crystals_for, drawn, held_stable
+from gnnp_bench.checks.physics.elasticity import LARGEST, NODES, ODD, PANELS, SMOOTH, _integral
 from gnnp_bench.checks.physics.equation_of_state import EQUATION_OF_STATE, minima_of, moduli_of
 from gnnp_bench.checks.physics.frozen_phonon_stress import AMPLITUDE, frozen
 from gnnp_bench.checks.physics.phonons import OF_ROOTS, PHONONS
@@ -373,3 +374,39 @@ def test_a_wrong_stress_is_made_simpler_and_replays() -> None:
     assert result.counterexample.case["parameters"]["supercell"] == [1, 1, 1]
     again = replay(make(), all_checks(), last.certificate, FROZEN, reload=make)
     assert (again.grade, again.measured) == ("violated", result.counterexample.case["measured"])
+
+
+@pytest.mark.parametrize(("seed", "cell"), [(0, ("Cu",)), (2, ("Cu", "Ti", "Si"))])
+def test_forces_that_jump_leave_no_stiffness_undecided(seed: int, cell: tuple[str, ...]) -> None:
+    """Pairs enter the cutoff while the crystal is strained: the stress jumps, and the integral over it is hard."""
+    found = judged(lambda: kinked("slope", species=cell), STIFFNESS, seed=seed)
+    (part,) = [one for one in found.components if one.quantity == "stiffness by energies"]
+    assert part.status == "pass"
+    assert part.measured is not None
+    assert part.bound is not None
+    assert part.measured < 0.5 * part.bound
+
+
+def test_a_kink_behind_the_last_point_is_told_as_an_error() -> None:
+    t = LARGEST * NODES
+    whole, error = _integral((t**3 + 2.0 * t)[None], LARGEST**3 + 2.0 * LARGEST, ODD)
+    assert whole == pytest.approx(LARGEST**4 / 4.0 + LARGEST**2, rel=1e-12)
+    assert error < 1e-9 * whole
+    jump = 0.5 * LARGEST  # between the last point and the end
+    _, error = _integral((2.0 * t)[None], 2.0 * LARGEST + jump, ODD)
+    assert error > 0.9 * jump * LARGEST * (1.0 - NODES[-1])
+    inner = LARGEST * np.concatenate([(k + NODES) / PANELS for k in range(PANELS)])
+    stepped = 2.0 * inner + jump * (inner > 0.5 * LARGEST)  # where two panels meet
+    whole, error = _integral(stepped.reshape(PANELS, -1), 2.0 * LARGEST + jump, SMOOTH)
+    assert whole == pytest.approx(LARGEST**2 + 0.5 * jump * LARGEST, rel=1e-9)
+    assert error > 0.9 * jump * LARGEST / PANELS * (1.0 - NODES[-1])
+
+
+def test_a_rough_crystal_that_shears_away_is_no_open_question() -> None:
+    """By any two of three amplitudes it shears away: that these do not quite agree about how much is no doubt."""
+    rough = held(kinked("xplor", species=("Cu",)), "Cu:fcc")
+    found = judged(partial(plant, "negative-shear", rough, 1.0), STIFFNESS)
+    (part,) = [one for one in found.components if one.quantity == "negative stiffness"]
+    assert part.status == "fail"
+    assert part.measured is not None
+    assert 3.0 < part.measured < 10.0

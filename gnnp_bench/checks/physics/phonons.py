@@ -23,7 +23,6 @@ S_SHIFT = 3e-3
 """Of the largest force constant: acoustic modes at Γ then have 5 % of the highest frequency, √0.003."""
 S_IMAGINARY = 0.1
 """THz: h f is 0.4 meV, k_B T at 5 K. What is softer freezes in at no temperature of interest."""
-FACTOR = 10.0
 OF_ROOTS = 15.633302
 """THz per √(eV/Å²/amu)/2π: of an eigenvalue of the dynamical matrix."""
 
@@ -58,10 +57,13 @@ def _measure(case: Case) -> Measurement:
     lowest = int(np.argmin(squares.min(axis=1)))
     softest = float(np.sign(squares.min()) * abs(squares.min()) ** 0.5)
     if held:
-        # A displacement errs with its square: of twice the displacement four times as much, so a third of the change.
-        step = abs(float(squares[lowest].min() - others[lowest].min())) / 3.0
-        rounding = OF_ROOTS**2 * noise / float(structure.get_masses().min())
-        bound = (FELT * rounding + FACTOR * step) ** 0.5
+        # A displacement errs with its square, of which twice the displacement knows. What is imaginary is so by either
+        # displacement, and in the limit that both tell; where these disagree, nobody knows.
+        fine, coarse = float(squares[lowest].min()), float(others[lowest].min())
+        doubt = max(0.0, coarse - fine, (fine - coarse) / 3.0)
+        # Of one eigenvector, in which the columns of an atom of the cell add up and the atoms of the cell share.
+        rounding = OF_ROOTS**2 * noise / float(structure.get_masses().min()) / len(structure) ** 0.5
+        bound = (FELT * rounding + doubt) ** 0.5
         components.append(Component("imaginary frequency", max(0.0, -softest), S_IMAGINARY, "THz", bound=bound))
     highest = max(0.0, float(squares.max())) ** 0.5
     said = f"{name}: frequencies up to {rounded(highest)} THz" if highest > S_IMAGINARY else f"{name}: no real ones"
