@@ -90,11 +90,15 @@ class Evaluator:
         from gnnp_bench.engine import trials  # which evaluates, and so knows this module
 
         if self._trials is None:
-            capabilities = self.potential.capabilities
-            split = capabilities.device == "cpu" and not capabilities.other_devices
             patience = trials.PATIENCE if self.patience is None else self.patience
-            self._trials = trials.Trials(self.reload, split=split, patience=patience)
+            self._trials = trials.Trials(self.reload, split=self._may_split, patience=patience)
         return self._trials
+
+    @property
+    def _may_split(self) -> bool:
+        """Processes of this potential may be split by `fork`, which contexts of accelerators do not survive."""
+        capabilities = self.potential.capabilities
+        return capabilities.device == "cpu" and not capabilities.other_devices
 
     def close(self) -> None:
         """End the processes that were started to evaluate elsewhere; they start again when asked for."""
@@ -237,7 +241,7 @@ class Evaluator:
             ([copied(asked[k][0]) for k in chosen], frozenset.intersection(properties, *(asked[k][1] for k in chosen)))
             for chosen, properties in watch.calls
         ]
-        seen = watched(self.reload, calls, self.alive)
+        seen = watched(self.reload, calls, self.alive, split=self._may_split)
         self.meter.loading_s += seen.loading_s
         self.meter.potential_s += sum(answer.seconds for answer in seen.answers)
         self.meter.evaluations += sum(len(chosen) for chosen, _ in watch.calls[: len(seen.answers)])

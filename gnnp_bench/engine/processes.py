@@ -181,8 +181,8 @@ class Process:
             pickle.dump(message, _open(self.popen.stdin))
             _open(self.popen.stdin).flush()
 
-    def receive(self, timeout: float) -> Any:
-        """Return what it answers within so many seconds.
+    def receive(self, timeout: float, end: Callable[[], None] | None = None) -> Any:
+        """Return what it answers within so many seconds, after which it is ended, or what `end` ends.
 
         Raises
         ------
@@ -193,7 +193,7 @@ class Process:
 
         def kill() -> None:
             hung.set()
-            self.popen.kill()
+            (end or self.popen.kill)()
 
         timer = threading.Timer(timeout, kill)
         timer.start()
@@ -202,13 +202,19 @@ class Process:
         except (EOFError, pickle.UnpicklingError) as error:
             if hung.is_set():
                 raise EndedProcess(f"a new process did not answer within {timeout:g} s") from error
-            raise EndedProcess(f"a new process {fate(self.popen.wait())}{self._last_words()}") from error
+            raise EndedProcess(f"a new process {fate(self.popen.wait())}{self.last_words()}") from error
         finally:
             timer.cancel()
             timer.join()
         return answer
 
-    def _last_words(self) -> str:
+    def forget_words(self) -> None:
+        """Forget what it has said on standard error."""
+        self.complaints.seek(0)
+        self.complaints.truncate()
+
+    def last_words(self) -> str:
+        """Return the last line of what it has said on standard error, after a colon; nothing if that is nothing."""
         self.complaints.seek(0)
         lines = self.complaints.read().decode(errors="replace").split("\n")
         said = [line.strip() for line in lines if line.strip()]

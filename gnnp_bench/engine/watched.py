@@ -9,6 +9,7 @@ import pickle
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import IO, TypeAlias
@@ -17,6 +18,7 @@ from ase import Atoms
 
 from gnnp_bench.certificate.provenance import THREAD_VARIABLES
 from gnnp_bench.check import EndedProcess
+from gnnp_bench.engine.nursery import Split, split_off
 from gnnp_bench.engine.processes import TIMEOUT, Answer, Process, answered, sent
 from gnnp_bench.engine.surroundings import WITNESS, Surroundings, settle, surroundings
 from gnnp_bench.engine.witnesses import witnesses
@@ -49,7 +51,12 @@ class Seen:
 
 
 def watched(
-    reload: Callable[[], Potential], calls: Sequence[Call], alive: Callable[[], None], timeout: float = TIMEOUT
+    reload: Callable[[], Potential],
+    calls: Sequence[Call],
+    alive: Callable[[], None],
+    timeout: float = TIMEOUT,
+    *,
+    split: bool = False,
 ) -> Seen:
     """Return what loading a potential and calling it did to a new process.
 
@@ -61,6 +68,8 @@ def watched(
         Is called after the loading and after each call.
     timeout : float
         Seconds that loading, or one call, may take.
+    split : bool
+        The process may be split off from one that is kept ready.
 
     Raises
     ------
@@ -74,28 +83,35 @@ def watched(
     if there := getattr(reload, "watch", None):
         return _watched_there(there, calls, alive)
     how = sent(reload)
-    process = Process(1, START, ENVIRONMENT, options=())
-    try:
-        # What is imported here anyway is not the potential's doing: it is looked at before and after.
-        process.send((how, "torch" in sys.modules))
-        loaded = process.receive(timeout)
-        answered([loaded])
+    with split_off(ENVIRONMENT) if split else nullcontext() as ready:
+        process = ready or Process(1, START, ENVIRONMENT, options=())
+        try:
+            return _seen(process, how, calls, alive, timeout)
+        finally:
+            process.close()
+
+
+def _seen(
+    process: Process | Split, how: bytes, calls: Sequence[Call], alive: Callable[[], None], timeout: float
+) -> Seen:
+    # What is imported here anyway is not the potential's doing: it is looked at before and after.
+    process.send((how, "torch" in sys.modules))
+    loaded = process.receive(timeout)
+    answered([loaded])
+    alive()
+    seen = Seen(list(loaded.moments), [], loaded.seconds)
+    for call in calls:
+        process.send(call)
+        try:
+            answer = process.receive(timeout)
+        except EndedProcess:
+            if not seen.answers:
+                raise
+            break  # which is for robustness/refusals to tell
         alive()
-        seen = Seen(list(loaded.moments), [], loaded.seconds)
-        for call in calls:
-            process.send(call)
-            try:
-                answer = process.receive(timeout)
-            except EndedProcess:
-                if not seen.answers:
-                    raise
-                break  # which is for robustness/refusals to tell
-            alive()
-            seen.answers.append(answer)
-            seen.moments.extend(answer.moments)
-        answered(seen.answers[:1])
-    finally:
-        process.close()
+        seen.answers.append(answer)
+        seen.moments.extend(answer.moments)
+    answered(seen.answers[:1])
     return seen
 
 
@@ -122,12 +138,21 @@ def _watched_there(watch: Callable[..., None], calls: Sequence[Call], alive: Cal
 
 def serve() -> None:
     """Load what standard input tells to load, call it as told, and tell what the process is like in between."""
-    # A potential may do as it likes with the standard streams: questions and answers have their own.
+    watch(*own_streams())
+
+
+def own_streams() -> tuple[IO[bytes], IO[bytes]]:
+    """Return streams for questions and answers: a potential may do as it likes with the standard ones."""
     questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
+    return questions, answers
+
+
+def watch(questions: IO[bytes], answers: IO[bytes]) -> None:
+    """Load what is told to be loaded, call it as told until None is, and tell what the process is like in between."""
     speak_aloud()
     how, with_torch = pickle.load(questions)
     if with_torch:
@@ -146,8 +171,8 @@ def serve() -> None:
 
     _tell(answers, load, lambda: (before, around()))
     with contextlib.suppress(EOFError):  # the other end is closed: nothing more is asked
-        while True:
-            structures, properties = pickle.load(questions)
+        while (call := pickle.load(questions)) is not None:
+            structures, properties = call
             _tell(answers, partial(loaded[0].evaluate, structures, properties), lambda: (surroundings(),))
 
 

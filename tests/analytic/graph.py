@@ -6,9 +6,10 @@ A cell may be smaller than the cutoff, skewed, left-handed, partially periodic o
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from ase import Atoms
@@ -25,11 +26,15 @@ REACH = 0.99
 """Edges with r² beyond this fraction of r_c² are left out: there the envelope is below e^-99."""
 MAX_EDGES = 30_000
 """Structures are put together until their edges exceed this number, so that arrays stay in the processor's cache."""
+MOST_KEPT = 300_000
+"""Edges of the graphs that are kept for whoever asks for the same ones next: some 20 MB."""
+MOST_REMEMBERED = 2_000_000
+"""The same for `remembering`: some 150 MB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Directed edges of several structures, each edge once from either end.
+    """Directed edges of several structures, each edge once from either end. Arrays are shared, and read-only.
 
     Attributes
     ----------
@@ -89,7 +94,13 @@ def _translations(low: tuple[int, ...], high: tuple[int, ...]) -> NDArray[np.int
 
 def dual_basis(cell: NDArray[np.float64], pbc: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the (3, 3) matrix that turns positions into fractional ones, with zero columns where not periodic."""
-    lattice = cell[pbc]
+    return _dual_basis(cell.tobytes(), tuple(pbc.tolist()))
+
+
+@lru_cache(maxsize=256)  # atoms move many times while their cell stays
+def _dual_basis(cell_bytes: bytes, periodic: tuple[bool, ...]) -> NDArray[np.float64]:
+    pbc = np.array(periodic)
+    lattice = np.frombuffer(cell_bytes).reshape(3, 3)[pbc]
     dual = np.zeros((3, 3))
     if len(lattice) == 0:
         return dual
@@ -99,6 +110,7 @@ def dual_basis(cell: NDArray[np.float64], pbc: NDArray[np.bool_]) -> NDArray[np.
         raise Unsupported(
             "the periodic cell vectors are linearly dependent; mend the cell or set pbc to False"
         ) from None
+    dual.setflags(write=False)
     return dual
 
 
@@ -123,6 +135,8 @@ def edges(positions: NDArray[np.float64], cell: NDArray[np.float64], pbc: NDArra
     Unsupported
         If periodic cell vectors are zero or linearly dependent.
     """
+    if not pbc.any():
+        return _edges_of_a_cluster(positions, cutoff)
     dual = dual_basis(cell, pbc)
     fractional = positions @ dual
     wraps = np.floor(fractional)
@@ -134,18 +148,27 @@ def edges(positions: NDArray[np.float64], cell: NDArray[np.float64], pbc: NDArra
     most = np.where(pbc, np.floor(reach + extent), 0.0).astype(int)
     translations = _translations(tuple((-most).tolist()), tuple(most.tolist()))
     ghost = fractional[None] + translations[:, None]
-    inside: Any = (ghost >= lowest - reach) & (ghost <= highest + reach) | ~pbc
-    image, atom = np.nonzero(inside.all(axis=2))
+    along: Any = (ghost >= lowest - reach) & (ghost <= highest + reach) | ~pbc
+    image, atom = np.nonzero(along[..., 0] & along[..., 1] & along[..., 2])
     ghosts = wrapped[atom] + translations[image] @ cell
     delta = ghosts[None] - wrapped[:, None]
     squares: NDArray[np.float64] = np.einsum("ijk,ijk->ij", delta, delta)
     near = squares < REACH * cutoff**2
-    at_home = np.flatnonzero(np.abs(translations).sum(axis=1)[image] == 0)
+    at_home = np.flatnonzero(image == len(translations) // 2)  # translations by n and by -n stand around that by zero
     near[atom[at_home], at_home] = False
     centres, which = np.nonzero(near)
     neighbours = atom[which]
     shifts = translations[image[which]] + (wraps[centres] - wraps[neighbours]).astype(np.int64)
     return centres, neighbours, shifts
+
+
+def _edges_of_a_cluster(positions: NDArray[np.float64], cutoff: float) -> Edges:
+    delta = positions[None] - positions[:, None]
+    squares: NDArray[np.float64] = np.einsum("ijk,ijk->ij", delta, delta)
+    near = squares < REACH * cutoff**2
+    near.flat[:: len(positions) + 1] = False
+    centres, neighbours = np.nonzero(near)
+    return centres, neighbours, np.zeros((len(centres), 3), np.int64)
 
 
 def _validate(structure: Atoms) -> None:
@@ -171,7 +194,7 @@ def _join(structures: Sequence[Atoms], parts: Sequence[tuple[Real, Index, Real, 
     for axis in range(3):
         vectors += images[:, axis, None] * cell_of_edge[:, axis]
     x, y, z = vectors.T
-    return Graph(
+    graph = Graph(
         positions=positions,
         numbers=np.concatenate([part[1] for part in parts]),
         owner=owner,
@@ -185,6 +208,23 @@ def _join(structures: Sequence[Atoms], parts: Sequence[tuple[Real, Index, Real, 
         cutoff=cutoff,
         structures=structures,
     )
+    for name in Graph.__dataclass_fields__:
+        if isinstance(array := getattr(graph, name), np.ndarray):
+            array.setflags(write=False)
+    return graph
+
+
+class _Asked(NamedTuple):
+    """What graphs are made of: all that they hold but `Graph.structures` follows from it."""
+
+    cutoff: float
+    dtype: DType
+    structures: tuple[tuple[Any, ...], ...]
+
+
+def _content(structure: Atoms) -> tuple[Any, ...]:
+    arrays = structure.numbers, structure.positions, structure.cell.array
+    return *(array.tobytes() for array in arrays), *structure.pbc
 
 
 def graphs(structures: Sequence[Atoms], cutoff: float, dtype: DType) -> Iterator[Graph]:
@@ -204,6 +244,56 @@ def graphs(structures: Sequence[Atoms], cutoff: float, dtype: DType) -> Iterator
     Unsupported
         If periodic cell vectors are zero or linearly dependent.
     """
+    global _last
+    asked = _Asked(cutoff, dtype, tuple(map(_content, structures)))
+    known = _last[1] if _last is not None and _last[0] == asked else _remembered.get(asked)
+    if known is not None:
+        for first, graph in known:
+            # The same atoms in the same places: whatever else they carry is that of whoever asks now.
+            yield replace(graph, structures=structures[first : first + graph.n_structures])
+        return
+    kept, size = [], 0
+    for first, graph in _graphs(structures, cutoff, dtype):
+        size += len(graph.centres)
+        if size <= MOST_KEPT:
+            kept.append((first, replace(graph, structures=())))
+        yield graph
+    if size <= MOST_KEPT:
+        _last = asked, kept
+        _remember(asked, kept, size)
+
+
+Kept: TypeAlias = list[tuple[int, Graph]]
+"""Graphs, each with the index of its first structure."""
+Store: TypeAlias = dict[_Asked, Kept]
+
+_last: tuple[_Asked, Kept] | None = None
+"""A defect that is planted looks at the structures that the sound potential has just looked at."""
+_remembered: Store = {}
+_room = 0
+
+
+def _remember(asked: _Asked, kept: Kept, size: int) -> None:
+    global _room
+    if size <= _room:
+        _room -= size
+        _remembered[asked] = kept
+
+
+@contextmanager
+def remembering(store: Store) -> Iterator[None]:
+    """Remember graphs beyond the next call, `MOST_REMEMBERED` edges, for who asks for the same ones many times."""
+    global _remembered, _room
+    held = sum(len(graph.centres) for kept in store.values() for _, graph in kept)
+    _remembered, _room = store, MOST_REMEMBERED - held
+    try:
+        yield
+    finally:
+        _remembered, _room = {}, 0
+
+
+def _graphs(structures: Sequence[Atoms], cutoff: float, dtype: DType) -> Iterator[tuple[int, Graph]]:
+    """Yield graphs, each with the index of its first structure."""
     parts: list[tuple[Real, Index, Real, Edges]] = []
     n_edges = start = 0
     for end, structure in enumerate(structures, 1):
@@ -214,10 +304,10 @@ def graphs(structures: Sequence[Atoms], cutoff: float, dtype: DType) -> Iterator
         parts.append((positions, structure.numbers.astype(np.intp), cell, found))
         n_edges += len(found[0])
         if n_edges > MAX_EDGES:
-            yield _join(structures[start:end], parts, cutoff)
+            yield start, _join(structures[start:end], parts, cutoff)
             parts, n_edges, start = [], 0, end
     if parts:
-        yield _join(structures[start:], parts, cutoff)
+        yield start, _join(structures[start:], parts, cutoff)
 
 
 def sum_by(index: Index, values: Real, size: int) -> Real:

@@ -9,8 +9,8 @@ from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
 
 from gnnp_bench.potential import Unsupported
-from tests.analytic.geometries import EVERY
-from tests.analytic.graph import REACH, Index, edges, graphs
+from tests.analytic.geometries import EVERY, alloy, cluster
+from tests.analytic.graph import REACH, Index, Store, edges, graphs, remembering
 
 
 def _triples(centres: Index, neighbours: Index, shifts: NDArray[np.int64]) -> list[tuple[int, ...]]:
@@ -59,3 +59,32 @@ def test_periodic_zero_cell_vector_is_refused() -> None:
 def test_senseless_structures_are_refused(structure: Atoms) -> None:
     with pytest.raises(ValueError, match=r"no atoms|NaN or infinity"):
         list(graphs([structure], 5.0, "float64"))
+
+
+def test_who_asks_again_has_the_same_graph_of_his_own_structures() -> None:
+    structures = [alloy(), cluster()]
+    (first,) = graphs(structures, 5.0, "float64")
+    again = [structure.copy() for structure in structures]
+    again[0].set_tags(7)
+    (second,) = graphs(again, 5.0, "float64")
+    assert second.vectors is first.vectors
+    assert second.structures[0] is again[0]
+    with pytest.raises(ValueError, match="read-only"):
+        second.vectors[0] = 0.0
+    again[0].positions[0] += 1e-9
+    (third,) = graphs(again, 5.0, "float64")
+    assert not np.array_equal(third.vectors, first.vectors)
+
+
+def test_graphs_are_remembered_only_while_they_are_to_be() -> None:
+    store: Store = {}
+    with remembering(store):
+        (first,) = graphs([alloy()], 5.0, "float64")
+        list(graphs([cluster()], 5.0, "float64"))
+        (again,) = graphs([alloy()], 5.0, "float64")
+        assert again.vectors is first.vectors
+    list(graphs([cluster()], 5.0, "float64"))
+    (anew,) = graphs([alloy()], 5.0, "float64")
+    assert anew.vectors is not first.vectors
+    assert np.array_equal(anew.vectors, first.vectors)
+    assert len(store) == 2

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
-import pytest
+from benchmarks.certify_variants import surprises
+from gnnp_bench.adapters.registry import load
+from gnnp_bench.certificate.result import Certificate
+from gnnp_bench.engine.settings import Budget, Settings
+from tests.engine.judging import certified_from
 
-from benchmarks.certify_variants import surprises, violated
+SEARCHED_LONGER = ("conservation/*", "dynamics/no-blow-up")
+"""A quick search runs around four loops, on none of which a curl need be large, and heats one structure."""
 
 
-@pytest.mark.parametrize(("variant", "dtype"), [("lmax2", "float32"), ("direct", "float64")])
-def test_untrained_networks_get_the_certificate_that_they_deserve(variant, dtype):
-    # A quick search runs around four loops, on none of which a curl need be large.
-    verdict, failed = violated(variant, dtype, "standard" if variant == "direct" else "quick")
-    assert not surprises(variant, verdict, failed)
+def judged(spec: str, budget: Budget, only: tuple[str, ...] = (), skip: tuple[str, ...] = ()) -> Certificate:
+    loaded = load(spec, ("Na", "Cl"))
+    settings = Settings(spec=spec, budget=budget, only=only, skip=skip)
+    return certified_from(loaded.potential, loaded.reload, settings)
+
+
+def failed(certificate: Certificate) -> frozenset[str]:
+    return frozenset(check.id for check in certificate.checks if check.status == "fail")
+
+
+def test_an_untrained_sound_network_is_certified() -> None:
+    found = judged("reference:untrained-lmax2?dtype=float32", "quick")
+    assert not surprises("lmax2", found.verdict, failed(found))
+
+
+def test_untrained_direct_forces_fail_where_they_must_and_nowhere_else() -> None:
+    spec = "reference:untrained-direct?dtype=float64"
+    quick = judged(spec, "quick", skip=SEARCHED_LONGER)
+    standard = judged(spec, "standard", only=SEARCHED_LONGER)
+    assert standard.verdict == "failed"
+    assert not surprises("direct", quick.verdict, failed(quick) | failed(standard))
 
 
 def test_surprises_are_told():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +13,11 @@ from benchmarks.sources import ROOT
 from benchmarks.train_shipped import PLANS, RESULTS, SIX, errors, together
 from gnnp_bench.adapters.registry import load
 from gnnp_bench.cli import main
+from gnnp_bench.engine.settings import Budget, Settings
 from gnnp_bench.potential import ENERGY_FORCES, Claim
 from reference_model.potential import ReferencePotential
 from reference_model.shipped import DEFAULT, MADE_FOR, shipped
+from tests.engine.judging import certified_from
 from tests.reference_model.answers import answers
 
 AT_REST = {"Li": ("bcc", 3.43), "Si": ("diamond", 5.47), "Ni": ("fcc", 3.52), "Cu": ("fcc", 3.63), "Mo": ("bcc", 3.16)}
@@ -70,32 +71,39 @@ def test_pressed_crystals_are_higher_in_energy_than_those_at_rest() -> None:
         assert energies[3] > energies[0], symbol
 
 
-def certified(spec: str, path: Path, budget: str, *options: str) -> dict[str, object]:
-    main(["certify", spec, "--budget", budget, "--json", str(path), *options])
-    found: dict[str, object] = json.loads(path.read_text())
-    return found
-
-
-def failed_checks(certificate: dict[str, object]) -> set[str]:
-    return {check["id"] for check in certificate["checks"] if check["status"] == "fail"}  # type: ignore[attr-defined]
-
-
 def test_the_default_is_certified_and_says_that_mixtures_are_extrapolation(tmp_path, capsys) -> None:
-    found = certified("reference", tmp_path / "certificate.json", "standard")
+    path = tmp_path / "certificate.json"
+    main(["certify", "reference", "--budget", "standard", "--json", str(path)])
+    found = json.loads(path.read_text())
     said = " ".join(capsys.readouterr().out.split())
     assert found["verdict"] == "certified"
     assert "mixtures of these are extrapolation, and are not judged" in said
-    assert sorted(map(tuple, found["potential"]["combinations"])) == sorted((symbol,) for symbol in SIX)  # type: ignore[index]
+    assert sorted(map(tuple, found["potential"]["combinations"])) == sorted((symbol,) for symbol in SIX)
 
 
-def test_trained_direct_forces_fail_conservation(tmp_path) -> None:
-    # Each law that fails is followed in new processes: what they break in motion is looked at in test_certificate.
-    skipped = [option for family in ("conservation", "dynamics", "physics") for option in ("--skip", f"{family}/*")]
-    quick = certified("reference:direct", tmp_path / "quick.json", "quick", *skipped)
-    assert quick["verdict"] == "failed"
-    assert failed_checks(quick) == {law for law in DIRECT if law.startswith("symmetry/")}
-    found = certified("reference:direct", tmp_path / "standard.json", "standard", "--only", "conservation/*")
-    assert failed_checks(found) == {law for law in DIRECT if law.startswith("conservation/")}
+def test_trained_direct_forces_fail_conservation() -> None:
+    loaded = load("reference:direct")
+
+    def failed(budget: Budget, only: tuple[str, ...], skip: tuple[str, ...]) -> set[str]:
+        settings = Settings(spec="reference:direct", budget=budget, only=only, skip=skip)
+        certificate = certified_from(loaded.potential, loaded.reload, settings)
+        assert certificate.verdict == "failed"
+        return {check.id for check in certificate.checks if check.status == "fail"}
+
+    # What they break in motion and in crystals is looked at in test_certificate.
+    others = ("conservation/*", "dynamics/*", "physics/*")
+    assert failed("quick", (), others) == {law for law in DIRECT if law.startswith("symmetry/")}
+    assert failed("standard", ("conservation/*",), ()) == {law for law in DIRECT if law.startswith("conservation/")}
+
+
+def test_what_a_network_fails_is_followed_to_a_counterexample(tmp_path) -> None:
+    path = tmp_path / "certificate.json"
+    asked = ("--budget", "quick", "--only", "symmetry/net-force", "--json", str(path))
+    assert main(["certify", "reference:direct", *asked]) == 1
+    (result,) = json.loads(path.read_text())["checks"]
+    assert result["status"] == "fail"
+    assert len(result["counterexample"]["structure"]["numbers"]) <= 4
+    assert main(["reproduce", str(path), "symmetry/net-force"]) == 0
 
 
 def test_training_teaches_that_swapping_like_atoms_changes_nothing() -> None:
