@@ -114,6 +114,12 @@ def contents(text: str) -> str:
     return "\n".join(["```{toctree}", ":hidden:", "", *dict.fromkeys(listed), "```"])
 
 
+def security() -> str:
+    """Return SECURITY.md without its title, its links as they lead from a page of the site."""
+    _, _, text = (HERE.parent / "SECURITY.md").read_text(encoding="utf-8").partition("\n")
+    return text.replace("](docs/", "](")
+
+
 def folder(_: str) -> str:
     """Return the table of contents of all pages beside this one, by name."""
     return "```{toctree}\n:glob:\n\n*\n```"
@@ -123,6 +129,7 @@ PARTS: dict[str, Callable[[str], str]] = {
     "commands": lambda _: commands(),
     "python": lambda _: python(),
     "schema": lambda _: schema(),
+    "security": lambda _: security(),
     "contents": contents,
     "folder": folder,
 }
@@ -140,6 +147,7 @@ def completed(text: str, at: Path) -> str:
         The folder of the page, from which its links lead. Folders are shown by a forge, not by a site: of a link to one
         the words alone are left.
     """
+    text = text.replace("](../SECURITY.md)", "](security.md)")  # which is outside the site, and a part of that page
     text = FOLDER.sub(lambda link: link[1] if (at / link[2]).is_dir() else link[0], text)
     return PART.sub(lambda part: PARTS[part[1]](text), text)
 

@@ -36,6 +36,7 @@ from gnnp_bench.commands.report import badge, report
 from gnnp_bench.commands.reproduce import reproduce
 from gnnp_bench.commands.saliency import saliency
 from gnnp_bench.commands.screen import screen
+from gnnp_bench.commands.sealing import new_key, sign, verify
 from gnnp_bench.commands.show import show
 from gnnp_bench.commands.waivers import waivers
 
@@ -69,6 +70,8 @@ app.command("explain")(explain)
 app.command("reproduce")(reproduce)
 app.command("show")(show)
 app.command("report")(report)
+app.command("verify")(verify)
+app.command("sign")(sign)
 app.command("badge")(badge)
 app.command("waivers")(waivers)
 app.command("compare")(compare)
@@ -82,6 +85,7 @@ app.command("bench")(bench)
 app.command("saliency")(saliency)
 app.command("gate")(gate)
 app.command("new-law")(new_law)
+app.command("new-key")(new_key)
 app.add_typer(env)
 app.add_typer(campaign)
 

@@ -96,7 +96,7 @@ def test_one_thread_unless_the_user_says_otherwise():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["certfy", "x"], "No such command 'certfy'. Did you mean 'certify'? (see gnnp-bench --help)"),
+        (["certfy", "x"], "No such command 'certfy'. Did you mean 'certify', 'verify'? (see gnnp-bench --help)"),
         (
             ["certify"],
             "name a potential, as in gnnp-bench certify chgnet, or give [tool.gnnp-bench] of pyproject.toml a spec",

@@ -78,7 +78,7 @@ def is_label(value: Any) -> bool:
     """Return whether there are numbers: ASE reads a missing value back as True, and others write words for it."""
     try:
         array = np.asarray(value)
-        return value is not None and array.dtype != bool and bool(np.asarray(array, float).size)
+        return value is not None and array.dtype != bool and bool(np.asarray(value, float).size)
     except (TypeError, ValueError):
         return False
 

@@ -44,7 +44,13 @@ def check_options(adapter: str, options: Iterable[str], known: Iterable[str]) ->
 
 def path_hint(name: str, known: Iterable[str]) -> str:
     """Return ": did you mean …?" for what is the path of a file or a directory, else nothing."""
-    path = Path(name)
+    try:
+        return _hint_of(Path(name), name, known)
+    except (OSError, ValueError):  # a name that no file can have
+        return ""
+
+
+def _hint_of(path: Path, name: str, known: Iterable[str]) -> str:
     if not path.name:
         return ""
     if path.suffix != ".py" and path.with_suffix(".py").is_file():

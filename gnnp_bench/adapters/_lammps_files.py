@@ -161,6 +161,8 @@ def _of_fragment(path: Path, elements: Sequence[str] | None) -> Recipe:
             )
         if command == "fix" and not (len(words) > 3 and words[3].startswith("qeq/")):
             raise PotentialError(f"{path.name}: of all fixes only qeq/… belongs to a potential, not {line!r}")
+        if command in ("units", "atom_style") and len(words) < 2:
+            raise PotentialError(f"{path.name}: {command} needs a word after it")
         if command == "units":
             units = words[1]
         elif command == "atom_style":
@@ -182,7 +184,13 @@ def _of_fragment(path: Path, elements: Sequence[str] | None) -> Recipe:
 
 def _lines(path: Path) -> list[str]:
     """Return the commands of a fragment, comments left out and lines that end with & joined."""
-    text = re.sub(r"#.*", "", path.read_text())
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PotentialError(f"{path.name} cannot be read as text: {error}") from error
+    if "\0" in text:
+        raise PotentialError(f"{path.name} cannot be read as text: it holds a zero byte")
+    text = re.sub(r"#.*", "", text)
     text = re.sub(r"&[ \t]*\n", " ", text)
     return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
 
@@ -223,7 +231,7 @@ def _elements_of(path: Path, style: str, words: int) -> tuple[str, ...]:
     lines = path.read_text(errors="replace").splitlines()
     if style == "eam":
         number = lines[1].split()[0] if len(lines) > 1 else ""
-        return (chemical_symbols[int(number)],) if number.isdigit() and 0 < int(number) < 119 else ()
+        return (chemical_symbols[int(number)],) if number.isdecimal() and 0 < int(number) < 119 else ()
     if style in ("eam/alloy", "eam/fs", "adp"):
         found = lines[3].split()[1:] if len(lines) > 3 else []
     elif style == "snap":

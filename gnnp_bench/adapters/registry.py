@@ -6,7 +6,8 @@ calculator or a `Potential`. A registered name wins over a module of the same na
 here, for all of them: what the potential is to be asked for, such as `?periodicity=isolated` or `partial,isolated`. So
 are `info`, `arrays` and `totals`: what structures are to carry, such as `?info=charge:0,spin:1`; `smearing`, the width
 in eV by which it smears electrons; and `stable`, crystals for which it was made, such as `?stable=Si:diamond`. `env`
-names another Python, in which the potential is built and asked by the same adapters: docs/environments.md.
+names another Python, in which the potential is built and asked by the same adapters: docs/environments.md. `isolate`
+keeps its process from what it does not need: docs/isolation.md.
 
 An entry point names a `factory(argument: str | None, options: Mapping[str, str], species: tuple[str, ...] | None)`
 that returns a `Potential` and raises `PotentialError` for what the user can mend: docs/adapters.md.
@@ -74,27 +75,27 @@ def load(spec: str, species: Sequence[str] | None = None) -> Loaded:
         a valid potential for these species. The message is one line and says how to mend it.
     """
     wanted = None if species is None else _symbols(species)
-    env, bare = _env_of(spec)
-    if env is not None:
-        return _load_there(spec, env, bare, wanted)
+    env, isolate, bare = _home_of(spec)
+    if env is not None or isolate is not None:
+        return _load_there(spec, env, isolate, bare, wanted)
     factory, periodicity, carries, smearing, stable = _factory_of(spec)
     build = partial(_build, spec, factory, wanted, periodicity, carries, smearing, stable)
     return Loaded(spec, build(), build)
 
 
-def _env_of(spec: str) -> tuple[str | None, str]:
-    """Return where a spec says that its potential lives, and the spec as it reads there."""
+def _home_of(spec: str) -> tuple[str | None, str | None, str]:
+    """Return where a spec says that its potential lives, how it is isolated there, and the spec as it reads there."""
     body, mark, query = spec.partition("?")
     options = _options(spec, query) if mark else {}
-    env = options.pop("env", None)
+    env, isolate = options.pop("env", None), options.pop("isolate", None)
     rest = "&".join(f"{key}={value}" for key, value in options.items())
-    return env, f"{body}?{rest}" if rest else body
+    return env, isolate, f"{body}?{rest}" if rest else body
 
 
-def _load_there(spec: str, env: str, bare: str, species: Species | None) -> Loaded:
+def _load_there(spec: str, env: str | None, isolate: str | None, bare: str, species: Species | None) -> Loaded:
     from gnnp_bench.environments.elsewhere import There  # which does not travel to where this is read as well
 
-    there = There(env, bare, species)
+    there = There(env, bare, species, isolate)
     potential: Any = there()
     for problem in problems(potential):
         raise PotentialError(f"{spec} is not a valid potential: {problem}")

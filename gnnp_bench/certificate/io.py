@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
+from gnnp_bench.certificate import chain
+from gnnp_bench.certificate.made_here import known_here
 from gnnp_bench.certificate.result import SCHEMA_VERSION, Certificate, CheckResult, ComponentResult, Grade
 
 T = TypeVar("T")
@@ -93,6 +95,8 @@ def decode(data: bytes | str) -> Certificate:
         certificate = msgspec.json.decode(data, type=Certificate)
         certificate = replace(certificate, schema_version=SCHEMA_VERSION)
         return _with_limits(certificate) if version == 1 else certificate
+    except RecursionError as error:
+        raise ValueError("not a certificate of gnnp-bench: it is nested too deeply") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         if str(error) == "Input data was truncated":
             raise ValueError("not a certificate of gnnp-bench: it ends in the middle, or is empty") from error
@@ -140,14 +144,22 @@ def read(path: str | os.PathLike[str]) -> Certificate:
 
 
 def write(certificate: Certificate, path: str | os.PathLike[str]) -> None:
-    """Write the certificate so that a reader finds the old file or the new one, never a part of either.
+    """Write the certificate, sealed, so that a reader finds the old file or the new one, never a part of either.
 
     Raises
     ------
     ValueError
         If the file cannot be written: see `check_writable`.
     """
-    replace_file(path, encode(certificate))
+    replace_file(path, encode(sealed(certificate)))
+
+
+def sealed(certificate: Certificate) -> Certificate:
+    """Return a certificate with a seal: its own if it has one, for what was changed since must be seen."""
+    if certificate.seal is not None:
+        return certificate
+    found = chain.sealed(certificate, encode(certificate))
+    return known_here(found)
 
 
 def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
@@ -234,10 +246,14 @@ def _sync_directory(directory: Path) -> None:
 
 
 def comparable(certificate: Certificate) -> Certificate:
-    """Return the certificate without times, speed and environment: equal for equal seeds and budgets on one machine."""
+    """Return the certificate without times, speed, environment and seal.
+
+    It is equal for equal seeds and budgets on one machine.
+    """
     return replace(
         certificate,
         environment={},
+        seal=None,
         elapsed_s=0.0,
         potential_s=0.0,
         checks=tuple(replace(check, elapsed_s=0.0) for check in certificate.checks),

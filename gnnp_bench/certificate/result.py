@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal, TypeAlias
 
+from gnnp_bench.certificate.seal import Seal
+
 Status: TypeAlias = Literal["pass", "fail", "waived", "not_applicable", "inconclusive", "error"]
 Grade: TypeAlias = Literal["exact", "limited", "approximate", "violated"]
 """`limited`: nothing is seen that matters, but rounding would hide it; see `certificate.verdict`."""
@@ -276,3 +278,4 @@ class Certificate:
     scores: tuple[Score, ...] = ()
     uses: tuple[Fitness, ...] = ()
     series: tuple[Series, ...] = ()
+    seal: Seal | None = field(default=None, compare=False)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from gnnp_bench.certificate import result
+from gnnp_bench.certificate import result, seal
 from gnnp_bench.certificate.result import SCHEMA_VERSION, Certificate
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -41,6 +41,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "scores": "Numbers beside the laws, as --with asks for them: accuracy, speed, properties of materials.",
         "uses": "For what the potential is fit, as follows from the results; empty in earlier versions.",
         "series": "What can be drawn of accuracy and properties; often empty.",
+        "seal": "Hashes over all that the certificate says; null in earlier versions, and where it was never written.",
     },
     "PotentialRecord": {
         "spec": "The text by which the user named it, and by which it is loaded again.",
@@ -119,6 +120,23 @@ FIELDS: dict[str, dict[str, str]] = {
         "points": "Single values, not joined by a line.",
         "logarithmic": "Both axes are logarithmic.",
     },
+    "Seal": {
+        "algorithm": "How the hashes are made: sha256-chain-1.",
+        "fields": "SHA-256 of each field of the certificate but checks and seal.",
+        "links": "One of each check, in their order.",
+        "head": "The last hash of the chain, which is what signatures sign.",
+        "here": "By which the user that made it knows it again on the same machine; null where that could not be.",
+        "signatures": "Who stands for it; often empty.",
+    },
+    "Link": {
+        "check": "Id of the check.",
+        "sha256": "SHA-256 of the hash before it and of the result.",
+    },
+    "Signature": {
+        "key": "Fingerprint of the public key: SHA-256 of its 32 bytes, in base64.",
+        "algorithm": "ed25519.",
+        "value": "The signature in base64.",
+    },
     "Waiver": {
         "potential": "Name of the potential, or the spec by which it is loaded.",
         "check": "Id of the check.",
@@ -169,7 +187,7 @@ def schema() -> dict[str, Any]:
 
 def _described(name: str, definition: dict[str, Any]) -> dict[str, Any]:
     """Return the definition with a sentence for each field, fields in the order in which they are written."""
-    order = [field.name for field in dataclasses.fields(getattr(result, name))]
+    order = [field.name for field in dataclasses.fields(getattr(result, name, None) or getattr(seal, name))]
     summary = definition["description"].split("\n", 1)[0]
     properties = {key: {"description": FIELDS[name][key], **definition["properties"][key]} for key in order}
     required = [key for key in order if key in definition["required"]]

@@ -18,6 +18,7 @@ from gnnp_bench.certificate import io
 from gnnp_bench.certificate.keeping import kept_for_replay
 from gnnp_bench.commands.configured import configured
 from gnnp_bench.commands.exits import PARTIAL, STATUS, BadRequest, nearest
+from gnnp_bench.commands.isolating import AllowRead, Isolate, Limit, PassEnv, isolated, with_isolation
 from gnnp_bench.commands.loading import (
     Env,
     Spec,
@@ -48,6 +49,10 @@ if TYPE_CHECKING:
 def certify(
     spec: Spec = None,
     env: Env = None,
+    isolate: Isolate = None,
+    pass_env: PassEnv = None,
+    allow_read: AllowRead = None,
+    limit: Limit = None,
     budget: Annotated[
         Budget | None,
         typer.Option(help="How many structures and evaluations to spend; standard if nothing else is said."),
@@ -120,7 +125,7 @@ def certify(
     checks = checks_by_id()
     restricted_to = parse_species(settled.species if species is None else species)
     settings = Settings(
-        spec=with_stable(with_env(str(settled.spec), env), stable or ()),
+        spec=with_isolation(with_stable(with_env(str(settled.spec), env), stable or ()), isolate),
         species=restricted_to or (),
         budget=budget or settled.budget or "standard",
         profile=profile,
@@ -142,7 +147,8 @@ def certify(
     )
     with own_stdout() as stdout:
         report = console(sys.stderr if json == "-" else stdout)
-        certificate, stopped_by = _follow(request, report)
+        with isolated(settings.spec, pass_env, allow_read, limit, report):
+            certificate, stopped_by = _follow(request, report)
         if certificate is None:
             report.print(f"stopped by {stopped_by} before the first check: there is no certificate")
             return PARTIAL
@@ -163,7 +169,7 @@ def certify(
                 report.print(f"stopped by {stopped_by}: the certificate holds what was finished and is not complete")
             next_steps(report, certificate, kept)
             if json == "-":
-                write_bytes(stdout, io.encode(certificate))
+                write_bytes(stdout, io.encode(io.sealed(certificate)))
         if unwritten:
             raise BadRequest("; ".join(unwritten))
     return STATUS[certificate.verdict]

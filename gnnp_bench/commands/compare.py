@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gnnp_bench.certificate import io
 from gnnp_bench.certificate.compare import Comparison
 from gnnp_bench.certificate.compare import compare as compared
 from gnnp_bench.certificate.result import Certificate
 from gnnp_bench.commands.exits import BadRequest
+from gnnp_bench.commands.opening import certificate_in
 from gnnp_bench.commands.output import check_file, own_stdout, write_bytes, write_file
 
 if TYPE_CHECKING:
@@ -102,10 +102,7 @@ def read_certificates(old: str, new: str) -> tuple[Certificate, Certificate]:
 
 
 def _read(files: Sequence[str]) -> list[Certificate]:
-    try:
-        return [io.read(file) for file in files]
-    except ValueError as error:
-        raise BadRequest(str(error)) from error
+    return [certificate_in(file) for file in files]
 
 
 def _check_targets(files: Sequence[str], wanted: dict[str, str | None]) -> None:

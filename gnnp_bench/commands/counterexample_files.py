@@ -104,7 +104,7 @@ def as_pytest(certificate: Certificate, result: CheckResult, found: Counterexamp
     potential = certificate.potential
     does = {"inconclusive": "leads to no conclusion in", "error": "breaks in"}.get(result.status, "violates")
     about = f"{subject(certificate)} {does} {plain(result.id)}: {plain(result.law)}."
-    said = in_words(result.id, found.case.get("parameters", {}))
+    said = plain(in_words(result.id, found.case.get("parameters", {})))
     text = _TEST.format(
         about=about.replace("\\", "\\\\").replace('"""', "'''"),
         version=__version__,

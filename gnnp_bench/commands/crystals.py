@@ -109,7 +109,7 @@ def read_structures(path: str) -> list[Atoms]:
 
 def slug(name: str) -> str:
     """Return a crystal's name as part of a file's: letters, digits and hyphens."""
-    return "-".join("".join(c if c.isalnum() else " " for c in name).split()) or "crystal"
+    return "-".join("".join(c if c.isalnum() else " " for c in name).split())[:80] or "crystal"
 
 
 def measure(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gnnp_bench.commands.configured import configured
+from gnnp_bench.commands.isolating import AllowRead, Isolate, Limit, PassEnv, isolated, with_isolation
 from gnnp_bench.commands.loading import Env, Spec, load_potential, parse_species, with_env
 from gnnp_bench.commands.output import own_stdout
 from gnnp_bench.report.text import plain
@@ -22,6 +23,10 @@ HEALTHY, FINDINGS = 0, 1
 def doctor(
     spec: Spec = None,
     env: Env = None,
+    isolate: Isolate = None,
+    pass_env: PassEnv = None,
+    allow_read: AllowRead = None,
+    limit: Limit = None,
     species: Annotated[
         str | None, typer.Option(metavar="LIST", help="Elements to look at the potential with, such as Cu,Au.")
     ] = None,
@@ -35,8 +40,8 @@ def doctor(
 
     settled = configured(spec)
     symbols = parse_species(settled.species if species is None else species)
-    spec = with_env(str(settled.spec), env)
-    with own_stdout() as stdout:
+    spec = with_isolation(with_env(str(settled.spec), env), isolate)
+    with own_stdout() as stdout, isolated(spec, pass_env, allow_read, limit):
         loaded = load_potential(spec, symbols)
         examined = examine(loaded.potential, loaded.reload, spec=spec)
         _print(console(stdout), plain(loaded.potential.name), examined)

@@ -58,7 +58,7 @@ def write_folder(path: str, files: Iterable[tuple[str, bytes]]) -> None:
         workshop = _workshop(target)
         names = []
         for name, data in files:
-            file = workshop / name
+            file = _within(workshop, name)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)
             names.append(name)
@@ -76,6 +76,13 @@ def write_folder(path: str, files: Iterable[tuple[str, bytes]]) -> None:
     finally:
         for left in filter(None, (workshop, old)):
             shutil.rmtree(left, ignore_errors=True)
+
+
+def _within(folder: Path, name: str) -> Path:
+    """Return the path of a file in a folder; a name that leads out of it is a mistake of ours."""
+    if os.path.isabs(name) or ".." in name.split("/") or any(character in name for character in "\0\n\\"):
+        raise ValueError(f"{name!r} leads out of the folder")
+    return folder / name
 
 
 def _workshop(target: Path) -> Path:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gnnp_bench.certificate import io
+from gnnp_bench.certificate import chain, io
 from gnnp_bench.commands.exits import BadRequest
 from gnnp_bench.commands.folders import check_folder, write_folder
 from gnnp_bench.commands.loading import checks_by_id
+from gnnp_bench.commands.opening import changes
 from gnnp_bench.report.text import plain, plural, printable
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ def leaderboard(
 ) -> int:
     """Make a site of a folder of certificates: one table that sorts and filters, and a page of each.
 
-    What is no certificate is named and left out. No potential is loaded. Exit status: 0 written, 2 the request was
-    wrong, or there is no certificate; then nothing is written.
+    What is no certificate, or was changed after it was made, is named and left out. No potential is loaded. Exit
+    status: 0 written, 2 the request was wrong, or there is no certificate; then nothing is written.
     """
     from gnnp_bench.report.html import check_drawable
 
@@ -76,7 +77,12 @@ def _certificates(folder: str) -> tuple[list[tuple[str, Certificate]], dict[str,
             skipped[name] = "its name does not end in .json"
             continue
         try:
-            found.append((name, io.decode(path.read_bytes())))
+            data = path.read_bytes()
+            certificate, looked = io.decode(data), chain.look(data)
+            if looked.changed:
+                skipped[name] = changes(looked)
+            else:
+                found.append((name, certificate))
         except OSError as error:
             skipped[name] = error.strerror or str(error)
         except ValueError as error:

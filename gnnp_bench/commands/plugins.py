@@ -15,9 +15,9 @@ OWN = "gnnp-bench"
 """Our distribution: what it registers itself is listed like any other of its commands."""
 SECTIONS = {
     "Judge a potential": ("certify", "campaign", "doctor", "reproduce", "list", "explain"),
-    "Show a certificate": ("show", "report", "badge", "leaderboard", "compare", "compare-deployments"),
+    "Show a certificate": ("show", "verify", "report", "badge", "leaderboard", "compare", "compare-deployments"),
     "Measure": ("accuracy", "properties", "relax", "screen", "bench", "gate"),
-    "Make": ("train", "new-law", "env"),
+    "Make": ("train", "sign", "new-key", "new-law", "env"),
 }
 """Under which title each command is listed; one that is named nowhere is listed last."""
 

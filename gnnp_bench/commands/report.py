@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gnnp_bench.certificate import io
 from gnnp_bench.commands.exits import BadRequest
 from gnnp_bench.commands.loading import checks_by_id
+from gnnp_bench.commands.opening import certificate_in
 from gnnp_bench.commands.output import check_file, own_stdout, write_bytes, write_file
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def report(
     """
     wanted = {"--html": html, "--markdown": markdown, "--card": card, "--csv": csv, "--parquet": parquet}
     _check_targets(certificates, wanted)
-    records = [_read(file) for file in certificates]
+    records = [certificate_in(file) for file in certificates]
     _write_table(dict(zip(certificates, records, strict=True)), wanted)
     record = records[0]
     if html is not None:
@@ -71,7 +71,7 @@ def badge(
     from gnnp_bench.report.badge import badge as drawn
 
     _check_targets([certificate], {"--out": out})
-    _put(out, drawn(_read(certificate)).encode())
+    _put(out, drawn(certificate_in(certificate)).encode())
     return 0
 
 
@@ -129,13 +129,6 @@ def _put(path: str, data: bytes) -> None:
         return
     write_file(path, data)
     typer.echo(f"wrote {path}")
-
-
-def _read(path: str) -> Certificate:
-    try:
-        return io.read(path)
-    except ValueError as error:
-        raise BadRequest(str(error)) from error
 
 
 def _check_targets(certificates: Sequence[str], wanted: dict[str, str | None]) -> None:

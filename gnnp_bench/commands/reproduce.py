@@ -8,12 +8,14 @@ from typing import Annotated
 
 import typer
 
-from gnnp_bench.certificate import io
 from gnnp_bench.certificate.result import CheckResult, Counterexample, Status
 from gnnp_bench.commands.counterexample_files import as_pytest, check_targets
 from gnnp_bench.commands.exits import BadRequest, nearest
+from gnnp_bench.commands.isolating import AllowRead, Isolate, Limit, PassEnv, isolated, with_isolation
 from gnnp_bench.commands.loading import Env, checks_by_id, find_check, load_potential, moved_to
+from gnnp_bench.commands.opening import opened
 from gnnp_bench.commands.output import own_stdout, write_file
+from gnnp_bench.commands.trust import check_trust
 from gnnp_bench.potential import Identity, Potential, PotentialError
 from gnnp_bench.report.extxyz import as_extxyz
 from gnnp_bench.report.text import STATUS_WORD, number, plain, plural
@@ -24,6 +26,16 @@ def reproduce(
     certificate: Annotated[str, typer.Argument(metavar="CERTIFICATE", help="The certificate's JSON file.")],
     check: Annotated[str, typer.Argument(metavar="CHECK", help="The id of a check that did not hold in it.")],
     env: Env = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Run the code that a certificate from elsewhere names: you know it.")
+    ] = False,
+    key: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Run it if this public key has signed the certificate.")
+    ] = None,
+    isolate: Isolate = None,
+    pass_env: PassEnv = None,
+    allow_read: AllowRead = None,
+    limit: Limit = None,
     pytest: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write a test here that fails while the law is violated.")
     ] = None,
@@ -34,15 +46,14 @@ def reproduce(
 ) -> int:
     """Measure a failure again, from its certificate alone.
 
-    The files of --pytest and --structure are written first: they need no potential.
+    The files of --pytest and --structure are written first: they need no potential. A certificate that was not made
+    here names code of others, which is run with --trust, --key or --isolate sandbox alone.
 
     Exit status: 0 the law is missed by the same amount as recorded, up to rounding; 1 it is not; 2 the request was
     wrong or the potential could not be loaded.
     """
-    try:
-        record = io.read(certificate)
-    except ValueError as error:
-        raise BadRequest(str(error)) from error
+    found = opened(certificate)
+    record = found.certificate
     recorded = {result.id: result for result in record.checks}
     if check not in recorded:
         raise BadRequest(f"{certificate} holds no check {check!r}{nearest(check, recorded)}")
@@ -70,8 +81,10 @@ def reproduce(
     if pytest is not None:
         _write(pytest, as_pytest(record, result, result.counterexample, pytest))
 
-    with own_stdout() as stdout:
-        loaded = load_potential(moved_to(record.potential.spec, env), record.potential.species)
+    spec = with_isolation(moved_to(record.potential.spec, env), isolate)
+    check_trust(certificate, found, spec, trusted=trust, key=key)
+    with own_stdout() as stdout, isolated(spec, pass_env, allow_read, limit):
+        loaded = load_potential(spec, record.potential.species)
         try:
             again = replay(loaded.potential, tuple(checks.values()), record, check, reload=loaded.reload)
         except PotentialError as error:

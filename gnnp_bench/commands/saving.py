@@ -43,7 +43,7 @@ def save_page(certificate: Certificate, path: str | None) -> str | None:
     """Write the page, if it is wanted; return why it could not be written."""
     if path is not None:
         try:
-            write_page(certificate, path)
+            write_page(io.sealed(certificate), path)
         except BadRequest as error:
             return str(error)
     return None

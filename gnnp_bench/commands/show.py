@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from gnnp_bench.certificate import io
-from gnnp_bench.commands.exits import BadRequest
 from gnnp_bench.commands.loading import checks_by_id
+from gnnp_bench.commands.opening import certificate_in
 
 
 def show(
@@ -22,10 +21,7 @@ def show(
     from gnnp_bench.report.next_steps import next_steps
     from gnnp_bench.report.stream import console
 
-    try:
-        record = io.read(certificate)
-    except ValueError as error:
-        raise BadRequest(str(error)) from error
+    record = certificate_in(certificate)
     out = console()
     terminal.header(out, record)
     terminal.summary(out, record, checks=checks_by_id(), path=certificate)

@@ -35,6 +35,20 @@ def _say(descriptor: int, values: Any) -> None:
     os.write(descriptor, struct.pack("<QQ", len(text), 0) + text)
 
 
+def _limit(arguments: Any) -> None:
+    """Let the system hold this process, and all that it starts, to the limits that it was started with."""
+    if not arguments:
+        return
+    import resource
+
+    for name, most in json.loads(arguments[0]).items():
+        known = getattr(resource, name, None)
+        if known is not None:  # a system has those that it has
+            hard = resource.getrlimit(known)[1]
+            most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(known, (most, most))
+
+
 def _follow(descriptor: int) -> None:
     """End this process, and all that it has started, when nobody is at the other end any more."""
     import select
@@ -91,6 +105,8 @@ def _install(sources: Any, files: Any) -> None:
 
 
 def _start() -> None:
+    _limit(sys.argv[1:])
+    del sys.argv[1:]
     # The channel has descriptors of its own: what a potential prints goes where complaints go, and what it reads is
     # nothing.
     questions, answers = os.dup(0), os.dup(1)

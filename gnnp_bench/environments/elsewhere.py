@@ -32,16 +32,19 @@ class There:
 
     Attributes
     ----------
-    env : str
+    env : str or None
         What names the Python: `place.place`.
     spec : str
-        The potential, without the option `env`.
+        The potential, without the options `env` and `isolate`.
     species : tuple of str or None
+    isolate : str or None
+        How it is isolated: `isolation.isolation`.
     """
 
-    env: str
+    env: str | None
     spec: str
     species: tuple[str, ...] | None
+    isolate: str | None = None
 
     def __call__(self) -> Elsewhere:
         """Load it: in the process that holds this potential already, if there is one, else in a new one.
@@ -59,8 +62,8 @@ class There:
         return _loaded(home)
 
     def _home(self, watched: bool = False, variables: Mapping[str, str] | None = None) -> Home:
-        where = place(self.env, self.spec)
-        return Home(self.env, self.spec, self.species, where, watched=watched, variables=dict(variables or {}))
+        where = place(self.env, self.spec, self.isolate)
+        return Home(where.text, self.spec, self.species, where, watched=watched, variables=dict(variables or {}))
 
     def watch(
         self,
@@ -212,7 +215,9 @@ class Elsewhere:
         lines = [f"python=={found['python']}", *(f"{name}=={version}" for name, version in found["packages"].items())]
         digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
         built = {"built": self.home.place.built} if self.home.place.built else {}
-        return {"env": self.home.env, **built, **found, "sha256": digest}
+        apart = self.home.place.isolation
+        isolated = {"isolation": apart.told()} if apart is not None else {}
+        return {"env": self.home.env, **built, **isolated, **found, "sha256": digest}
 
     def _number(self) -> int:
         """Return the number of the potential in the process that is alive: in a new one, built there."""

@@ -20,6 +20,8 @@ HEAD = struct.Struct("<QQ")
 MOST = 1 << 34
 """Bytes. A longer frame is none: something else wrote into the channel."""
 PIECE = 1 << 20
+AT_ONCE = 1 << 26
+"""Bytes of a buffer that is made before anything of it has come."""
 
 
 class Closed(Exception):
@@ -79,19 +81,30 @@ def read(descriptor: int, until: float | None = None) -> tuple[dict[str, Any], l
     n_text, n_body = HEAD.unpack(_exactly(descriptor, HEAD.size, until))
     if n_text + n_body > MOST:
         raise Closed("what came is no frame")
-    header = json.loads(bytes(_exactly(descriptor, n_text, until)))
+    try:
+        header = json.loads(bytes(_exactly(descriptor, n_text, until)))
+        sizes = [int(size) for size in header.pop("sizes")]
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        raise Closed(f"what came is no frame: {error}") from error
+    if min(sizes, default=0) < 0 or sum(sizes) != n_body:
+        raise Closed("what came is no frame: its sizes are others")
     body = memoryview(_exactly(descriptor, n_body, until))
     buffers, begin = [], 0
-    for size in header.pop("sizes"):
+    for size in sizes:
         buffers.append(body[begin : begin + size])
         begin += size
     return header, buffers
 
 
 def _exactly(descriptor: int, size: int, until: float | None) -> bytearray:
-    found = bytearray(size)
+    # Memory is taken as bytes come: a size alone, which a stranger may have told, takes none.
+    found = bytearray(min(size, AT_ONCE))
     view, filled = memoryview(found), 0
     while filled < size:
+        if filled == len(found):
+            view.release()
+            found.extend(bytes(min(size - filled, filled)))
+            view = memoryview(found)
         try:
             n = os.readv(descriptor, [view[filled : filled + PIECE]])
         except BlockingIOError:

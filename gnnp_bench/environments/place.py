@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from gnnp_bench.environments.isolation import Isolation, isolation, own_paths
 from gnnp_bench.potential import PotentialError
 
 SSH = "ssh:"
@@ -37,6 +40,10 @@ class Place:
         That the environment declares.
     built : str or None
         Name and hash of an environment that was built here.
+    isolation : Isolation or None
+        What the process there is kept from; None if nothing.
+    paths : tuple of str
+        Where it finds packages besides its own folders, as far as that is known.
     """
 
     text: str
@@ -44,6 +51,8 @@ class Place:
     host: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
     built: str | None = None
+    isolation: Isolation | None = None
+    paths: tuple[str, ...] = ()
 
     @property
     def hint(self) -> str:
@@ -54,8 +63,13 @@ class Place:
         """Return the command that runs code in this Python, and the environment variables that it is started with."""
         more = {**self.variables, **variables}
         inherited = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
+        apart = self.isolation
+        limited = [] if apart is None else [json.dumps(apart.limits.told())]
         if self.host is None:
-            return [self.python, "-c", code], {**inherited, **more}
+            started = [self.python, "-c", code, *limited]
+            if apart is None:
+                return started, {**inherited, **more}
+            return apart.command(started, self.python, self.paths), {**apart.variables(inherited), **more}
         told = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | more
         assignments = [f"{name}={value}" for name, value in sorted(told.items())]
         python = self.python
@@ -64,7 +78,9 @@ class Place:
         script = (
             f"p={shlex.quote(python)}; "
             + ('[ -x "$p" ] || [ ! -x "/$p" ] || p="/$p"; ' if "/" in python and not python.startswith("/") else "")
-            + " ".join(["exec", "env", *map(shlex.quote, assignments), '"$p"', "-c", shlex.quote(code)])
+            + " ".join(
+                ["exec", "env", *map(shlex.quote, assignments), '"$p"', "-c", *map(shlex.quote, [code, *limited])]
+            )
         )
         ssh = shlex.split(os.environ.get(SSH_COMMAND, "")) or ["ssh"]
         return [*ssh, *OPTIONS, self.host, f"exec sh -c {shlex.quote(script)}"], inherited
@@ -76,24 +92,41 @@ class Place:
         return f"{self.text} could not be reached or started there: ssh {fate}{last}"
 
 
-def place(text: str, spec: str) -> Place:
+def place(text: str | None, spec: str, isolate: str | None = None) -> Place:
     """Return the place that a text names.
 
     Parameters
     ----------
-    text : str
+    text : str or None
         A path to a Python or to the folder of a virtual environment, the name of an environment that was built,
-        `auto`, or `ssh:HOST//PYTHON`.
+        `auto`, or `ssh:HOST//PYTHON`. None is this Python.
     spec : str
         Of the potential, from whose name `auto` knows the environment.
+    isolate : str, optional
+        How the potential is isolated there.
 
     Raises
     ------
     PotentialError
-        If there is no such place, or it cannot be built. The message is one line.
+        If there is no such place, it cannot be built, or nothing can be isolated there. The message is one line.
     """
     if os.name != "posix":
-        raise PotentialError("potentials in other environments need Linux or macOS")
+        raise PotentialError("potentials in other environments, or isolated, need Linux or macOS")
+    apart = None if isolate is None else isolation(isolate)
+    found = _this() if text is None else _named(text, spec)
+    if found.host is not None and apart is not None and apart.kind == "sandbox":
+        raise PotentialError("isolate=sandbox works on this machine; over ssh there is isolate=limits")
+    return replace(found, isolation=apart)
+
+
+def _this() -> Place:
+    paths = own_paths()
+    return Place(
+        text="this Python", python=sys.executable, variables={"PYTHONPATH": os.pathsep.join(paths)}, paths=paths
+    )
+
+
+def _named(text: str, spec: str) -> Place:
     if text.startswith(SSH):
         return _on_another_machine(text)
     if text == "auto":

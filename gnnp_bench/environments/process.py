@@ -122,7 +122,10 @@ class Process:
                 raise
         iterator = iter(found)
         if "predictions" not in answer and "error" in answer and header["do"] != "evaluate":
-            raise raised(answer["error"], iterator)
+            told = raised(answer["error"], iterator)
+            if isinstance(told, SystemExit):  # it would end this program with a status of its choice
+                raise Lost(f"the potential ended the program: SystemExit({told})")
+            raise told
         return answer, iterator
 
     def fate(self) -> str:
@@ -132,12 +135,18 @@ class Process:
         except subprocess.TimeoutExpired:
             self.kill()
             return "wrote something else into the channel, and was ended"
+        if self._in_sandbox and status > 128:  # which is how a sandbox tells the signal that ended what it held
+            status = 128 - status
         self._listener.join(1.0)
         if status >= 0:
             return f"ended itself, with exit status {status}"
         name = signal.Signals(-status).name
         memory = ", as happens when memory runs out" if -status == signal.SIGKILL else ""
         return f"was ended by {name} ({signal.strsignal(-status)}){memory}"
+
+    @property
+    def _in_sandbox(self) -> bool:
+        return self.place.isolation is not None and self.place.isolation.kind == "sandbox"
 
     def _last(self) -> str:
         lines = b"".join(self._words)[-KEPT:].decode(errors="replace").splitlines()
@@ -159,19 +168,33 @@ def raised(error: Any, buffers: Iterator[Any]) -> BaseException:
 
     One of gnnp_bench is the same here; another one has its name, and the nearest of Python's own classes as its base.
     """
-    arguments = unpack(error["arguments"], buffers)
-    for own in error["own"]:
-        module, _, name = own.partition(":")
-        kind = getattr(importlib.import_module(module), name, None)
-        if isinstance(kind, type) and issubclass(kind, Exception):
-            return kind(*arguments)
-    base = next(getattr(builtins, name) for name in (*error["bases"], "Exception") if name != "object")
-    builtin = error["bases"][0] == error["name"]
     try:
-        found: BaseException = (base if builtin else _kind(error["name"], base))(*arguments)
-    except TypeError:
-        found = _kind(error["name"], Exception)(error["text"])
-    return found
+        arguments = unpack(error["arguments"], buffers)
+        name, text = str(error["name"]), str(error["text"])
+        known = [mine for own in error["own"] if (mine := _ours(str(own))) is not None]
+        named = [getattr(builtins, str(base), None) for base in error["bases"]]
+        bases = [known_as for one in named if (known_as := _exception(one)) is not None]
+    except (KeyError, TypeError, ValueError, LookupError, StopIteration, RecursionError) as malformed:
+        return Lost(f"the potential's process wrote something else into the channel: {malformed!r}")
+    base: type[BaseException] = bases[0] if bases else Exception
+    kind: type[BaseException] = known[0] if known else base if base.__name__ == name else _kind(name, base)
+    try:
+        return kind(*arguments)
+    except Exception:  # it wants other arguments than it told
+        return _kind(name, Exception)(text)
+
+
+def _ours(text: str) -> type[BaseException] | None:
+    """Return an exception of gnnp_bench by module and name, such as travel: nothing else is imported for a stranger."""
+    module, _, name = text.partition(":")
+    found = getattr(importlib.import_module(module), name, None) if module in sources()["sources"] else None
+    return found if isinstance(found, type) and issubclass(found, Exception) else None
+
+
+def _exception(found: Any) -> type[BaseException] | None:
+    """Return a class of exceptions; None of any other of Python's names, for whoever says `exec` must not get it."""
+    known = isinstance(found, type) and issubclass(found, Exception | SystemExit)
+    return found if known else None
 
 
 def _kind(name: str, base: type[BaseException]) -> type[BaseException]:

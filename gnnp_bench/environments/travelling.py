@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 MODULES = (
@@ -30,6 +31,9 @@ MODULES = (
 """Besides the adapters; of each holds that it needs the standard library, numpy and ASE alone when it is imported."""
 
 
+GROUP = "gnnp_bench.potentials"
+
+
 @cache
 def bootstrap() -> str:
     """Return the code that the other Python begins with."""
@@ -44,13 +48,23 @@ def sources() -> dict[str, Any]:
     names = [*MODULES, *(f"adapters.{name}" for name in adapters)]
     modules = {_dotted(name): [name.endswith("__init__"), _source(name)] for name in names}
     # Each adapter is named by its module, as pyproject.toml has it; whether it is installed here does not matter.
-    named = [name for name in adapters if "\ndef create(" in _source(f"adapters.{name}")]
-    entry_points = "\n".join(f"{name} = gnnp_bench.adapters.{name}:create" for name in named)
+    named = {
+        name: f"gnnp_bench.adapters.{name}:create"
+        for name in adapters
+        if "\ndef create(" in _source(f"adapters.{name}")
+    }
+    # Potentials that are installed beside this package by the same distribution, in case they are there as well.
+    beside = {point.name: point.value for point in entry_points(group=GROUP) if _is_own(point)}
+    listed = "\n".join(f"{name} = {value}" for name, value in {**beside, **named}.items())
     files = {
         "METADATA": "Metadata-Version: 2.1\nName: gnnp-bench\nVersion: 0\n",
-        "entry_points.txt": f"[gnnp_bench.potentials]\n{entry_points}\n",
+        "entry_points.txt": f"[{GROUP}]\n{listed}\n",
     }
     return {"sources": modules, "files": files}
+
+
+def _is_own(point: EntryPoint) -> bool:
+    return point.dist is not None and point.dist.name == "gnnp-bench"
 
 
 def _dotted(name: str) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+MOST_OBJECTS = 1 << 24
+"""Of an array whose contents do not travel: it is made from its shape alone, which a stranger may have told."""
 PLAIN = (str, int, float, bool, type(None))
 
 
@@ -72,6 +74,8 @@ def unpack(packed: Any, buffers: Iterator[Any]) -> Any:
         data, mask = (unpack(part, buffers) for part in inner)
         return np.ma.MaskedArray(data, mask)
     if kind == "objects":
+        if np.prod(inner, dtype=float) > MOST_OBJECTS:
+            raise ValueError("an array of too many objects")
         return np.full(inner, None, dtype=object)
     if kind == "complex":
         return complex(*inner)

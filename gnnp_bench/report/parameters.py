@@ -82,8 +82,8 @@ def _said(words: Callable[[Any], str] | None, name: str, value: Any) -> str:
     if words is not None:
         try:
             return words(value)
-        except (TypeError, ValueError, IndexError, KeyError):  # of a check that uses the name in another sense
-            pass
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
+            pass  # of a check that uses the name in another sense
     return f"{plain(name)} = {compact(value)}"
 
 

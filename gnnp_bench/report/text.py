@@ -33,6 +33,7 @@ KINDS = {"periodic": ("crystals", "liquids"), "partial": ("slabs", "wires"), "is
 """What structures of each periodicity are."""
 MOST_SPECIES, FIRST_SPECIES = 16, 12
 NOT_FINITE = "not finite"
+NO_STRUCTURE = "no structure that can be read"
 LONGEST_LIST = 9
 """Numbers of a list that are written out: a vector and a 3×3 matrix are, a field over all atoms is not."""
 
@@ -188,6 +189,13 @@ def structure_lines(structure: Mapping[str, Any], *, most_atoms: int = 8) -> lis
     most_atoms : int
         Positions of larger structures are left to the certificate.
     """
+    try:
+        return _lines_of(structure, most_atoms)
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
+        return [NO_STRUCTURE]  # a certificate may hold anything
+
+
+def _lines_of(structure: Mapping[str, Any], most_atoms: int) -> list[str]:
     from ase.symbols import Symbols  # not needed before something fails
 
     symbols = Symbols(structure["numbers"])

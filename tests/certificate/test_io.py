@@ -127,6 +127,7 @@ def test_keys_stand_in_the_order_of_the_contract():
         "scores",
         "uses",
         "series",
+        "seal",
     ]
     assert list(json.loads(text)["checks"][0]) == [field.name for field in fields(CheckResult)]
     assert text.endswith("}\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gnnp_bench.certificate.io import encode, write
+from gnnp_bench.certificate.io import encode, read, write
 from gnnp_bench.cli import main
 from tests.certificate.examples import FAILED, POTENTIAL, certificate, result
 from tests.commands.processes import refused
@@ -127,4 +127,4 @@ def test_what_is_no_certificate_is_refused(data, message, place, workplace, caps
 )
 def test_files_that_cannot_be_written_are_refused(options, message, workplace, capsys):
     assert message in refused(capsys, "compare", "good.json", "bad.json", *options)
-    assert (workplace / "good.json").read_bytes() == encode(GOOD)
+    assert read(workplace / "good.json") == GOOD

@@ -11,6 +11,8 @@ from gnnp_bench.report.html.frame import plotly_script
 from gnnp_bench.report.html.leaderboard import Entry, leaderboard
 from gnnp_bench.report.html.page import page
 
+LONGEST = 120
+"""Characters of a page's name: no system holds more than 255, its number and ending included."""
 INDEX, PAGES, PLOTLY = "index.html", "certificates", "plotly.min.js"
 
 
@@ -43,7 +45,7 @@ def site(
 
 def _name(file: str, taken: Collection[str]) -> str:
     """Return a name that means one thing in an address and on any disk, however the file is called."""
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", file.removesuffix(".json")).strip("-.") or "certificate"
+    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", file.removesuffix(".json"))[:LONGEST].strip("-.") or "certificate"
     names = {one.lower() for one in taken}
     name, count = stem, 1
     while f"{PAGES}/{name}.html".lower() in names:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from gnnp_bench.potential import FloatArray
 from gnnp_bench.report.html.markup import joined, put
-from gnnp_bench.report.text import plural, structure_lines
+from gnnp_bench.report.text import NO_STRUCTURE, plural, structure_lines
 
 MOST_ATOMS = 400
 """Drawn; of larger ones there is the file."""
@@ -39,6 +39,13 @@ def drawing(structure: Mapping[str, Any], name: str) -> Markup:
     name : str
         For ids that are its own on the page.
     """
+    try:
+        return _drawn(structure, name)
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
+        return put("<p>{}.</p>", NO_STRUCTURE)  # a certificate may hold anything
+
+
+def _drawn(structure: Mapping[str, Any], name: str) -> Markup:
     numbers, positions, cell, periodic = _arrays(structure)
     words = structure_lines(structure, most_atoms=0)[0]
     if len(numbers) > MOST_ATOMS:
