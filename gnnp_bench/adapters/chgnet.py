@@ -94,6 +94,7 @@ class ChgnetPotential:
     def feature_gradients(self, structures: Sequence[Atoms]) -> list[Shown]:
         """Return the features of atoms after each atom convolution, and ∂E/∂h; see `gnnp_bench.features`."""
         shown: list[Shown] = []
+        composition: Any = self.model.composition_model
         convolutions = {f"convolution {k + 1}": one for k, one in enumerate(self.model.atom_conv_layers)}
         for batch in batches(structures, len, MAX_BATCH_ATOMS):
             graphs = [self._graph(structure) for structure in batch]
@@ -102,7 +103,7 @@ class ChgnetPotential:
                 found = self.model(graphs, task="e", return_site_energies=True)
                 energies = torch.cat(list(found["site_energies"]))
                 slopes = torch.autograd.grad(energies.sum(), list(features.values()))
-            references = self.model.composition_model.get_site_energies(graphs)
+            references = composition.get_site_energies(graphs)
             energies = energies - torch.cat(list(references))
             shown += split(energies, features, slopes, [len(structure) for structure in batch])
         return shown

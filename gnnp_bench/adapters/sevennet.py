@@ -110,7 +110,9 @@ class SevennetPotential:
     def feature_gradients(self, structures: Sequence[Atoms]) -> list[Shown]:
         """Return the scalars of atoms after each gate, and ∂E/∂h; see `gnnp_bench.features`."""
         shown: list[Shown] = []
-        gates = {name: one for name, one in self.energy_model.named_children() if name.endswith("equivariant_gate")}
+        gates: dict[str, Any] = {
+            name: one for name, one in self.energy_model.named_children() if name.endswith("equivariant_gate")
+        }
         scalars = [one.gate.irreps_out.count("0e") for one in gates.values()]
         graphs = [self._graph(structure) for structure in structures]
         for part in batches(graphs, lambda graph: int(graph.num_edges), MAX_BATCH_EDGES):
@@ -118,7 +120,7 @@ class SevennetPotential:
             with watched(gates, lambda _, output: output[_keys.NODE_FEATURE]) as features:
                 found = self.energy_model(batch)
                 slopes = torch.autograd.grad(found[_keys.ATOMIC_ENERGY].sum(), list(features.values()))
-            rescale = self.energy_model.rescale_atomic_energy
+            rescale: Any = self.energy_model.rescale_atomic_energy
             energies = found[_keys.SCALED_ATOMIC_ENERGY].ravel() * rescale.scale[found[_keys.ATOM_TYPE]]
             # Scalars come first in every layer.
             cut = {

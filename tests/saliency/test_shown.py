@@ -1,5 +1,7 @@
 """What networks show of their layers: the energy really moves so when the features do."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -64,7 +66,7 @@ def moved(potential, structure, place, step):
 
 @pytest.mark.parametrize("spec", SPECS)
 def test_the_energy_moves_as_the_gradients_say(spec):
-    potential = load(spec, SPECS[spec]).potential
+    potential: Any = load(spec, SPECS[spec]).potential
     assert showing(potential) is not None
     single = potential.capabilities.dtype == "float32"
     rng = np.random.default_rng(0)
@@ -82,7 +84,7 @@ def test_the_energy_moves_as_the_gradients_say(spec):
 
 @pytest.mark.parametrize("spec", SPECS)
 def test_energies_are_those_that_are_told_without_what_a_species_has_alone(spec):
-    potential = load(spec, SPECS[spec]).potential
+    potential: Any = load(spec, SPECS[spec]).potential
     every = structures()
     own = [one.energies for one in potential.evaluate(every, frozenset({"energy"}))]
     shown = [one.energies for one in potential.feature_gradients(every)]
@@ -94,7 +96,7 @@ def test_energies_are_those_that_are_told_without_what_a_species_has_alone(spec)
 
 @pytest.mark.parametrize("spec", ["chgnet", "sevennet:7net-0"])
 def test_asking_leaves_the_network_as_it_was(spec):
-    potential = load(spec, None).potential
+    potential: Any = load(spec, None).potential
     every = structures()
     before = [one.energy for one in potential.evaluate(every, frozenset({"energy"}))]
     first, second = (potential.feature_gradients(every) for _ in range(2))

@@ -11,7 +11,7 @@ SPECIES = ("H", "C", "O", "Na", "Si", "Cl", "Cu", "W")
 
 
 def test_species_occur_equally_often_in_each_prototype():
-    counts = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     for structure in balanced(SPECIES):
         for symbol in structure.get_chemical_symbols():
             counts[structure.info["prototype"], symbol] += 1

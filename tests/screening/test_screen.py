@@ -291,7 +291,7 @@ def test_energies_above_the_hull_are_those_of_a_plain_script(capsys: pytest.Capt
 
 
 def test_the_table_is_read_by_pandas():
-    import pandas  # type: ignore[import-untyped]  # which ships no type hints
+    import pandas
 
     result = screened([*alloys(2), Atoms("X")], "--parquet", "out.parquet")
     table = pandas.read_parquet("out.parquet")
