@@ -90,7 +90,7 @@ def test_fragments_join_the_section_of_their_version(tmp_path: Path) -> None:
     (tmp_path / "gnnp_bench" / "__init__.py").write_text('__version__ = "9.8.7"\n')
     for fragment, text in (
         ("b.added.md", "Bees.\n"),
-        ("c.fixed.md", "Cats.\n"),
+        ("c.fixed.md", "Cats, [there](../docs/x.md).\n"),
         ("a.added.md", "Ants,\nin two lines.\n"),
     ):
         (tmp_path / "changes").mkdir(exist_ok=True)
@@ -98,5 +98,5 @@ def test_fragments_join_the_section_of_their_version(tmp_path: Path) -> None:
         if fragment != "b.added.md":
             run(sys.executable, ".ci/changelog", "9.8.7", "2026-11-30", cwd=tmp_path)
     assert list((tmp_path / "changes").glob("*.md")) == []
-    section = "## 9.8.7 (2026-11-30)\n\n### Added\n\n- Ants,\n  in two lines.\n- Bees.\n\n### Fixed\n\n- Cats.\n"
+    section = "## 9.8.7 (2026-11-30)\n\n### Added\n\n- Ants,\n  in two lines.\n- Bees.\n\n### Fixed\n\n- Cats, [there](docs/x.md).\n"
     assert (tmp_path / "CHANGELOG.md").read_text().partition("start -->\n\n")[2] == section + below
