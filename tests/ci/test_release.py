@@ -98,5 +98,6 @@ def test_fragments_join_the_section_of_their_version(tmp_path: Path) -> None:
         if fragment != "b.added.md":
             run(sys.executable, ".ci/changelog", "9.8.7", "2026-11-30", cwd=tmp_path)
     assert list((tmp_path / "changes").glob("*.md")) == []
-    section = "## 9.8.7 (2026-11-30)\n\n### Added\n\n- Ants,\n  in two lines.\n- Bees.\n\n### Fixed\n\n- Cats, [there](docs/x.md).\n"
+    added = "### Added\n\n- Ants,\n  in two lines.\n- Bees.\n"
+    section = f"## 9.8.7 (2026-11-30)\n\n{added}\n### Fixed\n\n- Cats, [there](docs/x.md).\n"
     assert (tmp_path / "CHANGELOG.md").read_text().partition("start -->\n\n")[2] == section + below
