@@ -1,17 +1,18 @@
 """How soon a page of the report is there: cold, in a browser just started, and warm, in the same one once more.
 
-    python -m benchmarks.page_time report.html site/index.html
+    python -m benchmarks.page_time [--starts N] report.html site/index.html
 
 Needs Debian's chromium with its driver, and selenium (extra `test`). Times are milliseconds from the request of the
 page: what is read is painted; plotly's script is there. How long it takes to draw all figures, as for paper, comes on
-top of that.
+top of that. On a busy machine these depend on the company; processor time, of the page's own thread until its script is
+there, does so far less.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
-import sys
 import time
 from pathlib import Path
 from statistics import median
@@ -34,13 +35,15 @@ look();
 PAINTED = "return performance.getEntriesByName('first-contentful-paint')[0].startTime"
 
 
-def loaded(browser: Any, address: str) -> tuple[float, float, float]:
-    """Return when the page was painted, when its figures could be drawn, and how long all of them took."""
+def loaded(browser: Any, address: str) -> tuple[float, float, float, float]:
+    """Return when the page was painted, when figures could be drawn, how long all took; and processor time before."""
     browser.get("about:blank")
     browser.get(address)
     while (ready := browser.execute_script("return window.ready")) is None:
         time.sleep(0.02)
-    return browser.execute_script(PAINTED), ready, browser.execute_async_script(ALL)
+    metrics = browser.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+    busy = 1e3 * next(one["value"] for one in metrics if one["name"] == "TaskDuration")
+    return browser.execute_script(PAINTED), ready, browser.execute_async_script(ALL), busy
 
 
 def main() -> None:
@@ -53,21 +56,33 @@ def main() -> None:
     options.binary_location = str(shutil.which("chromium"))
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,900"):
         options.add_argument(argument)
-    for page in sys.argv[1:]:
-        found: dict[str, list[tuple[float, float, float]]] = {"cold": [], "warm": []}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--starts", type=int, default=STARTS)
+    parser.add_argument("pages", nargs="+", metavar="PAGE")
+    asked = parser.parse_args()
+    for page in asked.pages:
+        found: dict[str, list[tuple[float, float, float, float]]] = {"cold": [], "warm": []}
         before = os.getloadavg()[0]
-        for _ in range(STARTS):
+        for _ in range(asked.starts):
             browser = Chrome(options=options, service=Service(shutil.which("chromedriver")))
             browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
+            browser.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
             try:
                 for way in found:
                     found[way].append(loaded(browser, Path(page).resolve().as_uri()))
             finally:
                 browser.quit()
-        print(f"{page}: load average {before:.1f} to {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores, {STARTS} starts")
+        print(
+            f"{page}: load average {before:.1f} to {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores,"
+            f" {asked.starts} starts"
+        )
         for way, times in found.items():
             told = (f"{median(t):.0f} ({min(t):.0f}-{max(t):.0f})" for t in zip(*times, strict=True))
-            print(f"  {way}: painted {next(told)}, figures ready {next(told)}, all of them drawn after {next(told)}")
+            print(
+                f"  {way}: painted {next(told)}, figures ready {next(told)}, "
+                f"all of them drawn after {next(told)}"
+                f"; processor {next(told)}"
+            )
 
 
 if __name__ == "__main__":

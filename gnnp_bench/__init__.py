@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         Unsupported,
     )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "gnnp_bench.api": ("certify", "load"),

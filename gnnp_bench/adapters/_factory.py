@@ -164,7 +164,8 @@ def _import(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is not None and f"{name}.".startswith(f"{error.name}."):
             raise PotentialError(
-                f"there is no module {error.name!r}, neither in the working directory nor among the installed packages"
+                f"there is no module {error.name!r}, neither in the working directory nor among the installed packages:"
+                " go to the folder that its file is in, or install it"
             ) from error
         raise PotentialError(f"importing {name} failed: {one_line(error)}") from error
     except (Exception, SystemExit) as error:

@@ -15,7 +15,16 @@ OWN = "gnnp-bench"
 """Our distribution: what it registers itself is listed like any other of its commands."""
 SECTIONS = {
     "Judge a potential": ("certify", "campaign", "doctor", "reproduce", "list", "explain"),
-    "Show a certificate": ("show", "verify", "report", "badge", "leaderboard", "compare", "compare-deployments"),
+    "Show a certificate": (
+        "show",
+        "verify",
+        "report",
+        "badge",
+        "waivers",
+        "leaderboard",
+        "compare",
+        "compare-deployments",
+    ),
     "Measure": ("accuracy", "properties", "relax", "screen", "bench", "gate"),
     "Make": ("train", "sign", "new-key", "new-law", "env"),
 }

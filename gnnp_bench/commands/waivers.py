@@ -22,8 +22,8 @@ def waivers(
 ) -> int:
     """Draft a file of waivers: one for each law and unit that fails, a tenth above what was measured.
 
-    Reason and date are yours to give, here or in the file: without them certify --waivers refuses it. No potential is
-    loaded. Exit status: 0 written, 2 the request was wrong.
+    Reason and date are yours to give, here or in the file, which is refused without them. No potential is loaded. Exit
+    status: 0 written, 2 the request was wrong.
     """
     from gnnp_bench.certificate.waiver_draft import draft
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass
@@ -24,7 +25,10 @@ class Moment:
 
 
 def moment() -> Moment | None:
-    """Return the state of the clocks now; None where the system keeps no record of children that have ended."""
+    """Return the state of the clocks now; None where the system keeps no record of children that have ended.
+
+    To be asked before the processes that were begun here end: those begun by them in turn are lost to us with them.
+    """
     if os.name != "posix":
         return None
     cores = psutil.cpu_times(percpu=True)
@@ -37,11 +41,22 @@ def moment() -> Moment | None:
         for name, seconds in core._asdict().items()
         if name not in idle
     )
-    return Moment(time.monotonic(), work, sum(os.times()[:4]))
+    return Moment(time.monotonic(), work, sum(os.times()[:4]) + _alive())
+
+
+def _alive() -> float:
+    """Return the seconds of work of all processes that were begun here and have not ended: theirs, and their own."""
+    seconds = 0.0
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            times = process.cpu_times()
+            seconds += times.user + times.system
+            seconds += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    return seconds
 
 
 def others(begin: Moment | None, end: Moment | None) -> float | None:
-    """Return how many cores worked for others between two moments, on average; children have ended by the second.
+    """Return how many cores worked for others between two moments, on average.
 
     Returns
     -------

@@ -147,6 +147,7 @@ def bench(
         asking = _Asking(plan, to_json(cell), periodic)
         asking.batches(runners, tell)
         asking.sizes(runners, tell)
+        busy = company.others(begin, company.moment())
     finally:
         for process in processes:
             process.close()
@@ -160,7 +161,7 @@ def bench(
             summary(r.spec, r.subject, r.samples, r.stopped or ALL_SIZES, (errors or {}).get(r.spec)) for r in runners
         ),
         ratios=ratios({r.spec: r.samples for r in runners}),
-        busy_cores=company.others(begin, company.moment()),
+        busy_cores=busy,
         error_unit=plan.error_unit,
     )
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,9 @@ import typer
 
 from gnnp_bench.commands.exits import PARTIAL, BadRequest
 from gnnp_bench.potential import PotentialError
+
+NARROWEST = 40
+"""Columns, below which lines are not broken any more."""
 
 
 def train(
@@ -107,7 +112,12 @@ def train(
 
 
 def _say(line: str) -> None:
-    print(f"\r\x1b[K{line}" if sys.stderr.isatty() else line, file=sys.stderr, flush=True)
+    """Print a line; on a terminal broken at spaces, over what shows the progress."""
+    if sys.stderr.isatty():
+        width = max(NARROWEST, shutil.get_terminal_size().columns)
+        wrapped = textwrap.fill(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+        line = f"\r\x1b[K{wrapped}"
+    print(line, file=sys.stderr, flush=True)
 
 
 def _shown(clock: Callable[[], float] = time.monotonic) -> Callable[[int, int, int, int | None], None]:

@@ -103,9 +103,9 @@ def metrics(found: Comparison) -> Metrics:
 
 
 def summary(one: Metrics) -> str:
-    """Return the mean absolute errors in one line."""
+    """Return the mean absolute errors in one line, and that they are these."""
     stress = one["stress_mae_gpa"]
-    parts = [f"{one['energy_mae_mev_per_atom']:.2f} meV/atom", f"{one['forces_mae_mev_per_ang']:.1f} meV/Å"]
+    parts = [f"MAE {one['energy_mae_mev_per_atom']:.2f} meV/atom", f"{one['forces_mae_mev_per_ang']:.1f} meV/Å"]
     return ", ".join(parts + ([] if stress is None else [f"{stress:.3f} GPa"]))
 
 

@@ -112,7 +112,7 @@ def train(request: Request, tell: Tell, step: Step = _ignore) -> Metrics:
             tell(f"{recipe.minutes:g} minutes make {epochs} epochs of {took:.1f} s")
         row = {"epoch": trainer.epoch, "loss": float(np.mean(losses)), "seconds": took} | _totals(found)
         history.append(row)
-        tell(f"epoch {trainer.epoch}/{epochs}: loss {row['loss']:.4g}, validation {summary(found)} ({took:.1f} s)")
+        tell(f"epoch {trainer.epoch}/{epochs}: loss {row['loss']:.4g}, valid {summary(found)} ({took:.1f} s)")
         _keep(request, frames, sets, trainer, epochs, history)
     return _finish(request, sets, trainer, history, tell)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,27 @@ def test_changes_fragments_and_tags_are_refused(clone: Path) -> None:
     assert "changes/ holds fragments" in run(".ci/release", "9.8.7", cwd=clone).stderr
     run("git", "tag", "v9.8.7", cwd=clone)
     assert "there is a tag v9.8.7 already" in run(".ci/release", "9.8.7", cwd=clone).stderr
+
+
+def test_fragments_join_the_section_of_their_version(tmp_path: Path) -> None:
+    pytest.importorskip("towncrier")
+    for name in (".ci/changelog", "pyproject.toml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    below = "\n## 0.0.1 (2026-01-01)\n\n### Added\n\n- Older.\n"
+    (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n<!-- towncrier release notes start -->\n{below}")
+    (tmp_path / "gnnp_bench").mkdir()
+    (tmp_path / "gnnp_bench" / "__init__.py").write_text('__version__ = "9.8.7"\n')
+    for fragment, text in (
+        ("b.added.md", "Bees.\n"),
+        ("c.fixed.md", "Cats, [there](../docs/x.md).\n"),
+        ("a.added.md", "Ants,\nin two lines.\n"),
+    ):
+        (tmp_path / "changes").mkdir(exist_ok=True)
+        (tmp_path / "changes" / fragment).write_text(text)
+        if fragment != "b.added.md":
+            run(sys.executable, ".ci/changelog", "9.8.7", "2026-11-30", cwd=tmp_path)
+    assert list((tmp_path / "changes").glob("*.md")) == []
+    added = "### Added\n\n- Ants,\n  in two lines.\n- Bees.\n"
+    section = f"## 9.8.7 (2026-11-30)\n\n{added}\n### Fixed\n\n- Cats, [there](docs/x.md).\n"
+    assert (tmp_path / "CHANGELOG.md").read_text().partition("start -->\n\n")[2] == section + below

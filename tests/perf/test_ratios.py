@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -150,6 +153,21 @@ def test_own_work_is_not_that_of_others():
     assert end is not None
     assert end.own_work - begin.own_work == pytest.approx(0.5, abs=0.1)
     assert end.all_work - begin.all_work > 0.3
+
+
+def test_the_work_of_processes_begun_here_is_own_work():
+    if (begin := company.moment()) is None:
+        pytest.skip("this system keeps no record")
+    # A process that works in a process of its own, as a potential in another Python does, and stays.
+    inner = "import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True)\ninput()"
+    outer = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {inner!r}])"
+    with subprocess.Popen([sys.executable, "-c", outer], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        end = company.moment()
+        process.communicate(b"\n")
+    assert end is not None
+    assert end.own_work - begin.own_work >= 0.5
 
 
 def test_a_quiet_machine_is_not_remarked(monkeypatch):

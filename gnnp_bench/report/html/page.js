@@ -172,7 +172,9 @@ if (packed) {
         trace.marker = { ...trace.marker, color: shade };
         trace.line = { ...trace.line, color: shade };
       }
-      return Plotly.react(canvas, data, themed(layout), { responsive: true, displaylogo: false, displayModeBar: false });
+      // Paper is narrower than a screen, and is not waited for: the width must be right at once.
+      const width = matchMedia("print").matches ? canvas.clientWidth : undefined;
+      return Plotly.react(canvas, data, { ...themed(layout), width }, { responsive: true, displaylogo: false, displayModeBar: false });
     };
     const waiting = new Set(document.querySelectorAll("figure.plot"));
     const drawn = new Set();

@@ -46,7 +46,7 @@ def test_errors_by_hand():
     assert found["per_species"]["H"] == pytest.approx(
         {"atoms": 1, "forces_mae_mev_per_ang": 300.0, "forces_rmse_mev_per_ang": 300.0}
     )
-    assert summary(found) == "2.00 meV/atom, 300.0 meV/Å, 2.000 GPa"
+    assert summary(found) == "MAE 2.00 meV/atom, 300.0 meV/Å, 2.000 GPa"
     json.dumps(found, allow_nan=False)
 
 
