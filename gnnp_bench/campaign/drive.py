@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import msgspec
 
 from gnnp_bench.campaign.asked import Subject
+from gnnp_bench.campaign.costs import longest
 from gnnp_bench.campaign.executors import ExecutorError, Workers
 from gnnp_bench.campaign.filesystem import StoreError
 from gnnp_bench.campaign.kept import Ledger, row_of, values_of
@@ -55,6 +57,7 @@ class Lead:
     counts: Counter[str] = field(default_factory=Counter)
     parts: list[Part] = field(default_factory=list)
     _to_open: deque[Subject] = field(default_factory=deque)
+    _order: dict[Subject, int] = field(default_factory=dict)
     _turns: Turns = field(init=False)
     _running: dict[Future[Any], list[tuple[Work, Part | None]]] = field(default_factory=dict)
     _tries: Counter[str] = field(default_factory=Counter)
@@ -67,7 +70,7 @@ class Lead:
     _why: str = ""
 
     def __post_init__(self) -> None:
-        self._turns = Turns(self.plan, self.workers.size, self.ledger.costs())
+        self._turns = Turns(self.plan, self.workers.size, self.ledger.costs(anew=True))
 
     def run(self) -> Iterator[Told]:
         """Carry out what is left, and yield what is worth telling.
@@ -80,6 +83,7 @@ class Lead:
             If somebody asked for it.
         """
         self._to_open.extend(self._in_order())
+        self._order = {subject: number for number, subject in enumerate(self._to_open)}
         self._total = len(self._to_open)
         window = 1 if not self.workers.isolated else 2 * self.workers.size
         wanted = cancel_file(self.store.path)
@@ -102,20 +106,20 @@ class Lead:
             raise CampaignError(f"{self._unwritten_said()}; begin again with `campaign resume` once there is room")
 
     def _in_order(self) -> list[Subject]:
-        """Return the potentials, those that take longest first, as far as that is known: short ones fill gaps."""
-        costs, campaign = self.ledger.costs(), self.plan.campaign
+        """Return the potentials: unknown ones, then those with the longest tasks, so that short ones fill gaps."""
+        known = longest(self.ledger.costs())
 
-        def factor(subject: Subject) -> float:
+        def seconds(subject: Subject) -> float:
             told = self.ledger.subjects.get(self.plan.subject(subject).address)
-            return 0.0 if told is None else costs.potential.get(told.address, 0.0)
+            return math.inf if told is None else known.get(told.address, math.inf)
 
-        return sorted(campaign.subjects, key=lambda subject: -factor(subject))
+        return sorted(self.plan.campaign.subjects, key=lambda subject: -seconds(subject))
 
     def _fill(self, window: int) -> None:
         """Hand tasks to the workers, as long as they take some; open the next potential when nothing else is ready."""
         while len(self._running) < window and not self._unwritten:
             if self._turns:
-                self._give(self._turns.bundle())
+                self._give(self._turns.bundle(alone=not self._to_open))
             elif self._to_open:
                 self._give([(self.plan.subject(self._to_open.popleft()), None)])
             else:
@@ -228,7 +232,7 @@ class Lead:
         told = msgspec.json.decode(row.value, type=SubjectTold)
         self._turns.opened(told.address, row.loading_s or 0.0, self.ledger.costs())
         for pool in self.plan.pools(subject, told.address):
-            part = Part(pool, number=len(self.parts))
+            part = Part(pool, number=self._order[subject])
             self.parts.append(part)
             self._total += 1 + len(self.plan.chosen)
             if not self.ledger.is_done(pool):

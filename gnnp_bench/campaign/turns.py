@@ -11,8 +11,10 @@ from gnnp_bench.campaign.kept import what
 from gnnp_bench.campaign.parts import Part, Plan
 from gnnp_bench.campaign.work import Work
 
-LOADINGS = 10.0
+LOADINGS = 30.0
 """Times that loading takes which a worker should spend on a potential that it loads."""
+MOST = 25
+"""Tasks of a bundle: what is known of their durations may be wrong."""
 
 Task: TypeAlias = tuple[Work, Part | None]
 Entry: TypeAlias = tuple[float, float, int, Work, Part | None]
@@ -59,23 +61,25 @@ class Turns:
         self._ready.append((place, -math.inf if first else order, self._number, work, part))
         self._is_sorted = False
 
-    def bundle(self) -> list[Task]:
-        """Return the next task, and with it as many of the same potential as make loading it worth while.
+    def bundle(self, *, alone: bool) -> list[Task]:
+        """Return the next task, and with it short ones of the same potential, so that loading it is worth while.
 
-        Where workers are few, each keeps the potential for many tasks anyway, and nothing is bundled.
+        Where workers are few, each keeps the potential for many tasks anyway, and nothing is bundled. Nor is it where
+        `alone` says so: near the end of a campaign, when no worker should be left with many tasks.
         """
         if not self._is_sorted:
             self._ready.sort(key=_turn, reverse=True)
             self._is_sorted = True
         first = self._ready.pop()
         bundle, seconds = [first], self.seconds(first[3])
-        loading_s = self._loading_s.get(first[3].subject, 0.0)
-        share = self.size * LOADINGS * loading_s
-        if self.plan.campaign.model_timeout is not None or len(self._ready) * seconds > share:
+        worth_s = LOADINGS * self._loading_s.get(first[3].subject, 0.0)
+        if alone or self.plan.campaign.model_timeout is not None or len(self._ready) * seconds > self.size * worth_s:
             return [first[3:]]
-        while self._ready and self._ready[-1][3].subject == first[3].subject and seconds < LOADINGS * loading_s:
+        while self._ready and self._ready[-1][3].subject == first[3].subject and len(bundle) < MOST:
+            seconds += self.seconds(self._ready[-1][3])
+            if seconds > worth_s:
+                break
             bundle.append(self._ready.pop())
-            seconds += self.seconds(bundle[-1][3])
         return [entry[3:] for entry in bundle]
 
     def drop(self, part: Part) -> None:
