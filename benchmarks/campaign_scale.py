@@ -16,10 +16,9 @@ import heapq
 import json
 import random
 import statistics
-import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,7 +93,7 @@ def record(stores: Sequence[str]) -> None:
             for row in opened.rows():
                 if row.ending == "finished":
                     of = found.setdefault(row.spec, {})
-                    name = row.name or row.kind
+                    name = row.name if row.kind == "law" else row.kind
                     of[name] = row.loading_s or 0.0 if row.kind == "subject" else row.elapsed_s
     whole = {spec: of for spec, of in found.items() if len(of) > 40}
     rounded = {spec: {name: round(seconds, 4) for name, seconds in of.items()} for spec, of in whole.items()}
@@ -143,7 +142,7 @@ class Simulated:
     def _of(self, work: Work) -> float:
         # A seed is a little longer or shorter than another.
         chance = random.Random(f"{work.spec} {work.name} {work.seed}").uniform(0.8, 1.25)
-        return self.durations[work.spec][work.name or work.kind] * chance
+        return self.durations[work.spec][work.name if work.kind == "law" else work.kind] * chance
 
     def _loads(self, worker: int, work: Work) -> float:
         held = self.held.setdefault(worker, deque(maxlen=KEPT))
@@ -210,7 +209,7 @@ def _scheduled(
     asked = Campaign(path=Path("x"), store=Path("x.db"), subjects=subjects, budgets=("quick",), seeds=seeds)
     cluster = Simulated(workers, durations)
     given = Workers(workers, cluster.give, lambda future: list(future.result()), lambda: None)
-    drive.wait = cluster.wait  # type: ignore[assignment]
+    vars(drive)["wait"] = cluster.wait
     nowhere: Any = Nowhere()
     started = time.process_time()
     for _ in drive.Lead(Plan.of(asked, checks), nowhere, given, ledger).run():
@@ -238,10 +237,9 @@ def main() -> None:
     for name, value in (("potentials", 500), ("seeds", 10), ("workers", 256)):
         scheduling.add_argument(f"--{name}", type=int, default=value)
     asked = vars(parser.parse_args())
-    {"overhead": overhead, "efficiency": efficiency, "record": record, "schedule": schedule}[asked.pop("command")](
-        **asked
-    )
+    run: Callable[..., None] = globals()[asked.pop("command")]
+    run(**asked)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -80,7 +80,7 @@ class Ledger:
 
 def what(kind: str, name: str, budget: str) -> str:
     """Return what is done, as the cost model tells tasks apart."""
-    return f"{kind} {name} {budget}"
+    return f"{kind} {budget}" if kind == "pool" else f"{kind} {name} {budget}"
 
 
 def row_of(work: Work, outcome: Outcome, *, value: bytes | None = None) -> Row:
