@@ -75,7 +75,7 @@ def test_options_of_commands_exist(page: Path) -> None:
     for block in SHELL.findall(page.read_text()):
         for line in block.replace("\\\n", " ").splitlines():
             for part in re.split(r"&&|;|\|", line.partition(" #")[0]):
-                found = re.search(r"gnnp-bench ((?:env )?[a-z][a-z-]*)(.*)", part)
+                found = re.search(r"gnnp-bench ((?:env |campaign )?[a-z][a-z-]*)(.*)", part)
                 if found and (surplus := set(OPTION.findall(found[2])) - options(found[1])):
                     unknown.append((part, surplus))
     assert not unknown

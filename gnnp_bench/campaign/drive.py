@@ -190,7 +190,9 @@ class Lead:
             return False
         self.counts["again"] += 1
         self._lines.append(f"{work.label}: {outcome.said}; it is begun again")
-        self._turns.push(work, part, first=True)
+        # One that ends at a structure of the pool ends there again: then the others are to be evaluated all the same.
+        apart = work.kind == "pool" and self.workers.isolated
+        self._turns.push(replace(work, apart=apart), part, first=True)
         return True
 
     def _mend(self, bundle: list[tuple[Work, Part | None]], error: BaseException) -> None:

@@ -43,6 +43,8 @@ class Work:
         What the task *pool* found, for a law.
     limit_s : float or None
         Seconds after which the task is given up, where it has a process of its own.
+    apart : bool
+        Of a pool whose process has ended: find out at which structures it does, in a further process.
     """
 
     kind: Kind
@@ -57,6 +59,7 @@ class Work:
     studying: tuple[str, ...] = ()
     pool: bytes = b""
     limit_s: float | None = None
+    apart: bool = False
 
     @property
     def settings(self) -> Settings:
