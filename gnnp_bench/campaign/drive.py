@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -14,14 +13,13 @@ from typing import Any
 import msgspec
 
 from gnnp_bench.campaign.asked import Subject
-from gnnp_bench.campaign.costs import longest
 from gnnp_bench.campaign.executors import ExecutorError, Workers
 from gnnp_bench.campaign.filesystem import StoreError
 from gnnp_bench.campaign.kept import Ledger, row_of, values_of
 from gnnp_bench.campaign.parts import Part, Plan
 from gnnp_bench.campaign.store import Row, Store
-from gnnp_bench.campaign.telling import CampaignError, Cancelled, Told, cancel_file, error_of
-from gnnp_bench.campaign.turns import Turns
+from gnnp_bench.campaign.telling import CampaignError, Told, cancel_file, error_of
+from gnnp_bench.campaign.turns import Turns, in_order
 from gnnp_bench.campaign.work import Outcome, SubjectTold, Work
 
 TRIES = 2
@@ -78,11 +76,10 @@ class Lead:
         Raises
         ------
         CampaignError
-            If it cannot go on: the disk is full, the workers are gone, a worker would compute something else.
-        Cancelled
-            If somebody asked for it.
+            If it cannot go on: the disk is full, the workers are gone, a worker would compute something else; or if
+            somebody asked for its end.
         """
-        self._to_open.extend(self._in_order())
+        self._to_open.extend(in_order(self.plan, self.ledger))
         self._order = {subject: number for number, subject in enumerate(self._to_open)}
         self._total = len(self._to_open)
         window = 1 if not self.workers.isolated else 2 * self.workers.size
@@ -97,23 +94,16 @@ class Lead:
                 self._take_in(done)
                 yield from self._say()
                 if wanted.exists():
-                    with contextlib.suppress(OSError):
-                        wanted.unlink()
-                    raise Cancelled("the campaign was asked to stop: what was finished is kept")
+                    wanted.unlink(missing_ok=True)
+                    raise CampaignError("the campaign was asked to stop: what was finished is kept")
         finally:
             self._rescue()
         if self._unwritten:
             raise CampaignError(f"{self._unwritten_said()}; begin again with `campaign resume` once there is room")
-
-    def _in_order(self) -> list[Subject]:
-        """Return the potentials: unknown ones, then those with the longest tasks, so that short ones fill gaps."""
-        known = longest(self.ledger.costs())
-
-        def seconds(subject: Subject) -> float:
-            told = self.ledger.subjects.get(self.plan.subject(subject).address)
-            return math.inf if told is None else known.get(told.address, math.inf)
-
-        return sorted(self.plan.campaign.subjects, key=lambda subject: -seconds(subject))
+        if self._why:
+            raise CampaignError(
+                f"results could not be kept for a while ({self._why}); now they are, and nothing is lost"
+            )
 
     def _fill(self, window: int) -> None:
         """Hand tasks to the workers, as long as they take some; open the next potential when nothing else is ready."""
@@ -190,8 +180,8 @@ class Lead:
             return False
         self.counts["again"] += 1
         self._lines.append(f"{work.label}: {outcome.said}; it is begun again")
-        # One that ends at a structure of the pool ends there again: then the others are to be evaluated all the same.
-        apart = work.kind == "pool" and self.workers.isolated
+        # At a structure of the pool it would end again: then the others are to be evaluated all the same.
+        apart = work.kind == "pool" and self.workers.isolated and (not outcome.killed or self._tries[work.address] > 1)
         self._turns.push(replace(work, apart=apart), part, first=True)
         return True
 

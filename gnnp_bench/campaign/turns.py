@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from gnnp_bench.campaign.costs import Costs
-from gnnp_bench.campaign.kept import what
+from gnnp_bench.campaign.asked import Subject
+from gnnp_bench.campaign.costs import Costs, longest
+from gnnp_bench.campaign.kept import Ledger, what
 from gnnp_bench.campaign.parts import Part, Plan
 from gnnp_bench.campaign.work import Work
 
@@ -90,6 +91,17 @@ class Turns:
         """Return how long a task will take, as far as that is known."""
         unknown = self.plan.budgets.get(work.name, {}).get(work.budget, 100) / 100.0
         return self.costs.seconds(what(work.kind, work.name, work.budget), work.subject, unknown)
+
+
+def in_order(plan: Plan, ledger: Ledger) -> list[Subject]:
+    """Return the potentials: unknown ones, then those with the longest tasks, so that short ones fill gaps."""
+    known = longest(ledger.costs())
+
+    def seconds(subject: Subject) -> float:
+        told = ledger.subjects.get(plan.subject(subject).address)
+        return math.inf if told is None else known.get(told.address, math.inf)
+
+    return sorted(plan.campaign.subjects, key=lambda subject: -seconds(subject))
 
 
 def _turn(entry: Entry) -> tuple[float, float, int]:
