@@ -109,7 +109,7 @@ class Lead:
         """Hand tasks to the workers, as long as they take some; open the next potential when nothing else is ready."""
         while len(self._running) < window and not self._unwritten:
             if self._turns:
-                self._give(self._turns.bundle(alone=not self._to_open))
+                self._give(self._turns.bundle())
             elif self._to_open:
                 self._give([(self.plan.subject(self._to_open.popleft()), None)])
             else:

@@ -12,10 +12,12 @@ from gnnp_bench.campaign.kept import Ledger, what
 from gnnp_bench.campaign.parts import Part, Plan
 from gnnp_bench.campaign.work import Work
 
+FEW = 16
+"""Tasks for each worker that are left near the end."""
 LOADINGS = 30.0
 """Times that loading takes which a worker should spend on a potential that it loads."""
-MOST = 25
-"""Tasks of a bundle: what is known of their durations may be wrong."""
+MOST = 150
+"""Tasks of a bundle."""
 
 Task: TypeAlias = tuple[Work, Part | None]
 Entry: TypeAlias = tuple[float, float, int, Work, Part | None]
@@ -62,11 +64,11 @@ class Turns:
         self._ready.append((place, -math.inf if first else order, self._number, work, part))
         self._is_sorted = False
 
-    def bundle(self, *, alone: bool) -> list[Task]:
+    def bundle(self) -> list[Task]:
         """Return the next task, and with it short ones of the same potential, so that loading it is worth while.
 
-        Where workers are few, each keeps the potential for many tasks anyway, and nothing is bundled. Nor is it where
-        `alone` says so: near the end of a campaign, when no worker should be left with many tasks.
+        Where workers are few, each keeps the potential for many tasks anyway, and nothing is bundled. Nor is it near
+        the end, when no worker should be left with many tasks.
         """
         if not self._is_sorted:
             self._ready.sort(key=_turn, reverse=True)
@@ -74,6 +76,8 @@ class Turns:
         first = self._ready.pop()
         bundle, seconds = [first], self.seconds(first[3])
         worth_s = LOADINGS * self._loading_s.get(first[3].subject, 0.0)
+        known = (_what(first[3]), first[3].subject) in self.costs.both  # another seed of it was run
+        alone = not known or len(self._ready) < FEW * self.size
         if alone or self.plan.campaign.model_timeout is not None or len(self._ready) * seconds > self.size * worth_s:
             return [first[3:]]
         while self._ready and self._ready[-1][3].subject == first[3].subject and len(bundle) < MOST:
@@ -90,7 +94,7 @@ class Turns:
     def seconds(self, work: Work) -> float:
         """Return how long a task will take, as far as that is known."""
         unknown = self.plan.budgets.get(work.name, {}).get(work.budget, 100) / 100.0
-        return self.costs.seconds(what(work.kind, work.name, work.budget), work.subject, unknown)
+        return self.costs.seconds(_what(work), work.subject, unknown)
 
 
 def in_order(plan: Plan, ledger: Ledger) -> list[Subject]:
@@ -106,3 +110,7 @@ def in_order(plan: Plan, ledger: Ledger) -> list[Subject]:
 
 def _turn(entry: Entry) -> tuple[float, float, int]:
     return entry[:3]
+
+
+def _what(work: Work) -> str:
+    return what(work.kind, work.name, work.budget)
