@@ -18,12 +18,10 @@ from gnnp_bench.engine.settings import Budget, Profile
 from gnnp_bench.properties.known_stable import known_of
 
 TOP = (
-    "store", "executor", "gpus", "memory_gb", "budgets", "profile", "seeds", "laws", "skip", "tasks", "timeout",
+    "store", "executor", "gpus", "memory_gb", "budgets", "profile", "seeds", "laws", "skip", "timeout",
     "model_timeout", "waivers", "export", "export_every", "potential",
 )  # fmt: skip
 OF_POTENTIAL = ("spec", "env", "species", "stable")
-TASKS = ("laws",)
-"""What can be done with a potential."""
 
 
 class FileError(ValueError):
@@ -63,7 +61,6 @@ class Campaign:
     seeds : tuple of int
     laws, skip : tuple of str
         Globs; `laws` is empty for all.
-    tasks : tuple of str
     executor : str
         See `executors`.
     gpus : int
@@ -88,7 +85,6 @@ class Campaign:
     seeds: tuple[int, ...] = (0,)
     laws: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
-    tasks: tuple[str, ...] = ("laws",)
     executor: str = "here"
     gpus: int = 0
     memory_gb: float | None = None
@@ -191,7 +187,6 @@ def _campaign(path: Path, values: Mapping[str, Any], look: _Look, check_ids: Seq
         seeds=look.many(values, "seeds", _is_count, "whole numbers of at least 0", (0,)),
         laws=laws,
         skip=skip,
-        tasks=look.many(values, "tasks", lambda v: v in TASKS, _words(TASKS), ("laws",)),
         executor=look.one(values, "executor", lambda v: _is_text(v) and is_known(v), f"one of {KINDS}", "here"),
         gpus=look.one(values, "gpus", _is_count, "a whole number of at least 0", 0),
         memory_gb=look.one(values, "memory_gb", _is_positive, "a number above 0", None),

@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from gnnp_bench.campaign.asked import Subject
 from gnnp_bench.campaign.kept import Ledger
 from gnnp_bench.campaign.parts import Plan
 from gnnp_bench.campaign.store import Row, Store
@@ -96,11 +95,6 @@ def view(store: Store, plan: Plan, pool: Work, *, waivers: Sequence[Waiver] = ()
     certificate = _certificate(plan, pool, evaluated, results, waivers)
     late = sum(row.ending == "late" for row in results)
     return View(pool, certificate, len(results), late, other)
-
-
-def view_of(store: Store, plan: Plan, subject: Subject, address: str) -> list[View]:
-    """Return the views of one potential."""
-    return [view(store, plan, pool) for pool in plan.pools(subject, address)]
 
 
 def _best(rows: Sequence[Row], version: str, any_version: bool) -> Row | None:

@@ -18,8 +18,8 @@ from gnnp_bench.campaign.filesystem import StoreError
 from gnnp_bench.campaign.kept import Ledger, row_of, values_of
 from gnnp_bench.campaign.parts import Part, Plan
 from gnnp_bench.campaign.store import Row, Store
-from gnnp_bench.campaign.telling import CampaignError, Cancelled, Told, cancel_file, error_of
-from gnnp_bench.campaign.turns import Turns
+from gnnp_bench.campaign.telling import CampaignError, Told, cancel_file, error_of
+from gnnp_bench.campaign.turns import Turns, in_order
 from gnnp_bench.campaign.work import Outcome, SubjectTold, Work
 
 TRIES = 2
@@ -55,6 +55,7 @@ class Lead:
     counts: Counter[str] = field(default_factory=Counter)
     parts: list[Part] = field(default_factory=list)
     _to_open: deque[Subject] = field(default_factory=deque)
+    _order: dict[Subject, int] = field(default_factory=dict)
     _turns: Turns = field(init=False)
     _running: dict[Future[Any], list[tuple[Work, Part | None]]] = field(default_factory=dict)
     _tries: Counter[str] = field(default_factory=Counter)
@@ -67,7 +68,7 @@ class Lead:
     _why: str = ""
 
     def __post_init__(self) -> None:
-        self._turns = Turns(self.plan, self.workers.size, self.ledger.costs())
+        self._turns = Turns(self.plan, self.workers.size, self.ledger.costs(anew=True))
 
     def run(self) -> Iterator[Told]:
         """Carry out what is left, and yield what is worth telling.
@@ -75,11 +76,11 @@ class Lead:
         Raises
         ------
         CampaignError
-            If it cannot go on: the disk is full, the workers are gone, a worker would compute something else.
-        Cancelled
-            If somebody asked for it.
+            If it cannot go on: the disk is full, the workers are gone, a worker would compute something else; or if
+            somebody asked for its end.
         """
-        self._to_open.extend(self._in_order())
+        self._to_open.extend(in_order(self.plan, self.ledger))
+        self._order = {subject: number for number, subject in enumerate(self._to_open)}
         self._total = len(self._to_open)
         window = 1 if not self.workers.isolated else 2 * self.workers.size
         wanted = cancel_file(self.store.path)
@@ -93,23 +94,16 @@ class Lead:
                 self._take_in(done)
                 yield from self._say()
                 if wanted.exists():
-                    with contextlib.suppress(OSError):
-                        wanted.unlink()
-                    raise Cancelled("the campaign was asked to stop: what was finished is kept")
+                    wanted.unlink(missing_ok=True)
+                    raise CampaignError("the campaign was asked to stop: what was finished is kept")
         finally:
             self._rescue()
         if self._unwritten:
             raise CampaignError(f"{self._unwritten_said()}; begin again with `campaign resume` once there is room")
-
-    def _in_order(self) -> list[Subject]:
-        """Return the potentials, those that take longest first, as far as that is known: short ones fill gaps."""
-        costs, campaign = self.ledger.costs(), self.plan.campaign
-
-        def factor(subject: Subject) -> float:
-            told = self.ledger.subjects.get(self.plan.subject(subject).address)
-            return 0.0 if told is None else costs.potential.get(told.address, 0.0)
-
-        return sorted(campaign.subjects, key=lambda subject: -factor(subject))
+        if self._why:
+            raise CampaignError(
+                f"results could not be kept for a while ({self._why}); now they are, and nothing is lost"
+            )
 
     def _fill(self, window: int) -> None:
         """Hand tasks to the workers, as long as they take some; open the next potential when nothing else is ready."""
@@ -186,7 +180,9 @@ class Lead:
             return False
         self.counts["again"] += 1
         self._lines.append(f"{work.label}: {outcome.said}; it is begun again")
-        self._turns.push(work, part, first=True)
+        # At a structure of the pool it would end again: then the others are to be evaluated all the same.
+        apart = work.kind == "pool" and self.workers.isolated and (not outcome.killed or self._tries[work.address] > 1)
+        self._turns.push(replace(work, apart=apart), part, first=True)
         return True
 
     def _mend(self, bundle: list[tuple[Work, Part | None]], error: BaseException) -> None:
@@ -228,7 +224,7 @@ class Lead:
         told = msgspec.json.decode(row.value, type=SubjectTold)
         self._turns.opened(told.address, row.loading_s or 0.0, self.ledger.costs())
         for pool in self.plan.pools(subject, told.address):
-            part = Part(pool, number=len(self.parts))
+            part = Part(pool, number=self._order[subject])
             self.parts.append(part)
             self._total += 1 + len(self.plan.chosen)
             if not self.ledger.is_done(pool):

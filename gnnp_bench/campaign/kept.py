@@ -13,6 +13,8 @@ from gnnp_bench.campaign.store import Row, Store
 from gnnp_bench.campaign.work import Outcome, SubjectTold, Work
 from gnnp_bench.certificate.provenance import PACKAGES, versions
 
+GROWTH = 1.25
+
 
 @dataclass(slots=True)
 class Ledger:
@@ -32,6 +34,8 @@ class Ledger:
     tried: dict[str, Row] = field(default_factory=dict)
     subjects: dict[str, SubjectTold] = field(default_factory=dict)
     timings: list[Timing] = field(default_factory=list)
+    _costs: Costs = field(default_factory=Costs)
+    _learned_from: int = 0
 
     @classmethod
     def of(cls, store: Store) -> Ledger:
@@ -67,14 +71,16 @@ class Ledger:
             return False
         return tried.ending == "died" or (tried.ending == "late" and not _is_longer(work.limit_s, tried))
 
-    def costs(self) -> Costs:
-        """Return what durations so far say of those to come."""
-        return learned(self.timings)
+    def costs(self, *, anew: bool = False) -> Costs:
+        """Return what durations so far say of those to come; learned anew when there are a quarter more of them."""
+        if anew or len(self.timings) > GROWTH * self._learned_from or not self._learned_from:
+            self._costs, self._learned_from = learned(self.timings), len(self.timings)
+        return self._costs
 
 
 def what(kind: str, name: str, budget: str) -> str:
     """Return what is done, as the cost model tells tasks apart."""
-    return f"{kind} {name} {budget}"
+    return f"{kind} {budget}" if kind == "pool" else f"{kind} {name} {budget}"
 
 
 def row_of(work: Work, outcome: Outcome, *, value: bytes | None = None) -> Row:

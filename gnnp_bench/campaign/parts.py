@@ -119,7 +119,7 @@ class Part:
     told : bool
         Whether its end was told.
     number : int
-        Its turn.
+        The turn of its potential.
     """
 
     pool: Work

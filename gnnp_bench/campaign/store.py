@@ -90,7 +90,11 @@ class Row:
     @property
     def digest(self) -> str:
         """A hash over all of it."""
-        plain = [[name, _hashable(getattr(self, name))] for name in COLUMNS if getattr(self, name) is not None]
+        plain = [
+            [name, hashlib.sha256(self.value).hexdigest() if name == "value" else getattr(self, name)]
+            for name in COLUMNS
+            if getattr(self, name) is not None
+        ]
         return hashlib.sha256(json.dumps(plain, ensure_ascii=True).encode()).hexdigest()
 
 
@@ -187,7 +191,7 @@ def writing(path: str | Path, table: Mounts | None = None) -> Store:
     held = filesystem.lock(path)
     try:
         shared = not filesystem.takes_wal(path.parent, table)
-        connection = _connected(path)
+        connection = sqlite3.connect(path, timeout=30.0)
         store = Store(path, connection, held, shared)
         if held.took_over:
             store.notes.append(held.took_over)
@@ -196,6 +200,9 @@ def writing(path: str | Path, table: Mounts | None = None) -> Store:
         except BaseException:
             connection.close()
             raise
+    except sqlite3.Error as error:
+        held.release()
+        raise StoreError(f"cannot write {path}: {error}") from error
     except BaseException:
         held.release()
         raise
@@ -227,13 +234,6 @@ def reading(path: str | Path, table: Mounts | None = None) -> Store:
         connection.close()
         raise
     return store
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    try:
-        return sqlite3.connect(path, timeout=30.0)
-    except sqlite3.Error as error:
-        raise StoreError(f"cannot write {path}: {error}") from error
 
 
 def _ready(store: Store) -> None:
@@ -298,7 +298,3 @@ def row_from(found: Sequence[Any]) -> Row | None:
         return Row(**values)
     except (zlib.error, TypeError):
         return None
-
-
-def _hashable(value: Any) -> Any:
-    return hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else value

@@ -19,10 +19,6 @@ class CampaignError(RuntimeError):
     """A campaign cannot go on. The message is one line; what was finished is kept."""
 
 
-class Cancelled(CampaignError):
-    """Somebody asked the campaign to stop."""
-
-
 @dataclass(slots=True)
 class Told:
     """What a campaign tells while it goes on.

@@ -13,7 +13,7 @@ import msgspec
 from gnnp_bench.certificate.provenance import anonymous
 from gnnp_bench.engine.settings import Budget, Profile, Settings
 
-Kind: TypeAlias = Literal["subject", "pool", "law", "beside"]
+Kind: TypeAlias = Literal["subject", "pool", "law"]
 Ending: TypeAlias = Literal["finished", "refused", "died", "late", "differs"]
 
 
@@ -25,14 +25,14 @@ class Work:
     ----------
     kind : str
         *subject*: load the potential and tell what it is. *pool*: evaluate the structures and ν. *law*: judge one
-        check on them. *beside*: measure numbers beside the laws.
+        check on them.
     spec : str
     species : tuple of str
         Empty where nothing is restricted.
     budget, profile, seed
         As of `engine.settings.Settings`.
     name : str
-        Id of the check, or the words of ``--with``.
+        Id of the check.
     version : str
         Of the code that has to compute it: see `sources`. A worker that has other code says so and computes nothing.
     subject : str
@@ -43,6 +43,8 @@ class Work:
         What the task *pool* found, for a law.
     limit_s : float or None
         Seconds after which the task is given up, where it has a process of its own.
+    apart : bool
+        Of a pool whose process has ended: find out at which structures it does, in a further process.
     """
 
     kind: Kind
@@ -57,6 +59,7 @@ class Work:
     studying: tuple[str, ...] = ()
     pool: bytes = b""
     limit_s: float | None = None
+    apart: bool = False
 
     @property
     def settings(self) -> Settings:

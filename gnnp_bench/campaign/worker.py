@@ -6,7 +6,9 @@ import time
 import traceback
 import zlib
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -17,12 +19,13 @@ from gnnp_bench.campaign.sources import code_digest, law_version, pool_version
 from gnnp_bench.campaign.work import Outcome, PoolTold, SubjectTold, Work, hashed
 from gnnp_bench.certificate.io import encode_value
 from gnnp_bench.certificate.provenance import anonymous, versions
+from gnnp_bench.check import Check
 from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.engine.assemble import Subject, subject_of
 from gnnp_bench.engine.ended import describe
 from gnnp_bench.engine.evaluate import Evaluator, Meter
 from gnnp_bench.engine.pool import Pool
-from gnnp_bench.engine.run import judge, prepare
+from gnnp_bench.engine.run import Prepared, judge, prepare
 from gnnp_bench.engine.trials import PATIENCE
 from gnnp_bench.one_thread import load_on_one_thread
 from gnnp_bench.potential import PotentialError, close
@@ -78,11 +81,18 @@ def _done(work: Work, held: _Held) -> bytes:
     if work.kind == "pool":
         held.evaluator.meter = Meter()  # what a certificate tells of its pool begins with it
         studying = [check for check in all_checks() if check.id in work.studying]
-        prepared = prepare(held.evaluator, work.settings, studying)
+        prepared = _apart(work, studying) if work.apart else prepare(held.evaluator, work.settings, studying)
         start: dict[str, Any] = msgspec.json.decode(encode_value(prepared.start))
         return msgspec.json.encode(PoolTold(start=start, pool=encode_pool(prepared.pool)))
     check = next(check for check in all_checks() if check.id == work.name)
     return encode_value(judge(check, _pool(work, held), held.evaluator, work.settings))
+
+
+def _apart(work: Work, checks: Sequence[Check]) -> Prepared:
+    from gnnp_bench.engine.parallel import prepare_apart
+
+    load = partial(load_on_one_thread, work.spec, work.species or None)
+    return prepare_apart(load, checks, work.settings)
 
 
 def _pool(work: Work, held: _Held) -> Pool:

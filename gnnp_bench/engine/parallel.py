@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 
 from gnnp_bench.certificate.result import Waiver
 from gnnp_bench.check import Check, Unanswered, for_potential
-from gnnp_bench.engine.assemble import Growth, Judgement, begin
+from gnnp_bench.engine.assemble import Growth, Judgement, Subject, begin
 from gnnp_bench.engine.crew import TIMEOUT, Crew, Lost
 from gnnp_bench.engine.evaluate import Meter
 from gnnp_bench.engine.outcome import without_cases
 from gnnp_bench.engine.pool import Pool, draw_structures, stages_of
-from gnnp_bench.engine.run import budget_of, crystals_for, select
+from gnnp_bench.engine.run import Prepared, budget_of, crystals_for, select
 from gnnp_bench.engine.settings import POOL_SIZE, Settings, Step
 from gnnp_bench.engine.shards import SHARD, Answers, Shard
 from gnnp_bench.engine.worker import Finished, Judge, Load
@@ -60,15 +60,10 @@ def run_in_processes(
     with Crew(load, settings, min(jobs, useful), timeout) as crew:
         subject = crew.gather()
         clock = _Clock(crew, crew.size)
-        structures = draw_structures(subject.capabilities, POOL_SIZE[settings.budget], settings.seed)
-        wanted = crystals_for(chosen, subject.capabilities, settings)
-        pool = _evaluate_pool(crew, stages_of(structures, subject.capabilities, wanted), clock)
-        crew.share(pool)
-        start = begin(
-            subject, pool, settings, structures=len(structures), spent=clock.spent, elapsed_s=clock.elapsed_s()
-        )
-        growth = Growth(start, checks, chosen, settings, waivers)
-        yield growth.step(None, start.elapsed_s)
+        prepared = _prepare(crew, subject, chosen, settings, clock)
+        crew.share(prepared.pool)
+        growth = Growth(prepared.start, checks, chosen, settings, waivers)
+        yield growth.step(None, prepared.start.elapsed_s)
         # The longest first, so that no process is left alone with it in the end.
         longest_first = sorted(chosen, key=lambda check: -budget_of(check, settings))
         for number, outcome in crew.work([Judge(check.id) for check in longest_first]):
@@ -80,6 +75,28 @@ def run_in_processes(
                 clock.add(outcome.spent)
                 judgement = outcome.value
             yield growth.step(judgement, clock.elapsed_s())
+
+
+def prepare_apart(load: Load, checks: Sequence[Check], settings: Settings, *, timeout: float = TIMEOUT) -> Prepared:
+    """Draw and evaluate the pool in a process of its own, so that structures that end it cost no others.
+
+    Raises
+    ------
+    PotentialError
+        If the potential cannot be loaded.
+    """
+    with Crew(load, settings, 1, timeout) as crew:
+        subject = crew.gather()
+        return _prepare(crew, subject, checks, settings, _Clock(crew, 1))
+
+
+def _prepare(crew: Crew, subject: Subject, checks: Sequence[Check], settings: Settings, clock: _Clock) -> Prepared:
+    structures = draw_structures(subject.capabilities, POOL_SIZE[settings.budget], settings.seed)
+    wanted = crystals_for(checks, subject.capabilities, settings)
+    pool = _evaluate_pool(crew, stages_of(structures, subject.capabilities, wanted), clock)
+    elapsed_s = clock.elapsed_s()
+    start = begin(subject, pool, settings, structures=len(structures), spent=clock.spent, elapsed_s=elapsed_s)
+    return Prepared(start, pool)
 
 
 @dataclass(slots=True)

@@ -92,3 +92,16 @@ class Nan:
 def tiny() -> Hazard:
     """Be sound, and nothing else."""
     return Hazard(lambda: None, lambda structure: False)
+
+
+class Drifting:
+    """Pulls every atom the same way: actio is not reactio."""
+
+    def __init__(self) -> None:
+        self.sound = smooth_pair(species=SPECIES)
+        self.name = "drifting"
+        self.capabilities = self.sound.capabilities
+
+    def evaluate(self, structures, properties):
+        found = self.sound.evaluate(structures, properties)
+        return [Prediction(p.energy, None if p.forces is None else p.forces + 0.01, p.stress) for p in found]

@@ -15,7 +15,7 @@ from gnnp_bench.one_thread import load_on_one_thread
 from tests.campaign.leading import PAIR, Led, asked, lead, written
 
 EMT = "ase:ase.calculators.emt:EMT"
-LAWS = ("symmetry/*", "conservation/path-work")
+LAWS = ("symmetry/*", "conservation/path-work", "physics/phonons", "physics/equation-of-state")
 
 
 def certified(spec: str, seed: int = 0, laws: tuple[str, ...] = LAWS) -> bytes:

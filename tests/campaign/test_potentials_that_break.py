@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from gnnp_bench.certificate.io import comparable, encode
+from gnnp_bench.checks.registry import all_checks
+from gnnp_bench.engine.parallel import run_in_processes
+from gnnp_bench.engine.pool import draw_structures
+from gnnp_bench.engine.settings import Settings
+from gnnp_bench.one_thread import load_on_one_thread
 from tests.campaign.leading import HAZARDS, asked, lead, written
+from tests.engine.hazards import gold, segfault
 
 OWN = "tests.campaign.potentials"
 LAWS = '"symmetry/net-force", "periodicity/cell-choice"'
@@ -66,3 +74,19 @@ def test_one_that_cannot_be_loaded_costs_no_other(tmp_path: Path) -> None:
     assert "there is no module 'tests.nowhere'" in missing.said
     assert sound.certificate is not None
     assert sound.certificate.checks[0].status == "pass"
+
+
+def test_a_structure_of_the_pool_that_ends_a_process_is_left_out_as_certify_does(tmp_path: Path) -> None:
+    seed = next(seed for seed in range(20) if _has_gold(seed))
+    spec, laws = f"{HAZARDS}:dies_on_gold", ("symmetry/net-force", "robustness/noise-floor")
+    led = lead(written(tmp_path, f"seeds = [{seed}]\n" + asked(spec, laws=", ".join(map(repr, laws)))), "processes:1")
+    settings = Settings(spec=spec, species=("Cu", "Au"), budget="quick", only=laws, seed=seed)
+    load = partial(load_on_one_thread, spec, settings.species)
+    *_, last = run_in_processes(load, all_checks(), settings, jobs=1)
+    assert led.views[0].certificate is not None
+    assert encode(comparable(led.views[0].certificate)) == encode(comparable(last.certificate))
+    assert "SIGSEGV" in (led.results["robustness/noise-floor"][1] or "")
+
+
+def _has_gold(seed: int) -> bool:
+    return any(map(gold, draw_structures(segfault().capabilities, 10, seed)))
