@@ -38,9 +38,12 @@ class Certificate:
         ValueError
             If it cannot be read, or is none.
         """
-        from gnnp_bench.certificate.io import read
+        from gnnp_bench.certificate import chain
+        from gnnp_bench.certificate.io import encode, read
 
-        return cls(read(path))
+        record = read(path)
+        # What has no seal was not made here, as far as anyone can tell, and saving it is not making it.
+        return cls(record if record.seal is not None else chain.sealed(record, encode(record)))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the certificate as JSON, at once or not at all.

@@ -51,12 +51,17 @@ def encode(certificate: Certificate) -> bytes:
 def encode_value(value: Any) -> bytes:
     """Return a part of a certificate, or a value that holds one, as JSON in one line.
 
+    Halves of characters, as Python has them for a file name that is no UTF-8, are written as escapes.
+
     Raises
     ------
     TypeError
         If it holds a value that JSON cannot keep.
     """
-    return msgspec.json.encode(value, enc_hook=_builtin)
+    try:
+        return msgspec.json.encode(value, enc_hook=_builtin)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_escaped(msgspec.to_builtins(value, enc_hook=_builtin)))
 
 
 def decode_value(data: bytes | str, kind: type[T]) -> T:
@@ -68,6 +73,14 @@ def decode_value(data: bytes | str, kind: type[T]) -> T:
         If it is none.
     """
     return msgspec.json.decode(data, type=kind)
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_escaped(name): _escaped(held) for name, held in value.items()}
+    return [_escaped(held) for held in value] if isinstance(value, list | tuple) else value
 
 
 def _builtin(value: Any) -> Any:

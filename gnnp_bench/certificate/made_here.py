@@ -46,18 +46,33 @@ def _key(*, make: bool) -> bytes | None:
         named = os.environ.get("XDG_STATE_HOME", "")
         root = Path(named) if os.path.isabs(named) else Path.home() / ".local" / "state"
         path = root / "gnnp-bench" / "key"
-        if make and not path.exists():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Written aside and then given its name, which fails if another process was first.
-            aside = path.with_name(f".key-{secrets.token_hex(6)}")
-            descriptor = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            try:
-                os.write(descriptor, secrets.token_bytes(SIZE))
-            finally:
-                os.close(descriptor)
-            with contextlib.suppress(FileExistsError):
-                os.link(aside, path)
-            aside.unlink()
+        if make and (not path.exists() or path.stat().st_size != SIZE):
+            _make(path)
         key = path.read_bytes()
         return key if len(key) == SIZE else None
     return None
+
+
+def _make(path: Path) -> None:
+    """Write a new key, aside; then it is given its name, which fails if another process was first."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    aside = path.with_name(f".key-{secrets.token_hex(6)}")
+    descriptor = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(SIZE))
+        if path.exists():  # what another one left that was ended, or whose disk was full
+            os.replace(aside, path)
+        else:
+            _name(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _name(aside: Path, path: Path) -> None:
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without links; of two that come at once, one may not know its own again
+        os.replace(aside, path)

@@ -155,5 +155,6 @@ def _foreign() -> Foreign:
 
 def calibration() -> Mapping[str, Mapping[str, float]]:
     """Return c per check and quantity, as the committed calibration found them."""
-    table: dict[str, dict[str, float]] = json.loads(files("gnnp_bench.checks").joinpath("calibration.json").read_text())
+    text = files("gnnp_bench.checks").joinpath("calibration.json").read_text(encoding="utf-8")
+    table: dict[str, dict[str, float]] = json.loads(text)
     return table

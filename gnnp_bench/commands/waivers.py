@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from gnnp_bench.certificate import io
 from gnnp_bench.commands.exits import BadRequest
+from gnnp_bench.commands.opening import certificate_in
 from gnnp_bench.commands.output import check_file, own_stdout, write_bytes, write_file
 
 
@@ -32,10 +32,7 @@ def waivers(
     day = None if expires is None else _day(expires)
     if out != "-":
         check_file(out)
-    try:
-        record = io.read(certificate)
-    except ValueError as error:
-        raise BadRequest(str(error)) from error
+    record = certificate_in(certificate)
     text = draft(record, reason=reason, expires=day).encode()
     if out == "-":
         with own_stdout() as stdout:

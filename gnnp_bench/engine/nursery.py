@@ -24,8 +24,8 @@ from typing import IO, Any
 from gnnp_bench.check import EndedProcess
 from gnnp_bench.engine.processes import TIMEOUT, Process, fate
 
-ENDING = 60.0
-"""Seconds that a process may take to end, on a busy machine."""
+ENDING = 10.0
+"""Seconds that a process may take to end. One that takes longer is ended, which costs the next one its imports."""
 HASH_SEED = 1
 """All that are split off have the same order of sets of strings, which is decided before anything is imported."""
 _START = "import sys; sys.path[:] = sys.argv[1:]; from gnnp_bench.engine.nursery import serve; serve()"
@@ -74,8 +74,9 @@ class Split:
         """
         try:
             answer = self.ready.receive(timeout, self._kill)
-        except EndedProcess:
+        except BaseException:  # an interruption leaves an answer, or half of one, in the channel
             self.alive = False
+            self._kill()
             _forget()
             raise
         if isinstance(answer, _Ended):
@@ -88,13 +89,14 @@ class Split:
         if self.alive:
             self.send(None)
             with contextlib.suppress(EndedProcess):
-                self.receive(ENDING)
+                while True:  # until it has ended; what it answers meanwhile, nobody waits for
+                    self.receive(ENDING)
 
     def _kill(self) -> None:
         # Both: what one of them still says would be taken for an answer to the next question.
-        for pid in (self.pid, self.ready.popen.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        self.ready.popen.kill()
 
 
 @dataclass(slots=True)
@@ -146,6 +148,11 @@ def _split_off(variables: dict[str, str]) -> Split | None:
         )
         told = process.receive(TIMEOUT)
     except (EndedProcess, OSError):  # something has ended it; or the working directory is gone
+        told = None
+    except BaseException:
+        _forget()
+        raise
+    if not isinstance(told, _SplitOff):  # or it is one that only those who are in it already may enter
         _forget()
         return None
     return Split(process, told.pid)
@@ -182,7 +189,9 @@ def serve() -> None:
     _say(answers, _can_be_split())
     with contextlib.suppress(EOFError):  # the other end is closed: nothing more is asked
         while True:
-            wanted: _Wanted = pickle.load(questions)
+            wanted = pickle.load(questions)
+            if not isinstance(wanted, _Wanted):  # it was for one that has ended before it could read it
+                continue
             if (child := os.fork()) == 0:
                 _go_there(wanted)
                 _say(answers, _SplitOff(os.getpid()))
@@ -201,11 +210,16 @@ def _go_there(wanted: _Wanted) -> None:
     os.environ.clear()
     os.environ.update(wanted.variables)
     sys.path[:] = wanted.path
+    importlib.invalidate_caches()  # folders and modules that were not there when this was imported
     os.chdir(wanted.directory)
 
 
 def _end_at_once() -> None:
     """Do what was left to be done at the end, and end: to take torch apart would take twenty times as long."""
+    # First what executors of `concurrent.futures` leave to be done, as an interpreter does: their processes are waited
+    # for afterwards, and do not end unless they are told.
+    for end in reversed(getattr(threading, "_threading_atexits", ())):
+        end()
     atexit._run_exitfuncs()
     os._exit(0)
 

@@ -247,11 +247,32 @@ def _end(popen: subprocess.Popen[bytes], complaints: IO[bytes]) -> None:
     complaints.close()
 
 
+def keep_from_copies(answers: IO[bytes]) -> None:
+    """See that processes which are split off from this one have no hold on its answers.
+
+    A potential's own processes may outlive it, and whoever waits for the end of its answers would wait for theirs.
+    """
+    if not hasattr(os, "register_at_fork"):
+        return
+    descriptor = answers.fileno()
+    mine = os.fstat(descriptor)
+
+    def let_go() -> None:
+        with contextlib.suppress(OSError):  # closed by whoever closes all that is open
+            if os.path.samestat(os.fstat(descriptor), mine):
+                nothing = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nothing, descriptor, inheritable=False)
+                os.close(nothing)
+
+    os.register_at_fork(after_in_child=let_go)
+
+
 def serve() -> None:
     """Load what standard input tells to load, and answer requests until it ends."""
     # What a potential prints must not end up among the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    keep_from_copies(answers)
     warnings.simplefilter("ignore")
     loaded: list[Potential] = []
 

@@ -19,7 +19,7 @@ from ase import Atoms
 from gnnp_bench.certificate.provenance import THREAD_VARIABLES
 from gnnp_bench.check import EndedProcess
 from gnnp_bench.engine.nursery import Split, split_off
-from gnnp_bench.engine.processes import TIMEOUT, Answer, Process, answered, sent
+from gnnp_bench.engine.processes import TIMEOUT, Answer, Process, answered, keep_from_copies, sent
 from gnnp_bench.engine.surroundings import WITNESS, Surroundings, settle, surroundings
 from gnnp_bench.engine.witnesses import witnesses
 from gnnp_bench.potential import Potential, Property, Unsupported
@@ -154,6 +154,7 @@ def own_streams() -> tuple[IO[bytes], IO[bytes]]:
 def watch(questions: IO[bytes], answers: IO[bytes]) -> None:
     """Load what is told to be loaded, call it as told until None is, and tell what the process is like in between."""
     speak_aloud()
+    keep_from_copies(answers)
     how, with_torch = pickle.load(questions)
     if with_torch:
         importlib.import_module("torch")  # as the program that certifies has done

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from gnnp_bench.environments.limits import Isolate, Limits, allowed, limits, usual
-from gnnp_bench.environments.sandbox import check_sandbox, python_folders, wrapped
+from gnnp_bench.environments.sandbox import check_sandbox, holds_home, python_folders, wrapped
 from gnnp_bench.potential import PotentialError
 
 PASSED = "GNNP_BENCH_PASS_ENV"
@@ -101,6 +101,8 @@ def isolation(kind: str) -> Isolation:
     for path in readable:
         if not os.path.exists(path):
             raise PotentialError(f"--allow-read {path}: there is no such file or folder")
+        if holds_home(path):
+            raise PotentialError(f"--allow-read {path}: your home lies in it, with all your keys; name a folder in it")
     found = limits(os.environ.get(LIMITS, ""))
     return Isolation("sandbox" if kind == "sandbox" else "limits", found, passed, readable)
 

@@ -6,6 +6,7 @@ import builtins
 import contextlib
 import importlib
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -170,7 +171,7 @@ def raised(error: Any, buffers: Iterator[Any]) -> BaseException:
     """
     try:
         arguments = unpack(error["arguments"], buffers)
-        name, text = str(error["name"]), str(error["text"])
+        name, text = re.sub(r"[^\w.]", "_", str(error["name"])), str(error["text"])
         known = [mine for own in error["own"] if (mine := _ours(str(own))) is not None]
         named = [getattr(builtins, str(base), None) for base in error["bases"]]
         bases = [known_as for one in named if (known_as := _exception(one)) is not None]

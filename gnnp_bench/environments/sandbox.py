@@ -29,6 +29,8 @@ CONFIGURATION = (
 MACHINE = ("/sys/devices/system", "/sys/class/drm", "/sys/bus/pci", "/sys/module/nvidia")
 DEVICES = ("/dev/nvidia*", "/dev/dri", "/dev/kfd")
 """Accelerators."""
+HIDDEN = ("/tmp", "/var/tmp", "/run", "/dev/shm")
+"""What all programs share. A socket there is a way out, read-only or not: behind it may be an agent with keys."""
 PROGRAM = "bwrap"
 
 
@@ -81,10 +83,15 @@ def wrapped(command: list[str], folders: Iterable[str], memory: int) -> list[str
     Raises
     ------
     PotentialError
-        If the working directory is the user's home, or above it.
+        If the working directory is the user's home, or above it, or one in which other programs keep files.
     """
     here = os.getcwd()
-    if _holds_home(here):
+    if _is_shared(here):
+        raise PotentialError(
+            f"isolate=sandbox lets a potential read the working directory, and in {here} lie files and sockets of other"
+            " programs: start in a folder of its own"
+        )
+    if holds_home(here):
         raise PotentialError(
             f"isolate=sandbox lets a potential read the working directory, and {here} holds your home:"
             " start in a folder of its own"
@@ -100,7 +107,7 @@ def wrapped(command: list[str], folders: Iterable[str], memory: int) -> list[str
     said += ["--proc", "/proc", "--dev", "/dev"]
     for device in sorted(found for pattern in DEVICES for found in glob.glob(pattern)):
         said += ["--dev-bind-try", device, device]
-    hidden = [path for path in (_home(), "/tmp", "/var/tmp", "/run", "/dev/shm") if path != "/"]
+    hidden = [path for path in (_home(), *HIDDEN) if path != "/"]
     for empty in dict.fromkeys(hidden):
         said += [*(["--size", str(memory)] if _knows_sizes() else []), "--tmpfs", empty]
     for path in _seen([here, *folders]):
@@ -114,7 +121,7 @@ def _seen(paths: Iterable[str]) -> list[str]:
     for path in paths:
         for name in (os.path.realpath(path), os.path.abspath(path)):
             system = any(name == folder or name.startswith(f"{folder}/") for folder in SYSTEM)
-            if os.path.exists(name) and not system and not _holds_home(name):
+            if os.path.exists(name) and not system and not holds_home(name):
                 wanted[name] = None
     outer = sorted(wanted, key=lambda path: (path.count("/"), path))
     # A name that leads through a link inside another folder is there already, and a link cannot be bound over.
@@ -125,11 +132,18 @@ def _linked_within(path: str, bound: Iterable[str]) -> bool:
     return path != os.path.realpath(path) and any(path.startswith(f"{folder}/") for folder in bound if folder != path)
 
 
+def _is_shared(path: str) -> bool:
+    real = os.path.realpath(path)
+    shared = {os.path.realpath(one) for one in HIDDEN}
+    return real in shared or any(one.startswith(f"{real}/") for one in shared) or os.path.dirname(real) == "/run/user"
+
+
 def _home() -> str:
     return os.path.realpath(os.path.expanduser("~"))
 
 
-def _holds_home(path: str) -> bool:
+def holds_home(path: str) -> bool:
+    """Return whether a path is the user's home, or above it."""
     home, real = _home(), os.path.realpath(path)
     return real == home or home.startswith(real.rstrip("/") + "/")
 
@@ -149,13 +163,19 @@ def python_folders(python: str) -> Iterator[str]:
     path = os.path.abspath(python)
     for _ in range(16):  # links, one after the other
         folder = os.path.dirname(os.path.dirname(path))
-        yield folder
+        yield from _parts(folder)
         if home := _based_on(Path(folder)):
-            yield os.path.dirname(home)
-            yield os.path.dirname(os.path.realpath(home))
+            yield from _parts(os.path.dirname(home))
+            yield from _parts(os.path.dirname(os.path.realpath(home)))
         if not os.path.islink(path):
             return
         path = os.path.join(os.path.dirname(path), os.readlink(path))
+
+
+def _parts(folder: str) -> Iterator[str]:
+    """Yield what of an interpreter's folder belongs to it: ~/.local holds keyrings, tokens and histories as well."""
+    shared = os.path.basename(folder) == ".local"
+    yield from (os.path.join(folder, part) for part in ("bin", "include", "lib", "lib64")) if shared else (folder,)
 
 
 def _based_on(folder: Path) -> str | None:

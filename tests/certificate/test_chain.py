@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import gnnp_bench
 from gnnp_bench.certificate import chain, io
 from gnnp_bench.certificate.made_here import made_here
 from gnnp_bench.cli import main
@@ -139,6 +140,49 @@ def test_a_chain_that_was_computed_anew_is_not_made_here(file):
     assert not made_here(seal)
     assert not made_here(replace(seal, here=values["seal"]["here"]))
     assert not made_here(replace(seal, here="né"))
+
+
+def test_saving_what_has_no_seal_does_not_make_it_here(file, tmp_path):
+    edited(file, lambda v: v.pop("seal"))
+    again = tmp_path / "again.json"
+    gnnp_bench.Certificate.from_file(file).save(again)
+    looked = opened(str(again)).looked
+    assert looked.intact
+    assert looked.seal is not None
+    assert not made_here(looked.seal)
+
+
+class TestTheKeyByWhichItIsKnownAgain:
+    @pytest.fixture
+    def folder(self, tmp_path, monkeypatch) -> Path:
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+        return tmp_path / "state" / "gnnp-bench"
+
+    def is_known(self, path: Path) -> bool:
+        io.write(THREE, path)
+        seal = io.read(path).seal
+        return seal is not None and made_here(seal)
+
+    @pytest.mark.parametrize("error", [PermissionError, FileExistsError])
+    def test_a_disk_without_links_keeps_one_as_well(self, folder, tmp_path, monkeypatch, error):
+        def link(*_: object) -> None:
+            raise error
+
+        monkeypatch.setattr("os.link", link)
+        known = [self.is_known(tmp_path / "c.json") for _ in range(2)]
+        assert known == [error is PermissionError] * 2
+        assert [path.name for path in folder.iterdir()] == (["key"] if error is PermissionError else [])
+
+    def test_half_a_key_is_made_anew(self, folder, tmp_path):
+        folder.mkdir(parents=True)
+        (folder / "key").write_bytes(b"half")
+        assert self.is_known(tmp_path / "c.json")
+        assert [path.name for path in folder.iterdir()] == ["key"]
+
+    def test_where_none_can_be_kept_certificates_are_written_all_the_same(self, folder, tmp_path):
+        folder.parent.write_text("a file")
+        assert not self.is_known(tmp_path / "c.json")
+        assert chain.look((tmp_path / "c.json").read_bytes()).intact
 
 
 class TestSignatures:

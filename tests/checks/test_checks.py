@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -174,3 +177,14 @@ def test_factors_cover_every_quantity_bounded_by_noise(
 def test_laws_that_do_not_apply_say_why(capabilities: Capabilities, check_id: str, reason: str) -> None:
     check = next(check for check in all_checks() if check.id == check_id)
     assert reason in str(not_applicable(check, capabilities))
+
+
+def test_tables_are_read_alike_whatever_the_locale() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", "from gnnp_bench.checks.registry import calibration; calibration()"],
+        env={**os.environ, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 0, said.stderr

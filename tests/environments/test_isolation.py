@@ -22,11 +22,11 @@ from ase import Atoms
 
 from gnnp_bench.adapters.registry import load
 from gnnp_bench.cli import main
-from gnnp_bench.environments import frames
+from gnnp_bench.environments import frames, sandbox
 from gnnp_bench.environments.isolation import LIMITS, PASSED, READABLE
 from gnnp_bench.environments.limits import limits
 from gnnp_bench.environments.process import Lost, raised
-from gnnp_bench.environments.sandbox import why_not
+from gnnp_bench.environments.sandbox import python_folders, why_not
 from gnnp_bench.potential import ENERGY, PotentialError, Unsupported
 
 HERE = Path(__file__).parent
@@ -106,6 +106,27 @@ def test_a_home_is_no_working_directory_of_a_sandbox(tmp_path, monkeypatch):
         monkeypatch.chdir(folder)
         with pytest.raises(PotentialError, match="holds your home: start in"):
             load("ase:ase.calculators.emt:EMT?isolate=sandbox", ["Cu"])
+
+
+@pytest.mark.parametrize("folder", ["temporary", "."])
+@sandboxed
+def test_what_all_programs_share_is_no_working_directory_of_a_sandbox(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path / folder)
+    monkeypatch.setattr(sandbox, "HIDDEN", (str(tmp_path / "temporary"),))
+    with pytest.raises(PotentialError, match="lie files and sockets of other programs: start in a folder of its own"):
+        load("guests:Curious?isolate=sandbox")
+
+
+def test_of_a_python_in_local_nothing_else_there_is_seen(tmp_path):
+    local = tmp_path / ".local"
+    (local / "bin").mkdir(parents=True)
+    (tmp_path / "venv" / "bin").mkdir(parents=True)
+    (local / "bin" / "python3").touch()
+    (tmp_path / "venv" / "bin" / "python").symlink_to(local / "bin" / "python3")
+    (tmp_path / "venv" / "pyvenv.cfg").write_text(f"home = {local / 'bin'}\n")
+    found = set(python_folders(str(tmp_path / "venv" / "bin" / "python")))
+    assert {str(tmp_path / "venv"), str(local / "bin"), str(local / "lib")} <= found
+    assert str(local) not in found
 
 
 def heavy(alloy: Atoms, spec: str) -> Exception:
@@ -195,6 +216,7 @@ def test_what_is_no_limit_is_refused(text):
         (["--isolate", "limits", "--limit", "memory=much"], "a limit reads memory=8G"),
         (["--isolate", "limits", "--pass-env", "A B"], "--pass-env takes the name of a variable"),
         (["--isolate", "limits", "--allow-read", "/not/there"], "there is no such file or folder"),
+        (["--isolate", "limits", "--allow-read", "/"], "your home lies in it"),
         (["--limit", "memory=8G"], "--limit is for an isolated potential"),
     ],
 )
@@ -257,6 +279,7 @@ class TestWhatAStrangerSays:
                 "text": "t",
                 "arguments": {"list": ["ls"]},
             },
+            {"name": "a\0\udcff", "own": [], "bases": ["OSError"], "text": "t", "arguments": {"list": ["x"]}},
             {"name": "x", "own": 3, "bases": None, "text": None},
             {
                 "name": "UnicodeDecodeError",

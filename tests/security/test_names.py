@@ -33,6 +33,7 @@ HOSTILE = [
     "\u202egnp",
     "con",
     "é" * 400,
+    "a\udcffb",
     "",
 ]
 

@@ -55,7 +55,7 @@ def document(title: str, header: Markup, sections: Iterable[Section], *, plotly:
         script,
         Markup(_own("page.js")),
     )
-    return whole.encode()
+    return whole.encode(errors="backslashreplace")
 
 
 def plotly_script() -> bytes:
