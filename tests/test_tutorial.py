@@ -69,6 +69,9 @@ def test_what_is_shown_of_ones_own_potential_works(tmp_path: Path, monkeypatch: 
 
 
 def test_what_is_shown_of_python_works(capsys: pytest.CaptureFixture[str]) -> None:
-    ((_, snippet),) = BLOCK.findall((DOCS / "python.md").read_text(encoding="utf-8"))
-    exec(snippet, {})
-    assert "symmetry/rotation" in capsys.readouterr().out
+    names: dict[str, object] = {}  # those of one block are known to the next
+    for _, snippet in BLOCK.findall((DOCS / "python.md").read_text(encoding="utf-8")):
+        exec(snippet, names)
+    out = capsys.readouterr().out
+    assert "symmetry/rotation" in out
+    assert out.endswith("pass\n")

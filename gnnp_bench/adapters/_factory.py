@@ -107,12 +107,12 @@ def resolve(path: str) -> Callable[..., object]:
     """
     module_name, _, attribute = path.partition(":")
     words = [*module_name.split("."), *attribute.split(".")]
-    if not all(word.isidentifier() for word in words):
-        hint = "write package.module:factory"
+    if module_name.endswith(".py") or not all(word.isidentifier() for word in words):
+        hint = "write package.module:factory, for example my_potential:make_calculator"
         if "/" in module_name or module_name.endswith(".py"):
             module = ".".join(Path(module_name).with_suffix("").parts)
             hint = f"write a module and not a file name: did you mean {module}:{attribute or 'FUNCTION'}?"
-        raise PotentialError(f"{path!r} does not name a factory: {hint}, for example my_potential:make_calculator")
+        raise PotentialError(f"{path!r} does not name a factory: {hint}")
     found: object = _import(module_name)
     for name in attribute.split("."):
         if not hasattr(found, name):
@@ -165,13 +165,21 @@ def _import(name: str) -> ModuleType:
         if error.name is not None and f"{name}.".startswith(f"{error.name}."):
             raise PotentialError(
                 f"there is no module {error.name!r}, neither in the working directory nor among the installed packages:"
-                " go to the folder that its file is in, or install it"
+                f" go to the folder that its file is in, or install it{suggestion(error.name, _modules(directory))}"
             ) from error
         raise PotentialError(f"importing {name} failed: {one_line(error)}") from error
     except (Exception, SystemExit) as error:
         raise PotentialError(f"importing {name} failed: {one_line(error)}") from error
     _refuse_shadowed(name.partition(".")[0], Path(directory))
     return module
+
+
+def _modules(directory: str) -> list[str]:
+    """Return the modules whose files a directory holds."""
+    try:
+        return sorted(file.stem for file in Path(directory).glob("*.py") if file.stem.isidentifier())
+    except OSError:
+        return []
 
 
 def _refuse_shadowed(top: str, directory: Path) -> None:

@@ -205,7 +205,7 @@ def _factory_with(spec: str, body: str, options: Mapping[str, str]) -> Callable[
     try:
         factory = _factory.resolve(body)
     except PotentialError as error:
-        raise PotentialError(f"{error}{hint}") from error
+        raise PotentialError(f"{error}{'' if 'did you mean' in str(error) else hint}") from error
     return partial(_call, body, factory, options)
 
 

@@ -18,6 +18,8 @@ OTHERWISE = {LEFT_HANDED: "keep cells right-handed"}
 """Kinds of input that no use needs, and how to do without them."""
 MOST_NAMED = 5
 """Laws that a sentence names; all of them stand in `because`."""
+NOT_RUN, NOT_MEASURED = "not run", "could not be measured"
+"""Of a law that decides a use."""
 OF_ONE_FORCE = 10.0
 """Times the noise floor of the forces: what a relaxation can still see."""
 USUAL_FMAX = 0.005
@@ -57,12 +59,12 @@ def _fitness(use: Use, results: Mapping[str, CheckResult], certificate: Certific
 def _decision(by: Decides, kinds: Sequence[str], result: CheckResult | None) -> tuple[str, str]:
     """Return what one law says of a use: "fit", "care", "not fit" or "not looked at", and why."""
     if result is None:
-        return "not looked at", "was not run"
+        return "not looked at", NOT_RUN
     if result.status == "not_applicable":
         why = result.reason or "does not apply"
         return ("fit", "") if by.if_any else ("not looked at", why)
     if result.status == "error" and not result.components:
-        return "not looked at", f"could not be measured: {result.reason}"
+        return "not looked at", NOT_MEASURED  # why is told of the law itself
     chosen = [c for c in result.components if not by.quantities or c.quantity in by.quantities]
     if result.components and not chosen:
         return "fit", ""  # a law of stress alone decides nothing for a use of energies

@@ -222,7 +222,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
             raise ValueError(f"cannot write {os.fspath(path)}: it is not a regular file")
         if not target.parent.is_dir():
             raise ValueError(
-                f"cannot write {os.fspath(path)}: there is no directory {target.parent.name}; create it first"
+                f"cannot write {os.fspath(path)}: there is no directory {folder_of(path)}; create it first"
             )
         if target.exists() and not os.access(target, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
             raise ValueError(f"cannot write {os.fspath(path)}: the file is read-only")
@@ -230,6 +230,12 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         _new_file_beside(target).unlink()
     except OSError as error:
         raise _cannot_write(path, error) from error
+
+
+def folder_of(path: str | os.PathLike[str]) -> str:
+    """Return the directory that a path names, as it was typed; that of the target where the path is a link."""
+    typed = os.path.dirname(os.fspath(path).rstrip("/"))
+    return typed if typed and not os.path.isdir(typed) else str(_target(path).parent)
 
 
 def _target(path: str | os.PathLike[str]) -> Path:

@@ -25,6 +25,7 @@ from gnnp_bench.commands.campaign_views import (
     warn_of_damage,
 )
 from gnnp_bench.commands.exits import PARTIAL, BadRequest
+from gnnp_bench.commands.plugins import Subcommands
 from gnnp_bench.commands.signals import terminable, undisturbed
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 campaign = typer.Typer(
     name="campaign",
+    cls=Subcommands,
     help="Judge many potentials, side by side and resumably.",
     add_completion=False,
     rich_markup_mode=None,

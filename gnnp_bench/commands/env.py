@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gnnp_bench.commands.exits import BadRequest
+from gnnp_bench.commands.plugins import Subcommands
 from gnnp_bench.commands.signals import terminable
 from gnnp_bench.potential import PotentialError
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 env = typer.Typer(
     name="env",
+    cls=Subcommands,
     help="Build, list, show and remove environments in which potentials live.",
     add_completion=False,
     rich_markup_mode=None,

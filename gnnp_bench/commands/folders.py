@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from gnnp_bench.certificate.io import folder_of
 from gnnp_bench.commands.exits import BadRequest
 
 LIST = ".gnnp-bench-files"
@@ -27,7 +28,7 @@ def check_folder(path: str) -> None:
     if os.path.lexists(target) and not target.is_dir():
         raise BadRequest(f"cannot write {path}: it is a file; name a folder")
     if not target.parent.is_dir():
-        raise BadRequest(f"cannot write {path}: there is no directory {target.parent.name}; create it first")
+        raise BadRequest(f"cannot write {path}: there is no directory {folder_of(path)}; create it first")
     if foreign := _foreign(target):
         raise BadRequest(f"{path} holds {foreign}, which gnnp-bench did not write: name another folder, or remove it")
     try:

@@ -94,5 +94,14 @@ class CommandGroup(TyperGroup):
                 formatter.write_dl([(name, f"from {provider(point)}") for name, point in others.items()])
 
 
+class Subcommands(TyperGroup):
+    """A command with commands of its own, whose list says what each is for without cutting it off."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write each command with the first paragraph of its help."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _first_paragraph(one.help)) for name, one in self.commands.items()])
+
+
 def _first_paragraph(text: str | None) -> str:
     return " ".join((text or "").partition("\n\n")[0].split())

@@ -12,11 +12,11 @@ from gnnp_bench.report.text import plain
 
 COLUMNS = (
     ("structures", "structures"),
-    ("energy_mae_mev_per_atom", "E, meV/atom"),
+    ("energy_mae_mev_per_atom", "E MAE, meV/atom"),
     ("energy_rmse_mev_per_atom", "RMSE"),
-    ("forces_mae_mev_per_ang", "F, meV/Å"),
+    ("forces_mae_mev_per_ang", "F MAE, meV/Å"),
     ("forces_rmse_mev_per_ang", "RMSE"),
-    ("stress_mae_gpa", "σ, GPa"),
+    ("stress_mae_gpa", "σ MAE, GPa"),
     ("stress_rmse_gpa", "RMSE"),
 )
 

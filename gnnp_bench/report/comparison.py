@@ -17,6 +17,9 @@ from gnnp_bench.report.text import number, plain, quantity
 from gnnp_bench.report.words import restriction, subject
 
 COMPARISON_VERSION = 1
+NOT_RUN = " and is not run"
+MOST_NOT_RUN = 5
+"""Laws that are not run any more and are named one by one in a sentence; of more, their number."""
 STYLE = {"worse": "bold red", "gone": "yellow", "changed": "yellow", "new": "cyan", "better": "green"}
 
 
@@ -86,11 +89,19 @@ def labels(count: int) -> list[str]:
 def conclusion(found: Comparison) -> str:
     """Return the whole comparison in one sentence."""
     if found.worse:
-        return f"WORSE: {plain('; '.join(found.reasons))}."
+        return f"WORSE: {plain('; '.join(_counted(found.reasons)))}."
     if found.changes:
         return "No worse: no law that held is missed by more than before."
     beside = "; of the numbers beside them, none got worse that counts" if found.scores else ""
     return f"No law changed{beside}."
+
+
+def _counted(reasons: Sequence[str]) -> list[str]:
+    """Return the reasons; of many laws that are not run any more, their number."""
+    gone = [reason for reason in reasons if reason.endswith(NOT_RUN)]
+    if len(gone) <= MOST_NOT_RUN:
+        return list(reasons)
+    return [*(reason for reason in reasons if reason not in gone), f"{len(gone)} laws that held are not run"]
 
 
 def verdict_words(certificate: Certificate) -> str:

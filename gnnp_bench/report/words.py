@@ -33,7 +33,9 @@ def sentence(certificate: Certificate, *, expected: Iterable[str] | None = None)
         after = plural(len(certificate.checks), "check")
         return f"{name} FAILED, and is not complete: the run ended after {after}; so far {count}: {listed(violated)}."
     # Earlier versions called an interrupted run partial even where it had found a violation.
-    so_far = f"violated so far: {listed(violated)}" if violated else "nothing was violated"
+    waived = any(r.status == "waived" for r in judged)
+    nothing = "nothing was violated beside what is waived" if waived else "nothing was violated"
+    so_far = f"violated so far: {listed(violated)}" if violated else nothing
     return f"{name} is not certified (partial): {so_far}, but {_why_partial(certificate, judged, expected)}."
 
 

@@ -288,6 +288,8 @@ def test_species_are_needed(calculators: str) -> None:
         ("models/mine.py:make", "write a module and not a file name: did you mean models.mine:make?"),
         ("my_calculators:", "write package.module:factory"),
         ("my_calculators:make_calculater", "did you mean 'make_calculator'?"),
+        ("my_calculator:make", "did you mean 'my_calculators'?"),
+        ("my_calculators.py:make", "write a module and not a file name: did you mean my_calculators:make?"),
         ("my_calculators:calculator", "is an object of type LennardJones and cannot be called"),
         ("my_calculators:broken", "my_calculators:broken failed: RuntimeError: weights are missing"),
         ("my_calculators:quitting", "my_calculators:quitting failed: SystemExit: no licence"),
@@ -304,6 +306,11 @@ def test_species_are_needed(calculators: str) -> None:
 )
 def test_error_says_how_to_mend_it(calculators: str, spec: str, expected: str) -> None:
     assert expected in message(spec)
+
+
+def test_a_known_potential_is_suggested_only_where_nothing_closer_is_known(home: Path) -> None:
+    (home / "mymace.py").write_text("def make_calculator():\n    ...\n")
+    assert message("mymace:make_calc").endswith("has no attribute 'make_calc': did you mean 'make_calculator'?")
 
 
 def test_a_path_is_taken_for_what_it_is_the_path_of(home: Path) -> None:

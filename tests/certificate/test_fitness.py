@@ -100,6 +100,11 @@ def test_a_law_that_was_not_run_leaves_its_uses_open(law: str) -> None:
     assert uses(found, "not fit") == set()
 
 
+def test_why_a_law_could_not_be_measured_is_told_of_the_law_alone() -> None:
+    broken = replace(result("symmetry/rotation"), status="error", components=(), reason="a long story")
+    assert answers(broken)["single energies"].reason == "symmetry/rotation: could not be measured"
+
+
 def test_a_violation_counts_on_structures_of_the_kind_of_the_use() -> None:
     found = answers(result("conservation/force-gradient", slab="fail"))
     assert {"surfaces and slabs", "relaxation of atoms", "NVE dynamics"} <= uses(found, "not fit")

@@ -122,6 +122,8 @@ def test_a_path_that_can_be_written_is_accepted_and_left_alone(tmp_path, monkeyp
     ("path", "reason"),
     [
         ("missing/certificate.json", "there is no directory missing; create it first"),
+        ("missing/deep/certificate.json", "there is no directory missing/deep; create it first"),
+        ("/missing/certificate.json", "there is no directory /missing; create it first"),
         (".", "it is a directory; name a file in it"),
         ("file/certificate.json", "there is no directory file; create it first"),
         ("x" * 300 + ".json", "name too long"),

@@ -36,6 +36,13 @@ def test_a_law_that_no_longer_holds_is_status_1(capsys):
     assert f"{FAILED.id} was exact and is violated." in out
 
 
+def test_many_laws_that_are_not_run_are_counted(capsys):
+    many = tuple(replace(HELD, id=f"family/law-{number}") for number in range(9))
+    write(replace(GOOD, checks=(*GOOD.checks, *many)), "whole.json")
+    assert main(["compare", "whole.json", "good.json"]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "WORSE: 9 laws that held are not run."
+
+
 def test_no_worse_is_status_0(capsys):
     assert main(["compare", "bad.json", "good.json"]) == 0
     out = capsys.readouterr().out

@@ -59,6 +59,13 @@ def gnnp_bench(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.parametrize("command", ["campaign", "env"])
+def test_what_subcommands_are_for_is_not_cut_off(command: str, site: Path) -> None:
+    told = gnnp_bench(site, command, "--help").stdout
+    assert "..." not in told.partition("Commands:")[2]
+    assert "Commands:" in told
+
+
 def test_a_law_that_cannot_be_imported_is_named_and_costs_no_other(site: Path) -> None:
     install(site, "gone-laws", "[gnnp_bench.checks]\nfirst = gone_laws.nothere:LAWS\n", gone_laws="")
     install(

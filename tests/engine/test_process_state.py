@@ -119,7 +119,7 @@ def test_loading_may_do_everything_else_and_nothing_happens_to_the_process_that_
     assert counts(residual) == (0.0, 0.0)
     judged, told = judged_and_not(residual)
     assert judged == ""
-    assert told.startswith("loading changes as well, which is not judged: ")
+    assert told.startswith("loading changes what is not judged: ")
     assert told.endswith(" more")
     assert here() == before
 

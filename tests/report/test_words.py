@@ -83,6 +83,11 @@ ERROR, UNCLEAR = result("a/broken", "error"), result("a/rough", "inconclusive", 
             "a/rough led to no conclusion.",
         ),
         (
+            certificate(PASSED, WAIVED, UNCLEAR, verdict="partial", grade=None),
+            "CHGNet 0.3.0 is not certified (partial): nothing was violated beside what is waived, but a/rough led to "
+            "no conclusion.",
+        ),
+        (
             certificate(PASSED, verdict="partial", grade=None),
             "CHGNet 0.3.0 is not certified (partial): nothing was violated, but only a part of the checks was asked "
             "for.",

@@ -71,7 +71,8 @@ def _measure(case: Case) -> Measurement:
     component = Component("Grüneisen parameter", abs(by_energy - by_stress) / unit, S, "", bound=bound)
     value = (2.0 - by_stress / (2.0 * LARGEST * size)) / 6.0
     place = " ".join(f"{x:.3g}" for x in waves.q[k])
-    said = f"{name}: {rounded(value)} of {rounded(abs(square) ** 0.5)}{'i' if square < 0 else ''} THz at ({place})"
+    frequency = f"{rounded(abs(square) ** 0.5)}{'i' if square < 0 else ''} THz"
+    said = f"{name}: Grüneisen parameter {rounded(value)} of the wave of {frequency} at ({place})"
     return Residual((component,), told={"crystal": name, "said": said})
 
 

@@ -160,13 +160,13 @@ def _tell(told: Sequence[Mapping[str, Json]]) -> str:
     if pairs_of_atoms:
         names = list(dict.fromkeys(way["name"] for way in pairs_of_atoms))
         shown = ", ".join(names[:MOST_TOLD]) + (f" and {len(names) - MOST_TOLD} more" if len(names) > MOST_TOLD else "")
-        said.append(f"{max(way['near'] for way in pairs_of_atoms):.2f} of the sum of radii ({shown})")
+        said.append(f"down to {max(way['near'] for way in pairs_of_atoms):.2f} of the sum of radii ({shown})")
     if under:
-        said.append(f"{rounded(min(under))} GPa")
+        said.append(f"up to {rounded(min(under))} GPa")
     falls = list(dict.fromkeys(fall for way in ways for fall in way["falls"]))
     more = f" and {len(falls) - MOST_TOLD} more" if len(falls) > MOST_TOLD else ""
     lower = f"; falls: {'; '.join(falls[:MOST_TOLD])}{more}" if falls else ""
-    return f"energies rise up to {' and '.join(said)}{lower}"
+    return f"energies rise {' and '.join(said)}{lower}"
 
 
 SHORT_RANGE = Check(

@@ -105,8 +105,8 @@ def _measure(case: Case) -> Measurement:
     notes = [
         _told("an evaluation changes", decisive),
         _told("loading changes what others answer", others),
-        _told("an evaluation changes as well, which is not judged", _without(by_evaluating, decisive)),
-        _told("loading changes as well, which is not judged", _without(by_loading, others)),
+        _told("an evaluation changes what is not judged", _without(by_evaluating, decisive)),
+        _told("loading changes what is not judged", _without(by_loading, others)),
     ]
     components = (
         Component("settings changed by an evaluation", float(len(decisive)), 0.0, "", bound=0.0),
