@@ -15,12 +15,14 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from glob import glob
+from pathlib import Path
 from typing import IO, Any
 
 from gnnp_bench.certificate.result import CheckResult, Counterexample
 from gnnp_bench.check import CannotBeSent, Check, InvalidPrediction
 from gnnp_bench.checks.registry import all_checks
-from gnnp_bench.engine.processes import Process, sent
+from gnnp_bench.engine.processes import Process, keep_from_copies, sent
 from gnnp_bench.engine.replay import measure_again
 from gnnp_bench.engine.settings import Profile
 from gnnp_bench.potential import Potential
@@ -131,6 +133,8 @@ def serve() -> None:
         how, split = pickle.load(sys.stdin.buffer)
         reload: Callable[[], Potential] = pickle.loads(how)
         checks = {check.id: check for check in all_checks()}
+        if not split:
+            keep_from_copies(answers)
         potential = reload()
         _say(answers, True)
         while True:
@@ -140,10 +144,21 @@ def serve() -> None:
             elif (child := os.fork()) == 0:
                 signal.signal(signal.SIGALRM, signal.SIG_DFL)
                 signal.setitimer(signal.ITIMER_REAL, trial.patience)  # whatever it hangs in
+                keep_from_copies(answers)
                 _try(answers, potential, reload, checks, trial)
+                signal.setitimer(signal.ITIMER_REAL, 0.0)
+                _end_what_it_started()
                 os._exit(0)
             elif os.waitpid(child, 0)[1] != 0:
                 _say(answers, None)
+
+
+def _end_what_it_started() -> None:
+    """End processes that a potential has started here, such as an executor's: nobody tells them to, and they stay."""
+    for listed in glob("/proc/self/task/*/children"):  # where a system has it
+        with suppress(OSError, ValueError):
+            for child in Path(listed).read_text(encoding="ascii").split():
+                os.kill(int(child), signal.SIGTERM)
 
 
 def _try(

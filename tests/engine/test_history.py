@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -143,3 +146,40 @@ def test_a_process_that_dies_or_hangs_costs_the_trial_alone() -> None:
     trials = Trials(deadly, split=True, patience=60.0)
     assert trials.measure(check, result.counterexample, "default") is None
     trials.close()
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="the system does not list them")
+def test_what_a_potential_starts_in_a_trial_ends_with_it(tmp_path) -> None:
+    result = result_of(certify(shifted, "symmetry/rotation"))
+    check = next(check for check in all_checks() if check.id == "symmetry/rotation")
+    assert result.counterexample is not None
+    started = tmp_path / "started"
+
+    def forking() -> Potential:
+        potential = exits()
+        potential.when = partial(forks, str(started))
+        return potential
+
+    trials = Trials(forking, split=True)
+    assert trials.measure(check, result.counterexample, "default") is not None
+    trials.close()
+    pid = int(started.read_text())
+    for _ in range(100):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    pytest.fail("a process was left behind")
+
+
+def forks(note: str, *_: object) -> bool:
+    """Start a process once, and say that nothing is the matter."""
+    if not os.path.exists(note):
+        child = os.fork()
+        if child == 0:
+            time.sleep(30.0)
+            os._exit(0)
+        with open(note, "w") as file:
+            file.write(str(child))
+    return False
