@@ -198,7 +198,7 @@ def _factory_with(spec: str, body: str, options: Mapping[str, str]) -> Callable[
         return partial(_create, entries[name], argument or None, options)
     hint = _factory.suggestion(name, entries)
     if not colon:
-        hint = _factory.path_hint(name, entries) or hint
+        hint = _factory.path_hint(name, entries) or _calculator_hint(name) or hint
         raise PotentialError(
             f"unknown potential {name!r}{hint}; known: {', '.join(entries)}; your own: package.module:factory"
         )
@@ -207,6 +207,19 @@ def _factory_with(spec: str, body: str, options: Mapping[str, str]) -> Callable[
     except PotentialError as error:
         raise PotentialError(f"{error}{'' if 'did you mean' in str(error) else hint}") from error
     return partial(_call, body, factory, options)
+
+
+def _calculator_hint(name: str) -> str:
+    """Return ": did you mean …?" for the name of a calculator of ASE, such as EMT, else nothing."""
+    from ase.calculators import calculator as theirs
+
+    if name.lower() not in theirs.__dict__["names"]:
+        return ""
+    try:
+        found = theirs.get_calculator_class(name.lower())
+    except (ImportError, AttributeError):  # one that needs another package
+        return ""
+    return f": did you mean ase:{found.__module__}:{found.__name__}?"
 
 
 def _options(spec: str, query: str) -> dict[str, str]:

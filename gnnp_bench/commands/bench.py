@@ -45,7 +45,8 @@ def bench(
         float, typer.Option(metavar="S", help="For each potential, loading apart; larger sizes are left out.")
     ] = 60.0,
     seconds: Annotated[
-        float | None, typer.Option(metavar="S", help="For each timing, twice; by default S of --max-seconds / 60.")
+        float | None,
+        typer.Option(metavar="S", help="For each timing in each round; by default --max-seconds / 60, 1 at most."),
     ] = None,
     max_memory: Annotated[
         float | None, typer.Option(metavar="GB", help="For each process; by default four fifths of what is free.")

@@ -39,7 +39,8 @@ def saliency(
     frequency: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help='JSON of how often each species was seen in training, {"Si": 812}: held in ρ.'
+            metavar="FILE",
+            help='JSON of how often each species was seen in training, {"Si": 812}: ρ is told with that held, too.',
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of displacements and permutations.")] = 0,

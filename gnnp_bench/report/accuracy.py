@@ -51,11 +51,13 @@ def print_accuracy(console: Console, result: Mapping[str, Any]) -> None:
         )
     if result["force_vector_mae_mev_per_ang"] is not None:
         angle, from_ = result["force_angle_mae_deg"], result["force_angle_from_ev_per_ang"]
-        turned = "" if angle is None else f", turned by {number(angle)}° (where they are longer than {from_:g} eV/Å)"
+        turned = (
+            "" if angle is None else f", its direction by {number(angle)}° (where it is longer than {from_:g} eV/Å)"
+        )
         _say(
             console,
-            f"forces are wrong by {number(result['force_vector_mae_mev_per_ang'])} meV/Å in the mean, in length by"
-            f" {number(result['force_magnitude_mae_mev_per_ang'])}{turned}",
+            f"the force on an atom, as a vector, is off by {number(result['force_vector_mae_mev_per_ang'])} meV/Å"
+            f" in the mean, its length by {number(result['force_magnitude_mae_mev_per_ang'])}{turned}",
         )
     if result["energy_rmse_shifted_mev_per_atom"] is not None:
         shifts = ", ".join(f"{plain(symbol)} {value:+.3f}" for symbol, value in result["shift_ev"].items())

@@ -23,23 +23,32 @@ NARROWEST = 40
 
 def train(
     train: Annotated[list[Path], typer.Argument(metavar="TRAIN...", help="Labelled structures that ASE can read.")],
-    out: Annotated[Path, typer.Option(help="Folder for model, metrics and figures.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for model, metrics and figures.")],
     valid: Annotated[
-        list[Path], typer.Option(help="Structures to validate on; else a part of TRAIN is held out.")
+        list[Path],
+        typer.Option(metavar="FILE", help="Structures to validate on; else a part of TRAIN is held out. Repeatable."),
     ] = [],  # noqa: B006  # typer copies it
-    test: Annotated[list[Path], typer.Option(help="Structures to test on, once, at the end.")] = [],  # noqa: B006
-    variant: Annotated[str, typer.Option(help="Architecture; see docs/reference_model.md.")] = "lmax2",
-    cutoff: Annotated[float, typer.Option(help="How far one layer sees, Å.")] = 5.0,
-    epochs: Annotated[int | None, typer.Option(min=1, help="How often each structure is seen.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="How long; fixes the epochs after the first.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same data: same bits, on one kind of CPU.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")] = "cpu",
-    dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
-    loss: Annotated[str, typer.Option(help="mae or rmse: which error is to be small.")] = "rmse",
-    learning_rate: Annotated[float, typer.Option(help="After warm-up.")] = 1e-2,
-    batch: Annotated[int | None, typer.Option(min=1, help="Structures per step; chosen by size if not given.")] = None,
+    test: Annotated[
+        list[Path], typer.Option(metavar="FILE", help="Structures to test on, once, at the end. Repeatable.")
+    ] = [],  # noqa: B006
+    variant: Annotated[str, typer.Option(metavar="NAME", help="Architecture; see docs/reference_model.md.")] = "lmax2",
+    cutoff: Annotated[float, typer.Option(metavar="Å", help="How far one layer sees.")] = 5.0,
+    epochs: Annotated[int | None, typer.Option(metavar="N", min=1, help="How often each structure is seen.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(metavar="M", help="How long; fixes the epochs after the first.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Same seed, same data: same bits, on one kind of CPU.")
+    ] = 0,
+    device: Annotated[str, typer.Option(metavar="NAME", help="cpu, cuda, cuda:1, …")] = "cpu",
+    dtype: Annotated[str, typer.Option(metavar="NAME", help="float32 or float64.")] = "float32",
+    loss: Annotated[str, typer.Option(metavar="NAME", help="mae or rmse: which error is to be small.")] = "rmse",
+    learning_rate: Annotated[float, typer.Option(metavar="X", help="After warm-up.")] = 1e-2,
+    batch: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Structures per step; chosen by size if not given.")
+    ] = None,
     permutation_penalty: Annotated[
-        float, typer.Option(help="Weight of what swapping like atoms changes, for the variant 'ordered'.")
+        float, typer.Option(metavar="W", help="Weight of what swapping like atoms changes, for the variant 'ordered'.")
     ] = 0.0,
     trust_labels: Annotated[
         bool, typer.Option("--trust-labels", help="Do not examine units and signs; leave stresses as they are.")

@@ -281,6 +281,7 @@ def test_species_are_needed(calculators: str) -> None:
     [
         ("chgnte", "unknown potential 'chgnte': did you mean 'chgnet'?; known: ase, chgnet"),
         ("", "unknown potential ''"),
+        ("EMT", "unknown potential 'EMT': did you mean ase:ase.calculators.emt:EMT?"),
         ("quantum", "your own: package.module:factory"),
         ("chgnte:0.3.0", "did you mean 'chgnet'?"),
         ("no_such_module:make", "there is no module 'no_such_module', neither in the working directory"),
