@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from typing import Annotated
 
@@ -19,6 +20,7 @@ def waivers(
     ] = None,
     reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why these failures are permitted.")] = None,
     out: Annotated[str, typer.Option(metavar="FILE", help="Write them here; - is standard output.")] = "-",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that exists.")] = False,
 ) -> int:
     """Draft a file of waivers: one for each law and unit that fails, a tenth above what was measured.
 
@@ -31,6 +33,9 @@ def waivers(
         raise BadRequest("--reason must say something")
     day = None if expires is None else _day(expires)
     if out != "-":
+        if os.path.lexists(out) and not os.path.isdir(out) and not force:
+            # It may hold reasons that somebody wrote.
+            raise BadRequest(f"{out} exists: name another file, or give --force to overwrite it")
         check_file(out)
     record = certificate_in(certificate)
     text = draft(record, reason=reason, expires=day).encode()

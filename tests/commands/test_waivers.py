@@ -124,3 +124,15 @@ def test_units_may_be_typed_as_a_keyboard_has_them(unit):
 @pytest.mark.parametrize("unit", ["meV/atom", "eV", "", "THz", "Atoms/Angle", "eV/atom/ps"])
 def test_other_units_are_left_alone(unit):
     assert as_written(unit) == unit
+
+
+def test_reasons_that_somebody_wrote_are_not_overwritten(workplace, capsys):
+    write(certificate(PASSED, FAILED), "c.json")
+    (workplace / "w.toml").write_text("mine")
+    assert main(["waivers", "c.json", "--out", "w.toml"]) == 2
+    assert "w.toml exists: name another file, or give --force" in capsys.readouterr().err
+    assert (workplace / "w.toml").read_text() == "mine"
+    assert main(["waivers", "c.json", "--out", "w.toml", "--force"]) == 0
+    assert parse(
+        (workplace / "w.toml").read_text().replace('reason = ""', 'reason = "a"').replace("# expires", "expires")
+    )
