@@ -13,6 +13,7 @@ MODULES = (
     "binding",
     "case",
     "check",
+    "features",
     "potential",
     "residual",
     "silence",
