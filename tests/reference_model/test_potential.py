@@ -205,5 +205,5 @@ for _ in range(16):
     print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    # Pages; a thousand and more each time if they are given back.
-    assert np.median([int(line) for line in ran.stdout.split()[8:]]) < 100
+    # Pages; a thousand and more every time if they are given back. A busy system may take some back by itself.
+    assert min(int(line) for line in ran.stdout.split()[8:]) < 100
