@@ -11,14 +11,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import dask
 import pytest
 
 from gnnp_bench.campaign import clusters, executors
 from gnnp_bench.campaign.executors import ExecutorError
 from gnnp_bench.certificate.io import comparable, encode
 from tests.campaign.leading import Led, asked, lead, written
-
-distributed = pytest.importorskip("distributed")
 
 OWN = "tests.campaign.potentials"
 LAWS = '"symmetry/net-force", "symmetry/translation", "periodicity/cell-choice"'
@@ -78,7 +77,9 @@ def cluster(tmp_path: Path, port: int) -> Iterator[list[subprocess.Popen[bytes]]
 
 def test_a_cluster_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: Led) -> None:
     monkeypatch.setenv("CAMPAIGN_FLAGS", str(tmp_path))
+    before = dict(os.environ)
     led = lead(written(tmp_path, asked(f"{OWN}:killed_once", laws=LAWS)), "dask:1")
+    assert dict(os.environ) == before
     assert led.counts["again"] == 1
     assert found(led) == found(undisturbed)
 
@@ -112,19 +113,18 @@ def test_no_scheduler_is_said_in_one_line(tmp_path: Path, port: int, monkeypatch
 
 
 def test_the_job_script_of_the_documented_configuration(tmp_path: Path) -> None:
-    pytest.importorskip("dask_jobqueue")
-    import dask
-
     page = (ROOT / "docs" / "campaigns.md").read_text()
     text = page.partition("```yaml\n")[2].partition("```")[0]
     (tmp_path / "jobqueue.yaml").write_text(text)
     dask.config.refresh(paths=[str(tmp_path)])
+    handler = signal.getsignal(signal.SIGINT)
     try:
         cluster = clusters.queued("dask-slurm")
         script = cluster.job_script()
         cluster.close()
     finally:
         dask.config.refresh()
+    assert signal.getsignal(signal.SIGINT) is handler  # importing dask_jobqueue makes Ctrl-C end the program at once
     directives = [line.removeprefix("#SBATCH ") for line in script.splitlines() if line.startswith("#SBATCH")]
     options = dict(word.partition("=")[::2] if "=" in word else tuple(word.split()[:2]) for word in directives)
     assert options["-p"] == "gpu"
