@@ -14,11 +14,11 @@ from gnnp_bench.adapters.registry import load
 from gnnp_bench.certificate.result import CheckResult
 from gnnp_bench.check import Case, Noise, PoolView, for_potential
 from gnnp_bench.checks.physics.crystals import crystals_for, drawn, held_stable
-from gnnp_bench.checks.physics.elasticity import LARGEST, NODES, ODD, PANELS, SMOOTH, _integral
+from gnnp_bench.checks.physics.elasticity import LARGEST, NODES, ODD, PANELS, SMOOTH, _integral, _operations
 from gnnp_bench.checks.physics.equation_of_state import EQUATION_OF_STATE, minima_of, moduli_of
-from gnnp_bench.checks.physics.frozen_phonon_stress import AMPLITUDE, frozen
+from gnnp_bench.checks.physics.frozen_phonon_stress import AMPLITUDE, _chosen, frozen
 from gnnp_bench.checks.physics.phonons import OF_ROOTS, PHONONS
-from gnnp_bench.checks.physics.studying import at_rest, waves_of
+from gnnp_bench.checks.physics.studying import Waves, at_rest, waves_of
 from gnnp_bench.checks.registry import all_checks
 from gnnp_bench.engine.ended import Done
 from gnnp_bench.engine.evaluate import Evaluator
@@ -410,3 +410,13 @@ def test_a_rough_crystal_that_shears_away_is_no_open_question() -> None:
     assert part.status == "fail"
     assert part.measured is not None
     assert 3.0 < part.measured < 10.0
+
+
+@pytest.mark.parametrize("part", [0.0, 0.999, 1.0])
+def test_a_part_that_was_rounded_to_one_is_the_last(part: float) -> None:
+    copper = as_measured("Cu:fcc")
+    (turn,) = _operations(copper, np.diag([1.0, -1.0, 0.0]) / 2**0.5, [part])
+    assert np.allclose(turn @ turn.T, np.eye(3))
+    squares = np.ones((2, 3))
+    waves = Waves((2, 1, 1), 1.0, 0.0, np.zeros((2, 3)), squares, squares, np.zeros((2, 3, 3), complex))
+    assert _chosen(waves, part) == ((0, 0) if part == 0.0 else (1, 2))

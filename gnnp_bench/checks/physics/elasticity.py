@@ -197,7 +197,8 @@ def _operations(structure: Atoms, direction: FloatArray, chosen: Sequence[float]
     """Return some symmetries of a crystal that change a strain."""
     every = symmetry_of(structure, SYMMETRIC).rotations
     changing = [turn for turn in every if np.abs(turn @ direction @ turn.T - direction).max() > CHANGED]
-    return [changing[int(part * len(changing))] for part in chosen] if changing else []
+    # A part that was drawn just below 1 may have been rounded to it.
+    return [changing[min(int(part * len(changing)), len(changing) - 1)] for part in chosen] if changing else []
 
 
 def _stress(answer: Prediction) -> FloatArray:

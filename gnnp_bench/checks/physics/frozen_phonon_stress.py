@@ -82,7 +82,8 @@ def _chosen(waves: Waves, part: float) -> tuple[int, int] | None:
     eligible = np.argwhere(sizes > OF_INTEREST * sizes.max())
     if not len(eligible):
         return None
-    k, branch = eligible[int(part * len(eligible))]
+    # A part that was drawn just below 1 may have been rounded to it.
+    k, branch = eligible[min(int(part * len(eligible)), len(eligible) - 1)]
     return int(k), int(branch)
 
 
