@@ -112,10 +112,10 @@ def place(text: str | None, spec: str, isolate: str | None = None) -> Place:
     """
     if os.name != "posix":
         raise PotentialError("potentials in other environments, or isolated, need Linux or macOS")
+    if isolate == "sandbox" and text is not None and text.startswith(SSH):
+        raise PotentialError("isolate=sandbox works on this machine; over ssh there is isolate=limits")
     apart = None if isolate is None else isolation(isolate)
     found = _this() if text is None else _named(text, spec)
-    if found.host is not None and apart is not None and apart.kind == "sandbox":
-        raise PotentialError("isolate=sandbox works on this machine; over ssh there is isolate=limits")
     return replace(found, isolation=apart)
 
 
