@@ -25,7 +25,9 @@ from typing import IO, Any
 
 from gnnp_bench.campaign.work import Outcome, Work, outcomes_from, to_bytes, works_from
 from gnnp_bench.certificate.provenance import THREAD_VARIABLES
+from gnnp_bench.engine.alone import leave_signals
 from gnnp_bench.engine.processes import fate
+from gnnp_bench.environments.process import kill_group
 
 _START = "import sys; sys.path[:] = sys.argv[2:]; from gnnp_bench.campaign.den import serve; serve(int(sys.argv[1]))"
 _SIZE = struct.Struct(">Q")
@@ -99,7 +101,7 @@ class Den:
             popen, self._popen = self._popen, None
             if popen is None:
                 return
-            _kill(popen)
+            kill_group(popen)
             popen.wait()
             self._cut(popen)
 
@@ -145,7 +147,7 @@ class Den:
                 status: int | None = popen.wait(DYING)
             except subprocess.TimeoutExpired:
                 status = None
-            _kill(popen)
+            kill_group(popen)
             popen.wait()
             self._cut(popen)
         return status
@@ -206,13 +208,6 @@ def _read(number: int, size: int, until: float | None) -> bytes:
     return b"".join(pieces)
 
 
-def _kill(popen: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(OSError):
-        os.killpg(popen.pid, signal.SIGKILL)
-    with contextlib.suppress(OSError):
-        popen.kill()
-
-
 def serve(lifeline: int) -> None:
     """Carry out the tasks that come in, until nothing more comes."""
     _end_with_the_leader(lifeline)
@@ -222,8 +217,7 @@ def serve(lifeline: int) -> None:
         os.dup2(nothing, number)
     for descriptor in (asked, answers, lifeline):
         os.set_inheritable(descriptor, False)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _go_on)
+    leave_signals()
     _limit_memory()
     warnings.simplefilter("ignore")
     from gnnp_bench.campaign.worker import carry_out, forget
@@ -236,10 +230,6 @@ def serve(lifeline: int) -> None:
             while view:
                 view = view[os.write(answers, view) :]
     forget()
-
-
-def _go_on(number: int, frame: object) -> None:
-    """Do nothing: a handler that is a function is not inherited by other programs."""
 
 
 def _end_with_the_leader(lifeline: int) -> None:

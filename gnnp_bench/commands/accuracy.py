@@ -9,7 +9,7 @@ import typer
 
 from gnnp_bench.commands.exits import PARTIAL, BadRequest
 from gnnp_bench.commands.loading import Env, load_potential, parse_species, with_env
-from gnnp_bench.commands.output import check_files, own_stdout, write_bytes
+from gnnp_bench.commands.output import check_files, own_stdout, write_bytes, write_file
 from gnnp_bench.commands.progress import Progress
 from gnnp_bench.commands.signals import terminable
 from gnnp_bench.potential import close
@@ -113,13 +113,9 @@ def accuracy(
 
 def _write(json: str | None, data: bytes, plot: str | None, found: Found) -> None:
     from gnnp_bench.accuracy.figures import drawn
-    from gnnp_bench.certificate.io import replace_file
     from gnnp_bench.perf.figures import check_drawable
 
-    try:
-        if json not in (None, "-"):
-            replace_file(str(json), data)
-        if plot is not None:
-            replace_file(plot, drawn(found, check_drawable(plot)))
-    except ValueError as unwritten:
-        raise BadRequest(str(unwritten)) from unwritten
+    if json not in (None, "-"):
+        write_file(str(json), data)
+    if plot is not None:
+        write_file(plot, drawn(found, check_drawable(plot)))

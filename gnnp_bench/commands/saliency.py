@@ -11,7 +11,7 @@ import typer
 
 from gnnp_bench.commands.exits import PARTIAL, BadRequest
 from gnnp_bench.commands.loading import load_potential, parse_species
-from gnnp_bench.commands.output import check_files, own_stdout, write_bytes
+from gnnp_bench.commands.output import check_files, own_stdout, write_bytes, write_file
 from gnnp_bench.commands.progress import Progress
 from gnnp_bench.commands.signals import terminable
 from gnnp_bench.potential import Unsupported, close
@@ -69,19 +69,16 @@ def saliency(
     from gnnp_bench.perf.figures import check_drawable
     from gnnp_bench.report.saliency import print_saliency
     from gnnp_bench.report.stream import console
+    from gnnp_bench.saliency.figures import drawn
     from gnnp_bench.saliency.measure import by_species, telling
     from gnnp_bench.saliency.results import correlations, result
 
     check_files(json, plot)
-    try:
-        kind = None if plot is None else check_drawable(plot)
-    except ValueError as undrawable:
-        raise BadRequest(str(undrawable)) from undrawable
     frequencies = _frequencies(frequency)
     loaded = load_potential(spec, parse_species(species))
     try:
         potential = _showing(loaded.potential, spec)
-        every, described, kinds = _structures(structures, species, loaded.potential.capabilities.species, seed)
+        every, left_out = _structures(structures, loaded.potential.capabilities.species, seed)
         if layer is not None and layer not in (layers := list(potential.feature_gradients(every[:1])[0].layers)):
             raise BadRequest(f"there is no layer {layer!r}; choose from {', '.join(layers)}")
         with own_stdout() as stdout:
@@ -100,6 +97,8 @@ def saliency(
             except KeyboardInterrupt as interruption:
                 report.print(f"stopped by {str(interruption) or 'Ctrl-C'}; nothing was written", markup=False)
                 return PARTIAL
+            if left_out:
+                report.print(f"left out, for they hold other species: {left_out}", markup=False)
             if refused:
                 report.print(f"{refused} structures were refused and left out", markup=False)
             if not shown:
@@ -112,7 +111,13 @@ def saliency(
                 raise BadRequest(str(missing)) from missing
             measured = result(
                 {"name": loaded.potential.name, "spec": loaded.spec},
-                {"from": described, "kinds": kinds, "evaluated": len(shown), "refused": refused},
+                {
+                    "from": structures or "balanced set",
+                    "kinds": [] if structures else sorted({one.info["prototype"] for one in every}),
+                    "evaluated": len(shown),
+                    "refused": refused,
+                    "left_out": left_out,
+                },
                 means,
                 related,
                 seed=seed,
@@ -123,7 +128,10 @@ def saliency(
             data = msgspec.json.format(msgspec.json.encode(measured), indent=2) + b"\n"
             if json == "-":
                 write_bytes(stdout, data)
-            _write(json, data, plot, kind, measured)
+            elif json is not None:
+                write_file(json, data)
+            if plot is not None:
+                write_file(plot, drawn(measured, check_drawable(plot)))
     finally:
         close(loaded.potential)
     return 0
@@ -140,26 +148,18 @@ def _showing(potential: object, spec: str) -> ShowsFeatures:
     )
 
 
-def _structures(
-    file: str | None, species: str | None, known: Sequence[str], seed: int
-) -> tuple[list[Atoms], str, list[str]]:
-    import ase.io
-
+def _structures(file: str | None, species: Sequence[str], seed: int) -> tuple[list[Atoms], int]:
+    """Return the structures that are looked at, and how many of the file hold other species."""
+    from gnnp_bench.commands.crystals import read_structures
     from gnnp_bench.saliency.measure import skipping
     from gnnp_bench.saliency.structures import balanced
 
-    wanted = parse_species(species) or tuple(known)
     if file is None:
-        every = list(balanced(wanted, seed))
-        return every, "balanced set", sorted({one.info["prototype"] for one in every})
-    try:
-        read = ase.io.read(file, ":")
-    except Exception as error:
-        raise BadRequest(f"ASE cannot read {file}: {' '.join(str(error).split()) or type(error).__name__}") from error
-    kept, _ = skipping(read if isinstance(read, list) else [read], wanted)
+        return list(balanced(species, seed)), 0
+    kept, left_out = skipping(read_structures(file), species)
     if not kept:
-        raise BadRequest(f"{file} holds no structure of these species alone: {', '.join(wanted)}")
-    return kept, file, []
+        raise BadRequest(f"{file} holds no structure of these species alone: {', '.join(species)}")
+    return kept, left_out
 
 
 def _asked(potential: ShowsFeatures, batch: list[Atoms]) -> tuple[list[Shown], list[Atoms]]:
@@ -188,16 +188,3 @@ def _frequencies(file: str | None) -> dict[str, float] | None:
     except msgspec.DecodeError as error:
         raise BadRequest(f'{file}: {error}; write for example {{"Si": 812, "O": 4033}}') from error
     return found
-
-
-def _write(json: str | None, data: bytes, plot: str | None, kind: str | None, measured: dict[str, object]) -> None:
-    from gnnp_bench.certificate.io import replace_file
-    from gnnp_bench.saliency.figures import drawn
-
-    try:
-        if json not in (None, "-"):
-            replace_file(str(json), data)
-        if plot is not None and kind is not None:
-            replace_file(plot, drawn(measured, kind))
-    except ValueError as unwritten:
-        raise BadRequest(str(unwritten)) from unwritten

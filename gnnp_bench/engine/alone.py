@@ -100,15 +100,20 @@ def kill(process: SpawnProcess) -> None:
 
 def stand_alone() -> None:
     """Leave Ctrl-C and SIGTERM to the process that leads, and standard output to its report."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Not SIG_IGN, which the programs that a potential starts would inherit.
-        signal.signal(number, _go_on)
+    leave_signals()
     if os.name == "posix":
         os.setpgid(0, 0)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     with contextlib.suppress(OSError):
         os.dup2(2, 1)
     sys.stdout = sys.stderr
+
+
+def leave_signals() -> None:
+    """Leave Ctrl-C and SIGTERM to the process that leads."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Not SIG_IGN, which the programs that a potential starts would inherit.
+        signal.signal(number, _go_on)
 
 
 def _go_on(number: int, frame: FrameType | None) -> None:

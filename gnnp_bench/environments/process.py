@@ -156,7 +156,7 @@ class Process:
 
     def kill(self) -> None:
         """End it at once, with all that it has started."""
-        _kill(self.popen)
+        kill_group(self.popen)
         self._end()
 
     def close(self) -> None:
@@ -222,7 +222,8 @@ def _listen(stream: IO[bytes], words: deque[bytes]) -> None:
             words.append(piece)
 
 
-def _kill(popen: subprocess.Popen[bytes]) -> None:
+def kill_group(popen: subprocess.Popen[bytes]) -> None:
+    """Kill a process that leads a group, and all that is in the group."""
     with contextlib.suppress(OSError):
         os.killpg(popen.pid, signal.SIGKILL)
     with contextlib.suppress(OSError):
@@ -238,7 +239,7 @@ def _end(popen: subprocess.Popen[bytes], owner: int) -> None:
     try:
         popen.wait(ENDING)
     except subprocess.TimeoutExpired:
-        _kill(popen)
+        kill_group(popen)
         popen.wait()
     with contextlib.suppress(OSError):
         os.killpg(popen.pid, signal.SIGKILL)  # what it has started and left behind

@@ -29,12 +29,14 @@ def test_it_tells_and_writes_what_it_measured(tmp_path, capsys):
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
-def test_structures_of_ones_own(tmp_path):
+def test_structures_of_ones_own(tmp_path, capsys):
     file, output = tmp_path / "x.extxyz", tmp_path / "s.json"
     ase.io.write(file, [bulk("Si", a=5.4), bulk("Cu", a=3.6), bulk("Au", a=4.1)])
     assert main(["saliency", "reference", "--structures", str(file), "--json", str(output)]) == 0
     found = json.loads(output.read_text())
     assert list(found["species"]) == ["Si", "Cu"]
+    assert found["structures"]["left_out"] == 1
+    assert "left out, for they hold other species: 1" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
