@@ -9,14 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 from ase import Atoms, units
+from ase.build import bulk
+from ase.calculators.lj import LennardJones
 
+from gnnp_bench.adapters.ase import from_calculator
 from gnnp_bench.check import Case, Noise, Residual
-from gnnp_bench.checks.dynamics.hot import USUAL_COHESION, Gain, Rest, temperature_of
+from gnnp_bench.checks.dynamics.hot import MOST_SET_FREE, USUAL_COHESION, Gain, Rest, gains, temperature_of
 from gnnp_bench.checks.dynamics.no_blow_up import NO_BLOW_UP
+from gnnp_bench.checks.dynamics.own_crystals import above_own_crystals
 from gnnp_bench.checks.physics.approach import Contact, closest_contact
 from gnnp_bench.engine.ended import Done
 from gnnp_bench.engine.evaluate import Evaluator
-from gnnp_bench.potential import Capabilities, Potential, Prediction, Property
+from gnnp_bench.numerics.verlet import Trajectory
+from gnnp_bench.potential import ENERGY, Capabilities, Potential, Prediction, Property
 from tests.analytic import embedded_atom, smooth_pair
 from tests.engine.judging import judged
 from tests.mutants import plant
@@ -141,19 +146,117 @@ def test_where_atoms_alone_were_not_learnt_a_usual_cohesive_energy_is_taken(
 
 
 def _temperature(potential: Potential, separated: float | None = 6.0) -> float:
-    rest = Rest(_pair(0.0), 0.0, 0.0, 0.0)
-    (outcome,) = Evaluator(potential, lambda: potential).drive([temperature_of(rest, separated, boxless=False)])
-    assert isinstance(outcome, Done), outcome
-    return outcome.value
+    asked = temperature_of(Rest(_pair(0.0), 0.0, 0.0, 0.0), separated, boxless=False)
+    return float(_driven(potential, asked))
 
 
 def test_what_is_a_hole() -> None:
     far, near = Contact("O", "O", 1.2, 0.9), Contact("O", "O", 0.7, 0.53)
-    assert not Gain(1.3, far).is_hole  # thermite
-    assert Gain(3.5, far).is_hole
+    assert not Gain(4.4, far).is_hole  # lanthanum and fluorine
+    assert Gain(5.5, far).is_hole
+    assert not Gain(5.5, far, condensing=1.0).is_hole  # of atoms that were loosely bound
+    assert Gain(50.0, far, bottomless=True, condensing=60.0).is_hole
     assert Gain(0.2, near).is_hole
     assert not Gain(0.05, near).is_hole
     assert not Gain(0.2, replace(near, ratio=0.67)).is_hole  # as close as in Cr₂
+
+
+def _driven(potential: Potential, asked: Any) -> Any:
+    (outcome,) = Evaluator(potential, lambda: potential).drive([asked])
+    assert isinstance(outcome, Done), outcome
+    return outcome.value
+
+
+def _strong() -> Potential:
+    """Return a sound potential that binds copper by some 25 eV per atom: seven times what copper does."""
+    return from_calculator(LennardJones(sigma=2.64 / 2 ** (1 / 6), epsilon=4.0, rc=5.0, smooth=True), ["Cu", "Au"])
+
+
+@dataclass(frozen=True, slots=True)
+class LowerTogether:
+    """The same, where a cluster is lower by an energy, eV/atom, once its atoms are closer than 4 Å."""
+
+    energy: float
+
+    @property
+    def name(self) -> str:
+        return "lower together"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return _strong().capabilities
+
+    def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        found = []
+        for structure, one in zip(structures, _strong().evaluate(structures, properties), strict=True):
+            together = not structure.pbc.any() and closest_contact(structure).distance < 4.0
+            found.append(replace(one, energy=one.energy - self.energy * len(structure) * together))
+        return found
+
+
+def _cube(distance: float) -> Atoms:
+    corners = [[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)]
+    return Atoms("Cu8", positions=distance * np.array(corners, float))
+
+
+def _condensed(potential: Potential) -> Gain:
+    """Return what is gained where eight atoms that hardly touch find each other."""
+    apart, together = _cube(4.9), _cube(2.64)
+    before, after = (one.energy for one in potential.evaluate([apart, together], ENERGY))
+    places, none = np.array([apart.positions, together.positions]), np.zeros((2, 8, 3))
+    run = Trajectory(1.0, apart.get_masses(), places, none, none, np.array([before, after]))
+    (gain,) = _driven(potential, gains(run, Rest(apart, before, before, 0.0)))
+    assert isinstance(gain, Gain)
+    return gain
+
+
+def test_loosely_bound_atoms_that_condense_are_in_no_hole() -> None:
+    gain = _condensed(_strong())
+    assert gain.energy > MOST_SET_FREE
+    assert not gain.is_hole
+
+
+def test_what_lies_below_where_atoms_condense_is_a_hole() -> None:
+    gain = _condensed(LowerTogether(30.0))
+    assert gain.energy > MOST_SET_FREE + gain.condensing
+    assert gain.is_hole
+
+
+@pytest.mark.parametrize(("structure", "expected"), [(bulk("Cu", a=3.65), 0.0), (_cube(9.0), 27.6), (_cube(4.9), 27.5)])
+def test_what_condensing_sets_free_is_read_from_the_potentials_own_crystals(structure: Atoms, expected: float) -> None:
+    potential = _strong()
+    (found,) = potential.evaluate([structure], ENERGY)
+    assert _driven(potential, above_own_crystals(structure, found.energy)) == pytest.approx(expected, abs=0.3)
+
+
+@dataclass(frozen=True, slots=True)
+class OnlyPairsBind:
+    """Cells of copper and gold have -4 eV, those of one of them nothing; refused where there is none."""
+
+    refuses: bool = False
+
+    @property
+    def name(self) -> str:
+        return "only pairs bind"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(("Cu", "Au"))
+
+    def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        if self.refuses:
+            raise RuntimeError("cells are too small")
+        return [Prediction(-4.0 if len(set(structure.symbols)) == 2 else 0.0) for structure in structures]
+
+
+def test_a_mixture_is_held_to_the_best_mixture_of_crystals() -> None:
+    structure = Atoms("Cu3Au", positions=3.0 * np.eye(4, 3))
+    assert _driven(OnlyPairsBind(), above_own_crystals(structure, 0.0)) == pytest.approx(1.0)
+    assert _driven(OnlyPairsBind(), above_own_crystals(structure, -6.0)) == 0.0
+
+
+def test_where_crystals_cannot_be_asked_nothing_is_known() -> None:
+    assert _driven(OnlyPairsBind(refuses=True), above_own_crystals(_cube(4.9), 0.0)) is None
 
 
 def test_images_are_neighbours_too() -> None:

@@ -214,9 +214,10 @@ NO_BLOW_UP = Check(
         "the cohesive energy, and no more than 6,000 K. Each is followed for 64 steps of twice the usual length: 26 fs "
         "with hydrogen, 135 fs with silicon, 256 fs with gold. The energy that the integrator conserves must not go "
         "off by k_B T per atom, in steps of a quarter either. Nor may atoms end up in a hole: two of them closer than "
-        "0.6 of the sum of their radii and 0.1 eV per atom lower than at rest, or anything 3 eV per atom lower. What "
-        "leaves for the vacuum, crystallises or reacts is no hole, and is told. Where it fails, a simulation that gets "
-        "hot somewhere explodes or collapses, and everything after that is wrong."
+        "0.6 of the sum of their radii and 0.1 eV per atom lower than at rest, or anything lower than at rest by 5 eV "
+        "per atom more than the potential's own crystals of these species are. What leaves for the vacuum, condenses "
+        "or reacts is no hole, and is told. Where it fails, a simulation that gets hot somewhere explodes or "
+        "collapses, and everything after that is wrong."
     ),
     draw=_draw,
     near=set_in_motion_otherwise,

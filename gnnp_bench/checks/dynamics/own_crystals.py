@@ -1,0 +1,62 @@
+"""How low a potential itself holds atoms in simple crystals: what condensing may set free."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from itertools import combinations
+
+import numpy as np
+from ase import Atoms
+from ase.build import bulk
+from scipy.optimize import linprog  # type: ignore[attr-defined]
+
+from gnnp_bench.check import Request
+from gnnp_bench.checks.physics.approach import radii_sum
+from gnnp_bench.potential import ENERGY, Prediction
+
+NEIGHBOURS = np.arange(0.9, 1.525, 0.05)
+"""Distances between neighbours over the sum of radii. Closer ones would be what is asked about."""
+OF_ELEMENTS = {"fcc": np.sqrt(2.0), "bcc": 2.0 / np.sqrt(3.0), "diamond": 4.0 / np.sqrt(3.0), "sc": 1.0}
+OF_PAIRS = {"cesiumchloride": 2.0 / np.sqrt(3.0), "rocksalt": 2.0, "zincblende": 4.0 / np.sqrt(3.0)}
+"""Lattice constants over the distance between neighbours."""
+
+
+def simple_crystals(symbols: Sequence[str]) -> list[Atoms]:
+    """Return crystals of each species and of each pair of species, with neighbours at usual distances."""
+    kinds = [((one, one), one, OF_ELEMENTS) for one in symbols]
+    kinds += [((one, other), one + other, OF_PAIRS) for one, other in combinations(symbols, 2)]
+    return [
+        bulk(name, lattice, a=float(part * lattice_constant * radii_sum(*pair)))
+        for pair, name, lattices in kinds
+        for lattice, lattice_constant in lattices.items()
+        for part in NEIGHBOURS
+    ]
+
+
+def above_own_crystals(structure: Atoms, energy: float) -> Generator[Request, list[Prediction], float | None]:
+    """Return how far a structure lies above the best mixture of simple crystals of the same composition, eV/atom.
+
+    The best mixture is the least Σ w E of cells with energies E, under Σ w n_s = N_s for each species and w ≥ 0: a
+    point of the convex hull of energies over compositions.
+
+    Parameters
+    ----------
+    structure : Atoms
+    energy : float, eV
+
+    Returns
+    -------
+    float or None
+        Zero where it lies below. None where the potential gives no energies of crystals.
+    """
+    symbols, counts = np.unique(structure.get_chemical_symbols(), return_counts=True)
+    crystals = simple_crystals([str(symbol) for symbol in symbols])
+    try:
+        answers = yield Request(crystals, ENERGY)
+    except Exception:  # of somebody else's code, over cells of one atom
+        return None
+    energies = np.array([answer.energy for answer in answers])
+    finite = np.isfinite(energies)
+    contents = np.array([[list(crystal.symbols).count(symbol) for crystal in crystals] for symbol in symbols])
+    best = linprog(energies[finite], A_eq=contents[:, finite], b_eq=counts)
+    return max(0.0, (energy - float(best.fun)) / len(structure)) if best.success else None
