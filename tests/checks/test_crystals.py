@@ -350,7 +350,7 @@ def test_the_value_is_that_of_two_volumes() -> None:
     potential = smooth_pair(species=("Cu",))
     evaluator = Evaluator(potential, lambda: potential)
     found = judged(lambda: potential, FROZEN)
-    told = float(str(found.reason).partition("Cu:fcc: ")[2].split()[0])
+    told = float(str(found.reason).partition("Cu:fcc: Grüneisen parameter ")[2].split()[0])
     q = np.array([float(x) for x in str(found.reason).rpartition("(")[2].rstrip(")").split()])
     (rest,) = evaluator.drive([at_rest(Case(as_measured("Cu:fcc"), Noise(1e-12, 1e-12, 1e-12), {}))])
     assert isinstance(rest, Done)
