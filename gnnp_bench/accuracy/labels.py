@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.io import iread
 from ase.stress import voigt_6_to_full_3x3_stress
 
 from gnnp_bench.potential import FloatArray, PotentialError
+from gnnp_bench.structures.reading import structures_in
 
 ENERGY_KEYS = ("REF_energy", "ref_energy", "dft_energy", "DFT_energy", "energy", "Energy", "total_energy")
 _REFERENCES = ("REF", "ref", "dft", "DFT")
@@ -30,7 +30,7 @@ def each_structure(path: str | Path) -> Iterator[Atoms]:
     if not Path(path).is_file():
         raise DataError(f"{path} is a folder, not a file" if Path(path).is_dir() else f"there is no file {path}")
     try:
-        yield from iread(path, ":", do_not_split_by_at_sign=True)
+        yield from structures_in(path)
     except Exception as error:  # ASE's readers fail in any way
         reason = str(error) or type(error).__name__
         if Path(path).stat().st_size == 0:

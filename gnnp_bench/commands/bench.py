@@ -203,16 +203,16 @@ def read_structure(path: str) -> Atoms:
     BadRequest
         If there is none that can be repeated.
     """
-    import ase.io
     import numpy as np
 
+    from gnnp_bench.structures.reading import structures_in
+
     try:
-        found = ase.io.read(path)
+        *_, atoms = structures_in(path)
     except Exception as error:  # the readers of ASE raise anything, OSError without an error number among them
         if isinstance(error, OSError) and error.strerror:
             raise BadRequest(f"cannot read {path}: {error.strerror}") from error
         raise BadRequest(f"{path} is no structure that ASE can read: {type(error).__name__}: {error}") from error
-    atoms = found[-1] if isinstance(found, list) else found
     if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
         raise BadRequest(f"{path} holds positions or cell vectors that are not finite")
     if len(atoms) == 0 or not atoms.pbc.all() or atoms.cell.rank < 3:

@@ -88,11 +88,12 @@ def read_structures(path: str) -> list[Atoms]:
     BadRequest
         If there is none.
     """
-    import ase.io
     import numpy as np
 
+    from gnnp_bench.structures.reading import structures_in
+
     try:
-        found = ase.io.read(path, index=":")
+        found = list(structures_in(path))
     except Exception as error:  # the readers of ASE raise anything, OSError without an error number among them
         if isinstance(error, OSError) and error.strerror:
             raise BadRequest(f"cannot read {path}: {error.strerror}; crystals by name are as Si:diamond") from error
@@ -104,7 +105,7 @@ def read_structures(path: str) -> list[Atoms]:
             raise BadRequest(f"{path} holds positions or cell vectors that are not finite")
         atoms.calc = None
         atoms.set_constraint()
-    return list(found)
+    return found
 
 
 def slug(name: str) -> str:
