@@ -38,7 +38,7 @@ class FileError(ValueError):
         self.mistakes = tuple(mistakes)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Subject:
     """A potential of a campaign: its spec with all options in it, and the species that it is restricted to."""
 

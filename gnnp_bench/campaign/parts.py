@@ -118,8 +118,6 @@ class Part:
         Tasks that were given up because the potential's time was over.
     told : bool
         Whether its end was told.
-    number : int
-        The turn of its potential.
     """
 
     pool: Work
@@ -127,7 +125,6 @@ class Part:
     spent_s: float = 0.0
     out_of_time: int = 0
     told: bool = False
-    number: int = 0
 
     @property
     def label(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -149,22 +148,22 @@ def hashed(*values: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def to_bytes(values: Sequence[Work] | Sequence[Outcome]) -> bytes:
-    """Return tasks, or what came of them, as they are sent through a pipe."""
-    return msgspec.msgpack.encode(values)
+def to_bytes(value: Work | Outcome) -> bytes:
+    """Return a task, or what came of it, as it is sent through a pipe."""
+    return msgspec.msgpack.encode(value)
 
 
-def works_from(data: bytes) -> list[Work]:
-    """Return the tasks that `to_bytes` wrote."""
-    return msgspec.msgpack.decode(data, type=list[Work])
+def work_from(data: bytes) -> Work:
+    """Return the task that `to_bytes` wrote."""
+    return msgspec.msgpack.decode(data, type=Work)
 
 
-def outcomes_from(data: bytes) -> list[Outcome]:
-    """Return the outcomes that `to_bytes` wrote.
+def outcome_from(data: bytes) -> Outcome:
+    """Return the outcome that `to_bytes` wrote.
 
     Raises
     ------
     ValueError
-        If they are none.
+        If it is none.
     """
-    return msgspec.msgpack.decode(data, type=list[Outcome])
+    return msgspec.msgpack.decode(data, type=Outcome)
