@@ -17,7 +17,7 @@ from gnnp_bench.campaign.filesystem import StoreError
 from gnnp_bench.campaign.kept import Ledger, row_of, values_of
 from gnnp_bench.campaign.parts import Part, Plan
 from gnnp_bench.campaign.store import Row, Store
-from gnnp_bench.campaign.telling import CampaignError, Told, cancel_file, error_of
+from gnnp_bench.campaign.telling import CampaignError, Tally, Told, cancel_file, error_of
 from gnnp_bench.campaign.turns import Seat, Turns, subject_of
 from gnnp_bench.campaign.work import Outcome, SubjectTold, Work
 
@@ -43,26 +43,20 @@ class Lead:
     store : Store
     workers : Workers
     ledger : Ledger
-    counts : Counter
-        Of tasks: *before* (had their result already), *run*, *again* (begun anew since their process was lost).
+    tally : Tally
     """
 
     plan: Plan
     store: Store
     workers: Workers
     ledger: Ledger
-    counts: Counter[str] = field(default_factory=Counter)
-    parts: list[Part] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
     _turns: Turns = field(init=False)
     _free: list[Seat] = field(default_factory=list)
     _running: dict[Future[Any], tuple[Work, Part | None, Seat]] = field(default_factory=dict)
     _tries: Counter[str] = field(default_factory=Counter)
     _breakdowns: int = 0
     _unwritten: list[Row] = field(default_factory=list)
-    _total: int = 0
-    _done: int = 0
-    _lines: list[str] = field(default_factory=list)
-    _ended: list[Part] = field(default_factory=list)
     _why: str = ""
 
     def __post_init__(self) -> None:
@@ -78,17 +72,17 @@ class Lead:
             If it cannot go on: the disk is full, the workers are gone, a worker would compute something else; or if
             somebody asked for its end.
         """
-        self._total = len(self.plan.campaign.subjects)
+        self.tally.total = len(self.plan.campaign.subjects)
         wanted = cancel_file(self.store.path)
         try:
             while True:
                 self._fill()
-                yield from self._say()
+                yield from self.tally.say()
                 if not self._running:
                     break
                 done, _ = wait(self._running, timeout=LOOK, return_when=FIRST_COMPLETED)
                 self._take_in(done)
-                yield from self._say()
+                yield from self.tally.say()
                 if wanted.exists():
                     wanted.unlink(missing_ok=True)
                     raise CampaignError("the campaign was asked to stop: what was finished is kept")
@@ -104,7 +98,7 @@ class Lead:
     def _fill(self) -> None:
         """Give each worker that is free a task, as long as there are some."""
         while self._free and not self._unwritten:
-            task = self._turns.take(self._free[-1])
+            task = self._turns.take(self._free[-1], alone=not self._running)
             if task is None:
                 return
             self._give(*task)
@@ -175,8 +169,8 @@ class Lead:
         self._tries[work.address] += 1
         if self._tries[work.address] >= (TRIES_IF_KILLED if outcome.killed else TRIES):
             return False
-        self.counts["again"] += 1
-        self._lines.append(f"{work.label}: {outcome.said}; it is begun again")
+        self.tally.counts["again"] += 1
+        self.tally.lines.append(f"{work.label}: {outcome.said}; it is begun again")
         # At a structure of the pool it would end again: then the others are to be evaluated all the same.
         apart = work.kind == "pool" and self.workers.isolated and (not outcome.killed or self._tries[work.address] > 1)
         self._turns.push(replace(work, apart=apart), part, first=True)
@@ -190,8 +184,8 @@ class Lead:
         said = " ".join(str(error).split()) or type(error).__name__
         if self._breakdowns > max(BREAKDOWNS, 2 * len(self._running) + 2 * self.workers.size):
             raise CampaignError(f"the workers break down again and again: {said}")
-        self._lines.append(f"{work.label}: its worker was lost ({said}); it is begun again")
-        self.counts["again"] += 1
+        self.tally.lines.append(f"{work.label}: its worker was lost ({said}); it is begun again")
+        self.tally.counts["again"] += 1
         self._turns.push(work, part, first=True)
         if all(future.done() for future in self._running):
             try:
@@ -200,8 +194,7 @@ class Lead:
                 raise CampaignError(str(gone)) from error
 
     def _tell_apart(self, row: Row, work: Work, part: Part | None) -> None:
-        self._done += 1
-        self.counts["run"] += 1
+        self.tally.counts["run"] += 1
         if work.kind == "subject":
             self._opened(row, work)
             return
@@ -209,21 +202,21 @@ class Lead:
         part.open.pop(work.address, None)
         part.spent_s += row.elapsed_s
         if row.ending != "finished":
-            self._lines.append(f"{work.label}: {row.said.partition(' [')[0]}")
+            self.tally.lines.append(f"{work.label}: {row.said.partition(' [')[0]}")
         elif work.kind == "pool":
             self._pooled(part, row.value)
         self._end(part)
 
     def _opened(self, row: Row, work: Work) -> None:
         if row.ending != "finished":
-            self._lines.append(f"{work.spec} cannot be loaded: {row.said.partition(' [')[0]}")
+            self.tally.lines.append(f"{work.spec} cannot be loaded: {row.said.partition(' [')[0]}")
             return
         told = msgspec.json.decode(row.value, type=SubjectTold)
         self._turns.learn()
-        for pool in self.plan.pools(subject_of(work), told.address):
+        subject = subject_of(work)
+        for pool in self.plan.pools(subject, told.address):
             part = Part(pool)
-            self.parts.append(part)
-            self._total += 1 + len(self.plan.chosen)
+            self.tally.total += 1 + len(self.plan.chosen)
             if not self.ledger.is_done(pool):
                 self._to_do(pool, part)
                 continue
@@ -232,6 +225,14 @@ class Lead:
             if found is not None and found.ending == "finished":
                 self._pooled(part, found.value)
             self._end(part)
+        for work in self.plan.measures(subject, told.address):
+            part = Part(work)
+            self.tally.total += 1
+            if self.ledger.is_done(work):
+                self._before(work, part)
+                self._end(part)
+            else:
+                self._to_do(work, part)
 
     def _pooled(self, part: Part, data: bytes) -> None:
         for law in self.plan.laws(part.pool, data):
@@ -246,8 +247,7 @@ class Lead:
         self._turns.push(work, part)
 
     def _before(self, work: Work, part: Part) -> None:
-        self._done += 1
-        self.counts["before"] += 1
+        self.tally.counts["before"] += 1
         part.spent_s += self._spent(work)
 
     def _spent(self, work: Work) -> float:
@@ -257,19 +257,10 @@ class Lead:
     def _end(self, part: Part) -> None:
         if not part.open and not part.told:
             part.told = True
-            self._ended.append(part)
+            self.tally.ended.append(part)
             if part.out_of_time:
                 over = f"its {self.plan.campaign.model_timeout:g} s are over"
-                self._lines.append(f"{part.label}: {over}; tasks that were not begun: {part.out_of_time}")
-
-    def _say(self) -> Iterator[Told]:
-        lines, self._lines = self._lines, []
-        for line in lines:
-            yield Told(self._done, self._total, line)
-        ended, self._ended = self._ended, []
-        for part in ended:
-            yield Told(self._done, self._total, part=part)
-        yield Told(self._done, self._total)
+                self.tally.lines.append(f"{part.label}: {over}; tasks that were not begun: {part.out_of_time}")
 
     def _keep(self, rows: list[Row]) -> None:
         """Write results; what cannot be written is tried again at the end, and is not counted."""
@@ -281,7 +272,7 @@ class Lead:
         except StoreError as error:
             self._unwritten.extend(rows)
             self._why = str(error)
-            self._lines.append(f"{self._unwritten_said()}; nothing new is begun")
+            self.tally.lines.append(f"{self._unwritten_said()}; nothing new is begun")
 
     def _unwritten_said(self) -> str:
         return f"{len(self._unwritten)} results could not be kept: {self._why}"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from gnnp_bench.campaign.executors import imported
 from gnnp_bench.campaign.filesystem import Mounts, StoreError
 from gnnp_bench.campaign.store import COLUMNS, SCHEMA, Row, Store, reading, row_from
+from gnnp_bench.campaign.work import MEASURED
 from gnnp_bench.certificate.io import decode_value, replace_file
 from gnnp_bench.engine.assemble import Judgement
 
@@ -122,10 +123,11 @@ def take_in(store: Store, rows: Iterable[Row]) -> tuple[int, int]:
 
 
 def flat(row: Row) -> dict[str, Any]:
-    """Return a result as a line of a table: without its value, of which the numbers of a law are taken."""
+    """Return a result as a line of a table: the numbers of a law, and as JSON what was measured beside laws."""
     line = {name: value for name, value in asdict(row).items() if name not in ("value", "made_with")}
     result = decode_value(row.value, Judgement).result if row.kind == "law" and row.value else None
     line.update({name: None if result is None else getattr(result, name) for name in RESULT})
+    line["found"] = row.value.decode() if row.kind in MEASURED and row.value else None
     return line
 
 
@@ -198,6 +200,7 @@ def _parquet(pyarrow: Any, lines: list[dict[str, Any]]) -> bytes:
         **dict.fromkeys(("measured", "bound", "significance"), pyarrow.float64()),
         "unit": pyarrow.string(),
         "evaluations": pyarrow.int64(),
+        "found": pyarrow.string(),
     }
     table = pyarrow.Table.from_pylist(lines, schema=pyarrow.schema(list(types.items())))
     written = io.BytesIO()

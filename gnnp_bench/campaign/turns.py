@@ -12,9 +12,11 @@ from gnnp_bench.campaign.asked import Subject
 from gnnp_bench.campaign.costs import Costs
 from gnnp_bench.campaign.kept import Ledger, what
 from gnnp_bench.campaign.parts import Part, Plan
-from gnnp_bench.campaign.work import Work
+from gnnp_bench.campaign.work import MEASURED, Work
 from gnnp_bench.campaign.worker import KEPT
 
+LONG = 60.0
+"""Seconds of a measurement of which nothing is known."""
 WORTH = 2.0
 """Times as long as its own that another potential has to need before a worker leaves for it."""
 
@@ -60,6 +62,7 @@ class Turns:
     plan: Plan
     ledger: Ledger
     _piles: dict[Subject, _Pile] = field(default_factory=dict)
+    _alone: deque[Task] = field(default_factory=deque)
     _closed: deque[tuple[float, Subject]] = field(default_factory=deque)
     _at: Counter[Subject] = field(default_factory=Counter)
     _ranks: list[tuple[float, Subject]] = field(default_factory=list)
@@ -81,6 +84,9 @@ class Turns:
 
         Where the time of a potential is limited, the shortest come first, so that as many laws as possible are judged.
         """
+        if work.kind == "bench":
+            self._alone.append((work, part))
+            return
         self._number += 1
         seconds = self.seconds(work)
         order = seconds if self.plan.campaign.model_timeout is not None else -seconds
@@ -90,12 +96,13 @@ class Turns:
         pile.left_s += seconds
         self._rank(subject_of(work))
 
-    def take(self, seat: Seat) -> Task | None:
+    def take(self, seat: Seat, alone: bool = True) -> Task | None:
         """Return the next task for a worker, or None if nothing is ready.
 
         At first a worker opens as many potentials as it can hold. Then it stays with one that it holds, unless another
         would need `WORTH` times as long. Where it holds none with tasks, it turns to the one that needs longest; one
-        that was not opened yet counts with all that is expected of it.
+        that was not opened yet counts with all that is expected of it. What is timed comes last, and only where the
+        worker is `alone`: no other has anything to do.
         """
         own = next((held for held in reversed(seat.held) if held in self._piles), None)
         most = self._most()
@@ -107,7 +114,7 @@ class Turns:
         if own is None or there > WORTH * self._urgency(own, more=own != seat.held[-1]):
             own = most
         if own is None:
-            return None
+            return self._timed(seat) if alone and self._alone else None
         self._sit(seat, own)
         pile = self._piles[own]
         *_, seconds, work, part = heapq.heappop(pile.tasks)
@@ -124,6 +131,7 @@ class Turns:
 
     def drop(self, part: Part) -> None:
         """Forget the tasks of a part."""
+        self._alone = deque(task for task in self._alone if task[1] is not part)
         for subject, pile in list(self._piles.items()):
             pile.tasks = [entry for entry in pile.tasks if entry[-1] is not part]
             heapq.heapify(pile.tasks)
@@ -133,8 +141,14 @@ class Turns:
 
     def seconds(self, work: Work) -> float:
         """Return how long a task will take, as far as that is known."""
-        unknown = self.plan.budgets.get(work.name, {}).get(work.budget, 100) / 100.0
+        laws = self.plan.budgets.get(work.name, {})
+        unknown = LONG if work.kind in MEASURED else laws.get(work.budget, 100) / 100.0
         return self._costs.seconds(what(work.kind, work.name, work.budget), work.subject, unknown)
+
+    def _timed(self, seat: Seat) -> Task:
+        work, part = self._alone.popleft()
+        self._sit(seat, subject_of(work))
+        return work, part
 
     def _sit(self, seat: Seat, subject: Subject) -> None:
         if seat.held and seat.held[-1] == subject:

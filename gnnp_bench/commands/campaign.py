@@ -12,11 +12,14 @@ import typer
 
 from gnnp_bench.commands.campaign_views import (
     FILE,
+    all_measurements,
     all_views,
     certificates,
     counted,
     exit_status,
     line,
+    measured_line,
+    measurements,
     one_line,
     planned,
     status,
@@ -32,10 +35,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from gnnp_bench.campaign.asked import Campaign
-    from gnnp_bench.campaign.certificates import View
     from gnnp_bench.campaign.drive import Lead
     from gnnp_bench.campaign.executors import Workers
     from gnnp_bench.campaign.store import Store
+    from gnnp_bench.campaign.work import Work
     from gnnp_bench.certificate.result import Waiver
 
 campaign = typer.Typer(
@@ -100,17 +103,16 @@ def _run(file: str, executor: str | None, *, again: bool) -> int:
                 stopped = f"stopped by {interruption or 'Ctrl-C'}: what was finished is kept"
         with undisturbed():
             _copies(opened, plan.campaign)
-            found = all_views(opened, plan, ledger, waivers)
-            _summary(out, found, lead)
+            found, beside = all_views(opened, plan, ledger, waivers), all_measurements(opened, plan, ledger)
+            _summary(out, counted(found, beside), lead)
     if stopped is not None:
         line(out, stopped)
         line(out, f"go on with: gnnp-bench campaign resume {file}")
         return PARTIAL
-    return exit_status(found)
+    return exit_status(found, beside)
 
 
 def _follow(lead: Lead, out: Console, waivers: tuple[Waiver, ...]) -> None:
-    from gnnp_bench.campaign.certificates import view
     from gnnp_bench.commands.progress import Progress
 
     progress = Progress(0, out, "tasks")
@@ -120,13 +122,22 @@ def _follow(lead: Lead, out: Console, waivers: tuple[Waiver, ...]) -> None:
         if said.line:
             line(out, said.line)
         if said.part is not None:
-            line(out, one_line(view(lead.store, lead.plan, said.part.pool, waivers=waivers)))
+            line(out, _ended(lead, said.part.pool, waivers))
             ended += 1
             if ended % lead.plan.campaign.export_every == 0:
                 _copies(lead.store, lead.plan.campaign)
         if said.done > last:
             progress.told(said.done - last)
             last = said.done
+
+
+def _ended(lead: Lead, work: Work, waivers: tuple[Waiver, ...]) -> str:
+    from gnnp_bench.campaign.certificates import measurement, view
+    from gnnp_bench.campaign.work import MEASURED
+
+    if work.kind in MEASURED:
+        return measured_line(measurement(lead.store, work))
+    return one_line(view(lead.store, lead.plan, work, waivers=waivers))
 
 
 def _copies(opened: Store, asked: Campaign) -> None:
@@ -172,6 +183,7 @@ def cancel(file: Annotated[str, FILE]) -> int:
 
 
 campaign.command("certificates")(certificates)
+campaign.command("measurements")(measurements)
 campaign.command("table")(table)
 
 
@@ -235,7 +247,7 @@ def import_results(
     return 0
 
 
-def _summary(out: Console, found: list[View], lead: Lead) -> None:
-    counts = lead.counts
+def _summary(out: Console, counted: str, lead: Lead) -> None:
+    counts = lead.tally.counts
     line(out, f"tasks: {counts['run']} run, {counts['before']} had a result already, {counts['again']} begun again")
-    line(out, counted(found))
+    line(out, counted)

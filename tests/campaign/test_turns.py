@@ -131,3 +131,15 @@ def test_tasks_that_are_dropped_do_not_come() -> None:
     while (task := turns.take(seat)) is not None:
         found.append((task[0].kind, task[0].spec))
     assert sorted(found) == [("law", "c"), ("subject", "a"), ("subject", "b"), ("subject", "c")]
+
+
+def test_what_is_timed_comes_last_and_alone() -> None:
+    turns, seat, part = turns_of({"a": 1.0, "b": 1.0, "c": 1.0}), Seat(), Part(Work(kind="bench", spec="a"))
+    turns.push(part.pool, part)
+    for spec in SPECS:
+        turns.push(Work(kind="law", spec=spec, name=LAWS[0]), Part(Work(kind="pool", spec=spec)))
+    before = [taken(turns, seat).kind for _ in range(6)]
+    assert sorted(before) == ["law"] * 3 + ["subject"] * 3
+    assert turns.take(seat, alone=False) is None
+    assert turns.take(seat) == (part.pool, part)
+    assert turns.take(seat) is None
