@@ -108,7 +108,9 @@ def read(path: str | Path, check_ids: Sequence[str] | None = None) -> Campaign:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise FileError([f"cannot read {path}: {error.strerror or error}"]) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise FileError([f"{path} is nested too deeply"]) from error
+    except ValueError as error:  # of the parser, of Unicode, and of numbers with thousands of digits
         raise FileError([f"{path}: {error}"]) from error
     look = Look(str(path), [])
     campaign = _campaign(path, values, look, check_ids)

@@ -61,7 +61,7 @@ def export(rows: Iterable[Row], path: str | Path) -> int:
 
     Raises
     ------
-    ValueError
+    StoreError
         If the file cannot be written.
     """
     written = io.BytesIO()
@@ -74,7 +74,7 @@ def export(rows: Iterable[Row], path: str | Path) -> int:
                 values["value"] = row.value.decode()
             packed.write(json.dumps({**values, "digest": row.digest}, ensure_ascii=False).encode() + b"\n")
             count += 1
-    replace_file(path, written.getvalue())
+    _put(path, written.getvalue())
     return count
 
 
@@ -132,13 +132,19 @@ def flat(row: Row) -> dict[str, Any]:
 
 
 def snapshot(store: Store) -> Path | None:
-    """Write all results as Parquet beside the store, renamed into place; None where pyarrow is not installed."""
+    """Write all results as Parquet beside the store, renamed into place; None where pyarrow is not installed.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be written.
+    """
     try:
         pyarrow = __import__("pyarrow")
     except ModuleNotFoundError:
         return None
     path = snapshot_file(store.path)
-    replace_file(path, _parquet(pyarrow, [flat(row) for row in store.rows()]))
+    _put(path, _parquet(pyarrow, [flat(row) for row in store.rows()]))
     return path
 
 
@@ -154,10 +160,10 @@ def to_parquet(rows: Iterable[Row], path: str | Path) -> None:
     ------
     ExecutorError
         If pyarrow is not installed.
-    ValueError
+    StoreError
         If the file cannot be written.
     """
-    replace_file(path, _parquet(imported("pyarrow"), [flat(row) for row in rows]))
+    _put(path, _parquet(imported("pyarrow"), [flat(row) for row in rows]))
 
 
 def query(path: str | Path, mounts: Mounts | None = None) -> pandas.DataFrame:
@@ -185,6 +191,13 @@ def query(path: str | Path, mounts: Mounts | None = None) -> pandas.DataFrame:
         else:
             frame = frames.DataFrame([flat(row) for row in store.rows()])
     return cast("pandas.DataFrame", frame)
+
+
+def _put(path: str | Path, data: bytes) -> None:
+    try:
+        replace_file(path, data)
+    except ValueError as error:
+        raise StoreError(str(error)) from error
 
 
 def _parquet(pyarrow: Any, lines: list[dict[str, Any]]) -> bytes:

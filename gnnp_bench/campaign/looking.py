@@ -33,7 +33,7 @@ class Look:
 
     def wrong(self, said: str) -> None:
         """Note a mistake."""
-        self.mistakes.append(f"{self.place}: {said}")
+        self.mistakes.append(" ".join(f"{self.place}: {said}".split()))
 
     def within(self, place: str) -> Look:
         """Return the same for a table inside."""
@@ -79,8 +79,8 @@ def words(known: Sequence[str]) -> str:
 
 
 def is_text(value: Any) -> bool:
-    """Return whether a value is a text with something in it."""
-    return isinstance(value, str) and bool(value.strip())
+    """Return whether a value is a text with something in it, that may name a file."""
+    return isinstance(value, str) and bool(value.strip()) and "\x00" not in value
 
 
 def is_count(value: Any) -> bool:

@@ -74,6 +74,7 @@ def _run(file: str, executor: str | None, *, again: bool) -> int:
     from gnnp_bench.campaign.drive import Lead
     from gnnp_bench.campaign.kept import Ledger
     from gnnp_bench.campaign.telling import CampaignError, cancel_file
+    from gnnp_bench.commands.output import check_paths
     from gnnp_bench.report.stream import console
 
     out = console(sys.stdout)
@@ -84,6 +85,7 @@ def _run(file: str, executor: str | None, *, again: bool) -> int:
     path = plan.campaign.store
     if again and not path.exists():
         raise BadRequest(f"there is no store {path}: `gnnp-bench campaign run {file}` makes it")
+    check_paths(("export", None if plan.campaign.export is None else str(plan.campaign.export)))
     stopped = None
     with told(), terminable(), store.writing(path) as opened:
         cancel_file(path).unlink(missing_ok=True)
@@ -102,14 +104,15 @@ def _run(file: str, executor: str | None, *, again: bool) -> int:
             except KeyboardInterrupt as interruption:
                 stopped = f"stopped by {interruption or 'Ctrl-C'}: what was finished is kept"
         with undisturbed():
-            _copies(opened, plan.campaign)
+            are_written = _copies(opened, plan.campaign, out)
             found, beside = all_views(opened, plan, ledger, waivers), all_measurements(opened, plan, ledger)
             _summary(out, counted(found, beside), lead)
     if stopped is not None:
         line(out, stopped)
         line(out, f"go on with: gnnp-bench campaign resume {file}")
         return PARTIAL
-    return exit_status(found, beside)
+    status = exit_status(found, beside)
+    return PARTIAL if status == 0 and not are_written else status
 
 
 def _follow(lead: Lead, out: Console, waivers: tuple[Waiver, ...]) -> None:
@@ -125,7 +128,7 @@ def _follow(lead: Lead, out: Console, waivers: tuple[Waiver, ...]) -> None:
             line(out, _ended(lead, said.part.pool, waivers))
             ended += 1
             if ended % lead.plan.campaign.export_every == 0:
-                _copies(lead.store, lead.plan.campaign)
+                _copies(lead.store, lead.plan.campaign, out)
         if said.done > last:
             progress.told(said.done - last)
             last = said.done
@@ -140,14 +143,23 @@ def _ended(lead: Lead, work: Work, waivers: tuple[Waiver, ...]) -> str:
     return one_line(view(lead.store, lead.plan, work, waivers=waivers))
 
 
-def _copies(opened: Store, asked: Campaign) -> None:
-    """Write what others read: a snapshot where the store itself must not be read, and the export if asked for."""
-    from gnnp_bench.campaign import exchange
+def _copies(opened: Store, asked: Campaign, out: Console) -> bool:
+    """Write what others read: a snapshot where the store itself must not be read, and the export if asked for.
 
-    if opened.shared:
-        exchange.snapshot(opened)
-    if asked.export is not None:
-        exchange.export(opened.rows(), asked.export)
+    Return whether that could be done; what is in the store is kept all the same.
+    """
+    from gnnp_bench.campaign import exchange
+    from gnnp_bench.campaign.filesystem import StoreError
+
+    try:
+        if opened.shared:
+            exchange.snapshot(opened)
+        if asked.export is not None:
+            exchange.export(opened.rows(), asked.export)
+    except StoreError as error:
+        line(out, f"{error}; results are kept in {opened.path}")
+        return False
+    return True
 
 
 @contextmanager
