@@ -17,6 +17,7 @@ from ase.io import write
 from gnnp_bench.campaign import exchange, query
 from gnnp_bench.campaign.asked import read
 from gnnp_bench.campaign.drive import Lead
+from gnnp_bench.campaign.executors import imported
 from gnnp_bench.campaign.looking import FileError
 from gnnp_bench.campaign.measures import KEYS
 from gnnp_bench.campaign.work import MEASURED
@@ -26,6 +27,18 @@ from tests.campaign.leading import lead, written
 
 SPEC = "ase:ase.calculators.emt:EMT"
 POTENTIAL = f'[[potential]]\nspec = "{SPEC}"\nspecies = ["Cu", "Au"]\n'
+APART = (
+    "elapsed_s",
+    "environment",
+    "timings",
+    "fits",
+    "saturation",
+    "busy_cores",
+    "subject",
+    "max_gigabytes",
+    "stopped",
+)
+"""What no two measurements have in common."""
 TABLES = """
 [[accuracy]]
 files = ["labels.extxyz"]
@@ -62,9 +75,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def without_times(value: Any) -> Any:
     """Return a result without what no two measurements have in common."""
     if isinstance(value, dict):
-        apart = ("elapsed_s", "environment", "timings", "fits", "saturation", "busy_cores", "subject")
-        apart += ("max_gigabytes", "stopped")
-        return {key: without_times(each) for key, each in value.items() if key not in apart}
+        return {key: without_times(each) for key, each in value.items() if key not in APART}
     return [without_times(each) for each in value] if isinstance(value, list) else value
 
 
@@ -100,7 +111,7 @@ def test_the_numbers_are_those_of_the_commands_and_are_kept(folder: Path, capsys
     (row,) = frame[frame.kind == "accuracy"].found
     assert json.loads(row)["forces_mae_mev_per_ang"] == pytest.approx(16.0, abs=6.0)
     exchange.to_parquet(again.rows, folder / "all.parquet")
-    assert exchange.imported("pandas").read_parquet(folder / "all.parquet").found.notna().sum() == 4
+    assert imported("pandas").read_parquet(folder / "all.parquet").found.notna().sum() == 4
     assert str(folder) not in frame.to_csv()
 
 
@@ -143,7 +154,7 @@ def test_a_file_that_changes_meanwhile_ends_the_campaign(folder: Path) -> None:
 
 
 def test_keys_and_defaults_are_those_of_the_commands() -> None:
-    commands = {"accuracy": accuracy.accuracy, "properties": properties.properties}
+    commands: dict[str, Any] = {"accuracy": accuracy.accuracy, "properties": properties.properties}
     commands |= {"bench": bench.bench, "screen": screen.screen}
     apart = {("properties", "only"), ("bench", "sizes"), ("properties", "crystals")}
     for kind, keys in KEYS.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
@@ -322,7 +323,7 @@ def test_values_of_campaign_files(
 ) -> None:
     path = in_file(tmp_path_factory, "c.toml", b"")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(asked.tomllib, "loads", lambda text: {**top, "potential": potentials, **tables})
+        patched.setattr(tomllib, "loads", lambda text: {**top, "potential": potentials, **tables})
         refused_line_by_line(lambda: asked.read(path, ("symmetry/rotation",)))
 
 
