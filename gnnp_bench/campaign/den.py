@@ -105,6 +105,10 @@ class Den:
             popen.wait()
             self._cut(popen)
 
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):  # at the end of Python parts of it are gone
+            self.close()  # the thread that it belonged to has ended, and nobody else would
+
     def _start(self) -> bool:
         if self._popen is not None and self._popen.poll() is None:
             return False

@@ -27,17 +27,7 @@ from tests.campaign.leading import lead, written
 
 SPEC = "ase:ase.calculators.emt:EMT"
 POTENTIAL = f'[[potential]]\nspec = "{SPEC}"\nspecies = ["Cu", "Au"]\n'
-APART = (
-    "elapsed_s",
-    "environment",
-    "timings",
-    "fits",
-    "saturation",
-    "busy_cores",
-    "subject",
-    "max_gigabytes",
-    "stopped",
-)
+APART = ("elapsed_s", "environment", "timings", "fits", "saturation", "busy_cores", "subject", "max_gigabytes")
 """What no two measurements have in common."""
 TABLES = """
 [[accuracy]]
@@ -151,6 +141,14 @@ def test_a_file_that_changes_meanwhile_ends_the_campaign(folder: Path) -> None:
 
     with pytest.raises(RuntimeError, match=r"finds another labels\.extxyz than the one that the campaign began with"):
         lead(path, "processes:1", during=spoil)
+
+
+def test_the_tables_of_the_page_are_read(folder: Path) -> None:
+    first, second, *_ = (Path(__file__).parents[2] / "docs" / "campaigns.md").read_text().split("```toml\n")[1:]
+    for name in ("test.extxyz", "candidates.extxyz"):
+        (folder / name).touch()
+    found = read(written(folder, first.partition("```")[0] + second.partition("```")[0]))
+    assert [measure.kind for measure in found.measures] == list(MEASURED)
 
 
 def test_keys_and_defaults_are_those_of_the_commands() -> None:
