@@ -71,20 +71,17 @@ def train(
     if loss not in ("mae", "rmse"):
         raise BadRequest(f"--loss must be mae or rmse, not {loss!r}")
 
-    import torch
-
     from reference_model.shipped import shipped
     from reference_model.train.recipe import Recipe
     from reference_model.train.run import train as run
     from reference_model.train.sets import Request
     from reference_model.variants import hyperparameters
 
-    asked = os.environ.get("OMP_NUM_THREADS", "1").partition(",")[0].strip()
-    torch.set_num_threads(max(1, int(asked)) if asked.isdecimal() else 1)
+    set_threads()
     try:
         hyper = hyperparameters(["H"], variant)
         if permutation_penalty and not hyper.ordered:
-            _say(f"warning: --permutation-penalty is ignored: the variant {variant!r} obeys that law by construction")
+            say(f"warning: --permutation-penalty is ignored: the variant {variant!r} obeys that law by construction")
             permutation_penalty = 0.0
         recipe = Recipe(
             variant=variant,
@@ -107,20 +104,28 @@ def train(
             recipe=recipe,
             trust_labels=trust_labels,
         )
-        run(request, _say, _shown() if sys.stderr.isatty() else _ignore)
+        run(request, say, shown() if sys.stderr.isatty() else _ignore)
     except PotentialError as error:
         raise BadRequest(str(error)) from error
     except KeyboardInterrupt:
-        _say("interrupted: the same command goes on after the last whole epoch")
+        say("interrupted: the same command goes on after the last whole epoch")
         return PARTIAL
     # A shipped network of this name would be meant otherwise.
     spec = f"reference:{f'./{out}' if str(out) in shipped() else out}"
-    _say(f"next: gnnp-bench certify {shlex.quote(spec)}; errors and figures are in {out}")
+    say(f"next: gnnp-bench certify {shlex.quote(spec)}; errors and figures are in {out}")
     print(spec)
     return 0
 
 
-def _say(line: str) -> None:
+def set_threads() -> None:
+    """Let torch use one thread, or as many as `OMP_NUM_THREADS` says."""
+    import torch
+
+    asked = os.environ.get("OMP_NUM_THREADS", "1").partition(",")[0].strip()
+    torch.set_num_threads(max(1, int(asked)) if asked.isdecimal() else 1)
+
+
+def say(line: str) -> None:
     """Print a line; on a terminal broken at spaces, over what shows the progress."""
     if sys.stderr.isatty():
         width = max(NARROWEST, shutil.get_terminal_size().columns)
@@ -129,7 +134,7 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _shown(clock: Callable[[], float] = time.monotonic) -> Callable[[int, int, int, int | None], None]:
+def shown(clock: Callable[[], float] = time.monotonic) -> Callable[[int, int, int, int | None], None]:
     """Return what shows each gradient step on one line of a terminal, and how long the rest will take."""
     began = clock()
     first: int | None = None

@@ -49,7 +49,7 @@ def _ignore(done: int, steps: int, epoch: int, epochs: int | None) -> None:
     pass
 
 
-def train(request: Request, tell: Tell, step: Step = _ignore) -> Metrics:
+def train(request: Request, tell: Tell, step: Step = _ignore, data: tuple[Frames, Sets] | None = None) -> Metrics:
     """Train a network, or go on with a run that was interrupted.
 
     Parameters
@@ -59,6 +59,9 @@ def train(request: Request, tell: Tell, step: Step = _ignore) -> Metrics:
         Told of what goes on, a line at a time.
     step : callable, optional
         Told of every gradient step.
+    data : tuple of Frames and Sets, optional
+        What `gathered` returned for this request, or for another that differs in the training alone. Then nothing is
+        read, and no remark is repeated.
 
     Returns
     -------
@@ -75,14 +78,12 @@ def train(request: Request, tell: Tell, step: Step = _ignore) -> Metrics:
     started = time.monotonic()
     recipe = request.recipe
     device = _device(recipe)
-    frames = read(request)
+    frames = read(request) if data is None else data[0]
     species = species_of(frames.train)
     hyper = hyperparameters(species, recipe.variant, cutoff=recipe.cutoff)
     refuse_unknown(frames, species)
     checkpoint = _checkpoint(request, frames)
-    sets = prepared(request, frames, species, tell)
-    for remark in sets.remarks:
-        tell(remark)
+    sets = gathered(request, frames, tell) if data is None else data[1]
 
     trainer = new_trainer(sets.train, hyper, recipe, sets.references.energies, device)
     epochs = _epochs(recipe, trainer)
@@ -115,6 +116,20 @@ def train(request: Request, tell: Tell, step: Step = _ignore) -> Metrics:
         tell(f"epoch {trainer.epoch}/{epochs}: loss {row['loss']:.4g}, valid {summary(found)} ({took:.1f} s)")
         _keep(request, frames, sets, trainer, epochs, history)
     return _finish(request, sets, trainer, history, tell)
+
+
+def gathered(request: Request, frames: Frames, tell: Tell) -> Sets:
+    """Return what is trained on, from what was read; tell what was noticed.
+
+    Raises
+    ------
+    DataError
+        Data cannot be used, or labels are in other units.
+    """
+    sets = prepared(request, frames, species_of(frames.train), tell)
+    for remark in sets.remarks:
+        tell(remark)
+    return sets
 
 
 def _checkpoint(request: Request, frames: Frames) -> dict[str, Any] | None:
@@ -265,9 +280,11 @@ def _finish(request: Request, sets: Sets, trainer: Trainer, history: list[dict[s
     colours = palette(compared.values())
     for use, comparison in compared.items():
         found[use] = metrics(comparison)
-        draw_parity(comparison, request.out / f"parity_{use}.png", names, use, colours)
+        if request.figures:
+            draw_parity(comparison, request.out / f"parity_{use}.png", names, use, colours)
         tell(f"{use}: {summary(found[use])}")
     found["history"] = history
-    draw_curves(history, request.out / "learning.png", names)
+    if request.figures:
+        draw_curves(history, request.out / "learning.png", names)
     write_json(request.out / METRICS, found)
     return found

@@ -37,6 +37,12 @@ class Request:
     recipe : Recipe
     trust_labels : bool
         Do not examine units, signs and orders.
+    share : float
+        Of the structures, held out for validation where no file is given for that.
+    split_seed : int or None
+        Draws what is held out; None takes the seed of the recipe. Runs that are compared have one in common.
+    figures : bool
+        Draw errors and learning curves. One among many runs may do without.
     """
 
     train: tuple[Path, ...]
@@ -45,6 +51,9 @@ class Request:
     out: Path
     recipe: Recipe
     trust_labels: bool = False
+    share: float = SHARE_HELD_OUT
+    split_seed: int | None = None
+    figures: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +102,8 @@ def read(request: Request) -> Frames:
         both = [*chosen, *others]
         remarks += twins.shared(both, len(chosen), twins.twins(both) if others else [], use)
     if not valid:
-        chosen, valid = split(chosen, SHARE_HELD_OUT, request.recipe.seed, alike)
+        seed = request.recipe.seed if request.split_seed is None else request.split_seed
+        chosen, valid = split(chosen, request.share, seed, alike)
     if not valid:
         valid = chosen
         remarks.append(

@@ -153,7 +153,7 @@ def test_ctrl_c_is_told_how_to_go_on(data, tmp_path, capsys, monkeypatch):
 
 
 def test_steps_are_shown_with_the_time_that_is_left(capsys):
-    show = cli._shown(iter([0.0, 20.0, 30.0]).__next__)
+    show = cli.shown(iter([0.0, 20.0, 30.0]).__next__)
     for step in ((1, 5, 1, None), (2, 5, 1, 10), (3, 5, 1, 1)):
         show(*step)
     shown = [text.removeprefix("\x1b[K  ") for text in capsys.readouterr().err.split("\r")[1:]]
