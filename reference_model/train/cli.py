@@ -50,6 +50,14 @@ def train(
     permutation_penalty: Annotated[
         float, typer.Option(metavar="W", help="Weight of what swapping like atoms changes, for the variant 'ordered'.")
     ] = 0.0,
+    committee: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=2, max=64, help="N networks, whose spread tells how sure they are."),
+    ] = None,
+    dropout: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="Share of the structures that each member of a committee does without."),
+    ] = None,
     trust_labels: Annotated[
         bool, typer.Option("--trust-labels", help="Do not examine units and signs; leave stresses as they are.")
     ] = False,
@@ -66,11 +74,18 @@ def train(
             raise BadRequest(f"--{name} must be a positive number, not {value:g}")
     if not 0.0 <= permutation_penalty < float("inf"):
         raise BadRequest(f"--permutation-penalty must not be negative, not {permutation_penalty:g}")
+    if dropout is not None and committee is None:
+        raise BadRequest("--dropout is for the members of a --committee")
+    if dropout is not None and not 0.0 <= dropout < 1.0:
+        raise BadRequest(f"--dropout must be a share from 0 up to 1, not {dropout:g}")
+    if committee is not None and minutes is not None:
+        raise BadRequest("--minutes would train the members of a committee unequally long: give --epochs")
     if dtype not in ("float32", "float64"):
         raise BadRequest(f"--dtype must be float32 or float64, not {dtype!r}")
     if loss not in ("mae", "rmse"):
         raise BadRequest(f"--loss must be mae or rmse, not {loss!r}")
 
+    from reference_model.committee.files import NAME
     from reference_model.shipped import shipped
     from reference_model.train.recipe import Recipe
     from reference_model.train.run import train as run
@@ -104,7 +119,16 @@ def train(
             recipe=recipe,
             trust_labels=trust_labels,
         )
-        run(request, say, shown() if sys.stderr.isatty() else _ignore)
+        step = shown() if sys.stderr.isatty() else _ignore
+        if committee is None:
+            if (out / NAME).exists():
+                raise BadRequest(f"{out} holds a committee: name another folder with --out")
+            run(request, say, step)
+        else:
+            from reference_model.committee.run import Wanted
+            from reference_model.committee.run import run as run_committee
+
+            run_committee(Wanted(request=request, size=committee, dropout=dropout or 0.0), say, step)
     except PotentialError as error:
         raise BadRequest(str(error)) from error
     except KeyboardInterrupt:
