@@ -31,8 +31,14 @@ def train(
     test: Annotated[
         list[Path], typer.Option(metavar="FILE", help="Structures to test on, once, at the end. Repeatable.")
     ] = [],  # noqa: B006
-    variant: Annotated[str, typer.Option(metavar="NAME", help="Architecture; see docs/reference_model.md.")] = "lmax2",
-    cutoff: Annotated[float, typer.Option(metavar="Å", help="How far one layer sees.")] = 5.0,
+    origin: Annotated[
+        str | None,
+        typer.Option("--from", metavar="SPEC", help="Go on from a trained network: reference, or the folder of a run."),
+    ] = None,
+    variant: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Architecture, else lmax2; see docs/reference_model.md.")
+    ] = None,
+    cutoff: Annotated[float | None, typer.Option(metavar="Å", help="How far one layer sees, else 5.")] = None,
     epochs: Annotated[int | None, typer.Option(metavar="N", min=1, help="How often each structure is seen.")] = None,
     minutes: Annotated[
         float | None, typer.Option(metavar="M", help="How long; fixes the epochs after the first.")
@@ -43,7 +49,9 @@ def train(
     device: Annotated[str, typer.Option(metavar="NAME", help="cpu, cuda, cuda:1, …")] = "cpu",
     dtype: Annotated[str, typer.Option(metavar="NAME", help="float32 or float64.")] = "float32",
     loss: Annotated[str, typer.Option(metavar="NAME", help="mae or rmse: which error is to be small.")] = "rmse",
-    learning_rate: Annotated[float, typer.Option(metavar="X", help="After warm-up.")] = 1e-2,
+    learning_rate: Annotated[
+        float | None, typer.Option(metavar="X", help="After warm-up; 0.01, or 0.003 with --from.")
+    ] = None,
     batch: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Structures per step; chosen by size if not given.")
     ] = None,
@@ -74,6 +82,10 @@ def train(
             raise BadRequest(f"--{name} must be a positive number, not {value:g}")
     if not 0.0 <= permutation_penalty < float("inf"):
         raise BadRequest(f"--permutation-penalty must not be negative, not {permutation_penalty:g}")
+    if origin is not None and (variant is not None or cutoff is not None):
+        raise BadRequest("--from brings the variant and the cutoff of its network: leave --variant and --cutoff out")
+    if origin is not None and committee is not None:
+        raise BadRequest("--from and --committee: members that begin alike end alike, and their spread says nothing")
     if dropout is not None and committee is None:
         raise BadRequest("--dropout is for the members of a --committee")
     if dropout is not None and not 0.0 <= dropout < 1.0:
@@ -87,14 +99,17 @@ def train(
 
     from reference_model.committee.files import NAME
     from reference_model.shipped import shipped
+    from reference_model.train.origin import read_origin
     from reference_model.train.recipe import Recipe
     from reference_model.train.run import train as run
     from reference_model.train.sets import Request
-    from reference_model.variants import hyperparameters
+    from reference_model.variants import DEFAULT, hyperparameters
 
     set_threads()
     try:
-        hyper = hyperparameters(["H"], variant)
+        begun = None if origin is None else read_origin(origin)
+        hyper = hyperparameters(["H"], variant or DEFAULT) if begun is None else begun.network.hyper
+        variant, cutoff = hyper.variant, hyper.cutoff if begun is not None or cutoff is None else cutoff
         if permutation_penalty and not hyper.ordered:
             say(f"warning: --permutation-penalty is ignored: the variant {variant!r} obeys that law by construction")
             permutation_penalty = 0.0
@@ -107,7 +122,7 @@ def train(
             dtype="float64" if dtype == "float64" else "float32",
             device=device,
             loss="rmse" if loss == "rmse" else "mae",
-            learning_rate=learning_rate,
+            learning_rate=learning_rate or (1e-2 if begun is None else 3e-3),
             batch=batch,
             permutation_penalty=permutation_penalty,
         )
@@ -118,6 +133,7 @@ def train(
             out=out,
             recipe=recipe,
             trust_labels=trust_labels,
+            origin=begun,
         )
         step = shown() if sys.stderr.isatty() else _ignore
         if committee is None:

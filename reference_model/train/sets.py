@@ -14,6 +14,7 @@ from gnnp_bench.accuracy.frames import Frame, read_frames
 from gnnp_bench.accuracy.labels import DataError
 from reference_model.train import pulay, sanity, twins
 from reference_model.train.data import Sample, prepare, species_of, split
+from reference_model.train.origin import Origin
 from reference_model.train.recipe import SHARE_HELD_OUT, Recipe
 from reference_model.train.references import References, reference_energies, trust
 
@@ -41,6 +42,8 @@ class Request:
         Of the structures, held out for validation where no file is given for that.
     split_seed : int or None
         Draws what is held out; None takes the seed of the recipe. Runs that are compared have one in common.
+    origin : Origin or None
+        The network whose weights are gone on from; its variant and cutoff are those of the recipe.
     figures : bool
         Draw errors and learning curves. One among many runs may do without.
     """
@@ -53,6 +56,7 @@ class Request:
     trust_labels: bool = False
     share: float = SHARE_HELD_OUT
     split_seed: int | None = None
+    origin: Origin | None = None
     figures: bool = True
 
 

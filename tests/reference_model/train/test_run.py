@@ -25,8 +25,9 @@ from reference_model.files import load_network, read_notes
 from reference_model.potential import create
 from reference_model.train import cli, files
 from reference_model.train.data import prepare
+from reference_model.train.loss import scales_of
 from reference_model.train.recipe import Recipe
-from reference_model.train.run import scales_of, train
+from reference_model.train.run import train
 from reference_model.train.sets import Request
 from tests.reference_model.train.frames import as_frames, crystals, labelled, molecules, save
 
