@@ -80,7 +80,8 @@ def _selected(pool: list[Path], folder: Path, out: Path, n: int, json_file: Path
             )
     if strange:
         species = ", ".join(potential.capabilities.species)
-        say(f"warning: {strange} structures left out: they hold other species than {species}, or no volume")
+        total = strange + len(structures)
+        say(f"warning: {strange} of {total} structures left out: they hold other species than {species}, or no volume")
     if not structures:
         raise BadRequest("no structure of the pool can be evaluated by the committee")
     spreads = np.array([row["forces_spread_ev_per_ang"] for row in rows])

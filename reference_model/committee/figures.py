@@ -22,6 +22,7 @@ def draw(found: Mapping[str, Mapping[str, Any]], path: Path) -> None:
     path : Path
     """
     from matplotlib.figure import Figure  # not pyplot, which keeps figures alive and may look for a display
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     figure = Figure(figsize=(9.0, 4.4), layout="constrained")
     for axes, (name, (factor, unit)) in zip(figure.subplots(1, 2), UNITS.items(), strict=True):
@@ -38,6 +39,10 @@ def draw(found: Mapping[str, Mapping[str, Any]], path: Path) -> None:
             ends = [0.8 * min(positive), 1.25 * max(positive)]
             axes.plot(ends, ends, color="black", lw=0.6)
             axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal")
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_locator(LogLocator(subs=[1.0, 2.0, 5.0]))
+                axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+                axis.set_minor_formatter(NullFormatter())
             axes.legend(frameon=False, fontsize="small")
         axes.set(title=name, xlabel=f"calibrated spread, {unit}", ylabel=f"error, {unit}")
     figure.suptitle("root mean squares of values of about the same spread", fontsize=10)

@@ -1,7 +1,8 @@
 """Does the spread tell the error? What a committee says of structures that none of its members was trained on.
 
-Errors are those of the mean of the members. A spread is calibrated by one factor, a = rms(error) / rms(spread): members
-that share data and architecture err alike, so their spread is too small.
+Errors are those of the mean of the members. A spread is calibrated by one factor, below which times the spread are 68
+percent of the errors: members that share data and architecture err alike, so their spread is too small. A ratio of root
+mean squares would be that of the few largest errors, and far too large for all others.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from gnnp_bench.potential import FloatArray
 from reference_model.train.metrics import Comparison
 
 BINS = 10
+WITHIN = 0.6827
+"""Of the errors, within one spread that is calibrated: as of a normal law."""
 FEWEST = 5
 """Values in a bin."""
 NOTHING = 1e-4
@@ -46,8 +50,12 @@ def errors_of(mean: Comparison) -> tuple[FloatArray, FloatArray]:
 
 def factor(spread: FloatArray, error: FloatArray) -> float | None:
     """Return what spreads are multiplied by; None where the members agree exactly."""
-    size = float(np.sqrt((spread**2).mean()))
-    return float(np.sqrt((error**2).mean())) / size if size > 0.0 else None
+    told = _told(spread, error)
+    if not told.any():
+        return None
+    with np.errstate(divide="ignore"):
+        found = float(np.quantile(error[told] / spread[told], WITHIN, method="higher"))
+    return found if np.isfinite(found) and found > 0.0 else None
 
 
 def reliability(spread: FloatArray, error: FloatArray, scale: float | None) -> dict[str, Any]:
@@ -67,7 +75,7 @@ def reliability(spread: FloatArray, error: FloatArray, scale: float | None) -> d
         equally many values by rising spread, each with `values`, `spread` and `error` (root mean squares; the spread
         calibrated).
     """
-    told = (spread > NOTHING * _rms(spread)) | (error > NOTHING * _rms(error))
+    told = _told(spread, error)
     spread, error = spread[told], error[told]
     varies = len(spread) > 2 and np.ptp(spread) > 0.0 and np.ptp(error) > 0.0
     found: dict[str, Any] = {
@@ -85,6 +93,11 @@ def reliability(spread: FloatArray, error: FloatArray, scale: float | None) -> d
         "within_2": float((error <= 2.0 * calibrated).mean()),
         "bins": [{"values": len(part), "spread": _rms(calibrated[part]), "error": _rms(error[part])} for part in parts],
     }
+
+
+def _told(spread: FloatArray, error: FloatArray) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = (spread > NOTHING * _rms(spread)) | (error > NOTHING * _rms(error))
+    return found
 
 
 def _rms(values: FloatArray) -> float:

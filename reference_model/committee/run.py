@@ -142,10 +142,10 @@ def _trust(forces: dict[str, Any]) -> str:
     if forces["factor"] is None or forces["within_1"] is None:
         return "the members agree exactly: their spread says nothing of errors"
     rank = forces["rank_correlation"]
-    goes = "" if rank is None else f"; they go along with errors by ρ = {rank:.2f}"
+    goes = "" if rank is None else f"; rank correlation with errors ρ = {rank:.2f}"
     return (
-        f"spreads of forces times {forces['factor']:.2f} are as large as errors{goes};"
-        f" {forces['within_1']:.0%} of errors are below it, {forces['within_2']:.0%} below twice it"
+        f"{forces['within_1']:.0%} of errors of forces are below {forces['factor']:.2f} times the spread,"
+        f" {forces['within_2']:.0%} below twice that{goes}"
     )
 
 

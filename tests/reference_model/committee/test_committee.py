@@ -142,7 +142,7 @@ def test_selecting_takes_the_unsure_and_unlike(trained, capsys):
     arguments = ["select", str(pool), "--committee", str(trained / "mine"), "--out", str(chosen), "--n", "3"]
     assert main([*arguments, "--json", str(told)]) == 0
     captured = capsys.readouterr()
-    assert "1 structures left out: they hold other species than Cu" in captured.err
+    assert "1 of 9 structures left out: they hold other species than Cu" in captured.err
     found: Any = ase.io.read(chosen, ":")
     assert len(found) == 3
     assert found[0].positions == pytest.approx(strained.positions, abs=1e-6)  # beyond all that was learnt
