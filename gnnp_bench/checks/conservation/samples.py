@@ -123,7 +123,8 @@ def settled_work(
     panels : int, optional
         Of each stretch to begin with.
     far_more : int, optional
-        Evaluations at most where nothing can be judged before.
+        Evaluations where nothing can be judged before; more only as long as each round halves the largest error, and
+        no more than `FAR_MORE`.
     """
     borders = [np.linspace(start, end, panels + 1) for start, end in path.stretches]
     first = [(float(a), float(b)) for line in borders for a, b in itertools.pairwise(line)]
@@ -150,7 +151,7 @@ def _refined(
     """Return the work along pieces and panels. Panels that do not settle are split at their breaks, or in halves."""
     samples, new = yield from _evaluated(path, samples, panels)
     every = [*pieces, *new]
-    error = np.inf
+    error = np.inf  # so that the first round is carried out whatever it takes
     while True:
         work = _summed(every, path, samples)
         before, error = error, float(work.errors.max())
