@@ -61,7 +61,7 @@ FULL = certificate(
 class Reader(HTMLParser):
     """What a browser sees: elements with their attributes, closed as they were opened, and the text of each kind."""
 
-    EMPTY = frozenset({"meta", "input", "br"})
+    EMPTY = frozenset({"meta", "input", "br", "wbr"})
 
     def __init__(self, text: str) -> None:
         super().__init__()
