@@ -70,12 +70,19 @@ def test_a_shell_completes_commands_laws_and_potentials():
     assert "chgnet" in completed("gnnp-bench certify ch")
 
 
-def test_help_imports_nothing_heavy():
+@pytest.mark.parametrize(
+    ("arguments", "heavy"),
+    [
+        (["certify", "--help"], ("torch", "scipy", "ase.build", "pytest", "hypothesis", "spglib", "rich.table")),
+        (["list"], ("torch", "scipy", "ase.build", "pytest", "hypothesis", "spglib")),
+    ],
+)
+def test_what_only_tells_imports_nothing_heavy(arguments, heavy):
     program = (
         "import sys\n"
         "from gnnp_bench.cli import main\n"
-        "status = main(['certify', '--help'])\n"
-        "heavy = ('torch', 'scipy', 'ase.build', 'pytest', 'hypothesis', 'spglib', 'rich.table')\n"
+        f"status = main({arguments!r})\n"
+        f"heavy = {heavy!r}\n"
         "print([name for name in heavy if name in sys.modules])\n"
         "sys.exit(status)\n"
     )
