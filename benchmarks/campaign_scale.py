@@ -109,8 +109,8 @@ class Simulated:
     now: float = 0.0
     busy: float = 0.0
     loading: float = 0.0
-    waiting: deque[tuple[Future[Any], Sequence[Work]]] = field(default_factory=deque)
-    running: list[tuple[float, int, int, Future[Any], list[Outcome]]] = field(default_factory=list)
+    waiting: deque[tuple[Future[Any], Work]] = field(default_factory=deque)
+    running: list[tuple[float, int, int, Future[Any], Outcome]] = field(default_factory=list)
     free: list[int] = field(default_factory=list)
     held: dict[int, deque[str]] = field(default_factory=dict)
     number: int = 0
@@ -118,26 +118,23 @@ class Simulated:
     def __post_init__(self) -> None:
         self.free = list(range(self.size))
 
-    def give(self, works: Sequence[Work]) -> Future[Any]:
+    def give(self, work: Work) -> Future[Any]:
         future: Future[Any] = Future()
-        self.waiting.append((future, works))
+        self.waiting.append((future, work))
         self._begin()
         return future
 
     def _begin(self) -> None:
         while self.free and self.waiting:
             worker = self.free.pop()
-            future, works = self.waiting.popleft()
-            seconds, outcomes = 0.0, []
-            for work in works:
-                loading_s = self._loads(worker, work)
-                elapsed_s = 0.0 if work.kind == "subject" else self._of(work)
-                seconds += loading_s + elapsed_s
-                self.busy += elapsed_s
-                self.loading += loading_s
-                outcomes.append(self._outcome(work, elapsed_s, loading_s))
+            future, work = self.waiting.popleft()
+            loading_s = self._loads(worker, work)
+            elapsed_s = 0.0 if work.kind == "subject" else self._of(work)
+            self.busy += elapsed_s
+            self.loading += loading_s
             self.number += 1
-            heapq.heappush(self.running, (self.now + seconds, self.number, worker, future, outcomes))
+            outcome = self._outcome(work, elapsed_s, loading_s)
+            heapq.heappush(self.running, (self.now + loading_s + elapsed_s, self.number, worker, future, outcome))
 
     def _of(self, work: Work) -> float:
         # A seed is a little longer or shorter than another.
@@ -146,7 +143,9 @@ class Simulated:
 
     def _loads(self, worker: int, work: Work) -> float:
         held = self.held.setdefault(worker, deque(maxlen=KEPT))
-        if work.spec in held:
+        if work.spec in held and work.kind != "subject":
+            held.remove(work.spec)
+            held.append(work.spec)
             return 0.0
         held.append(work.spec)
         return self.durations[work.spec]["subject"]
@@ -160,8 +159,8 @@ class Simulated:
         return Outcome(ending="finished", value=msgspec.json.encode(value), elapsed_s=elapsed_s, loading_s=loading_s)
 
     def wait(self, running: Any, **how: Any) -> tuple[set[Future[Any]], set[Future[Any]]]:
-        self.now, _, worker, future, outcomes = heapq.heappop(self.running)
-        future.set_result(outcomes)
+        self.now, _, worker, future, outcome = heapq.heappop(self.running)
+        future.set_result(outcome)
         self.free.append(worker)
         self._begin()
         return {future}, set()
@@ -208,7 +207,7 @@ def _scheduled(
     subjects = tuple(Subject(spec) for spec in durations)
     asked = Campaign(path=Path("x"), store=Path("x.db"), subjects=subjects, budgets=("quick",), seeds=seeds)
     cluster = Simulated(workers, durations)
-    given = Workers(workers, cluster.give, lambda future: list(future.result()), lambda: None)
+    given = Workers(workers, cluster.give, lambda future: future.result(), lambda: None)
     vars(drive)["wait"] = cluster.wait
     nowhere: Any = Nowhere()
     started = time.process_time()

@@ -37,11 +37,15 @@ from benchmarks.openkim_measures import (
     stress_and_slope,
     triangle_jump,
 )
+from benchmarks.openkim_refresh import LAWS as REFRESHED
+from benchmarks.openkim_refresh import missed
 
 ENERGY, FORCE, STRESS = 1e-4, 1e-3, 1e-4
 """eV, eV/Å and eV/Å³: what starts to matter."""
 ASYMMETRY = 5e-4
 """λ of the Jacobian that starts to matter."""
+MATTERS = {"conservation/path-work": FORCE, "smoothness/one-stiffness": FORCE, "robustness/precision": 1e-9}
+"""Where it is no energy."""
 SOUND = 10
 """Models that hold, which are asked as well."""
 
@@ -139,6 +143,7 @@ FINDINGS: tuple[Finding, ...] = (
             ("robustness/irrelevant-attributes", "asked again"),
         )
     ),
+    *((ALU, law, partial(missed, species="Al,U", law=law), MATTERS.get(law, ENERGY)) for law in REFRESHED),
     (HE, "smoothness/continuity", partial(pair_jump, symbols="He2", place=8.0, what="energy"), ENERGY),
 )
 

@@ -1,6 +1,7 @@
 """Which laws stay undecided for potentials that are sound: certificates at `standard`, ten seeds each.
 
-ASE's Tersoff and Lennard-Jones are loops in Python and get `quick`; Tersoff's form is there from OpenKIM as well.
+ASE's Tersoff and Lennard-Jones are loops in Python and get `quick`; Tersoff's form is there from OpenKIM as well. Of
+SevenNet's weights, which fail by mirror images (docs/findings.md), the laws of conservation are asked at `quick`.
 
     python -m benchmarks.undecided run [--only GLOB] [--seeds 0:10] [--jobs 2]
     python -m benchmarks.undecided page > docs/undecided.md
@@ -43,6 +44,7 @@ MODELS = {
     "Tersoff, OpenKIM": ("Tersoff_LAMMPS_Tersoff_1989_SiGe__MO_350526375143_003", "Si,Ge"),
     "EDIP, OpenKIM": ("EDIP_JustoBazantKaxiras_1998_Si__MO_958932894036_002", "Si"),
 }
+SEVENNET = ("7net-0", "7net-0_22May2024", "7net-l3i5", "7net-mf-0?modal=PBE")
 LENNARD_JONES = "ase:ase.calculators.lj:LennardJones?rc=8&smooth=true"
 CUTOFFS = (3.3, 4.0, 5.0, 6.0, 7.5, 9.0)
 """Å, in turn over the seeds, from another one on for each form."""
@@ -66,6 +68,7 @@ class Sound:
     name: str
     load: Callable[[int], Loaded]
     budget: Budget = "standard"
+    laws: str = "*"
 
 
 def _form(make: Callable[..., Any], place: int, seed: int) -> Loaded:
@@ -93,6 +96,11 @@ def potentials() -> list[Sound]:
         Sound("ASE's Tersoff", partial(_spec, "benchmarks.undecided:tersoff", "Si"), "quick"),
         Sound("ASE's LennardJones(smooth)", partial(_spec, LENNARD_JONES, "Ar"), "quick"),
     ]
+    if find_spec("sevenn") is not None:
+        others += [
+            Sound(f"SevenNet {name}", partial(_spec, f"sevennet:{name}", "Si,O"), "quick", "conservation/*")
+            for name in SEVENNET
+        ]
     if find_spec("kimpy") is not None:
         others += [Sound(name, partial(_spec, f"kim:{model}", species)) for name, (model, species) in MODELS.items()]
     return [*forms, *cut, *others]
@@ -104,7 +112,8 @@ def measure(name: str, seed: int, sources: str) -> dict[str, Any]:
     loaded = sound.load(seed)
     species = tuple(loaded.potential.capabilities.species)
     settings = Settings(spec=loaded.spec, budget=sound.budget, seed=seed, species=species)
-    *_, last = certify(loaded.potential, all_checks(), settings, reload=loaded.reload)
+    checks = [check for check in all_checks() if fnmatchcase(check.id, sound.laws)]
+    *_, last = certify(loaded.potential, checks, settings, reload=loaded.reload)
     certificate = last.certificate
     judged = [check for check in certificate.checks if check.category != "informational"]
     return {
@@ -112,6 +121,7 @@ def measure(name: str, seed: int, sources: str) -> dict[str, Any]:
         "potential": name,
         "spec": loaded.spec,
         "budget": sound.budget,
+        "asked": sound.laws,
         "seed": seed,
         "verdict": certificate.verdict,
         "laws": sum(check.status == "pass" for check in judged),
@@ -159,7 +169,9 @@ def page(found: Sequence[Mapping[str, Any]]) -> str:
         told = [f"seed {r['seed']}, {t['id']} {t['status']}: {t['reason']}" for r in mine for t in r["told"]]
         cell = "<br>".join(told).replace("|", "\\|") or "–"
         certified = sum(row["verdict"] == "certified" for row in mine)
-        text.append(f"| {name} | {mine[0]['budget']} | {len(mine)} | {certified} | {cell} |")
+        asked = mine[-1].get("asked", "*")
+        budget = mine[-1]["budget"] + ("" if asked == "*" else f", `{asked}` alone")
+        text.append(f"| {name} | {budget} | {len(mine)} | {certified} | {cell} |")
     text += [
         "",
         "Before the laws of conservation settled between kinks (docs/adr/0014), the form cut off by xplor left five "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -33,15 +34,26 @@ class Certificate:
     def from_file(cls, path: str | os.PathLike[str]) -> Certificate:
         """Read a certificate that `save`, or ``gnnp-bench certify --json``, wrote.
 
+        A file that was changed after it was made is read with a warning that says what was changed. Nothing is said of
+        one without a seal, as earlier versions wrote them.
+
         Raises
         ------
         ValueError
             If it cannot be read, or is none.
         """
         from gnnp_bench.certificate import chain
-        from gnnp_bench.certificate.io import encode, read
+        from gnnp_bench.certificate.io import encode
+        from gnnp_bench.commands.exits import BadRequest
+        from gnnp_bench.commands.opening import changes, opened
 
-        record = read(path)
+        try:
+            found = opened(os.fspath(path))
+        except BadRequest as error:
+            raise ValueError(str(error)) from error
+        if found.looked.changed:
+            warnings.warn(f"{os.fspath(path)} {changes(found.looked)}", stacklevel=2)
+        record = found.certificate
         # What has no seal was not made here, as far as anyone can tell, and saving it is not making it.
         return cls(record if record.seal is not None else chain.sealed(record, encode(record)))
 

@@ -9,8 +9,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from gnnp_bench.potential import ALL_PROPERTIES, ENERGY_FORCES
-from reference_model.potential import ReferencePotential
+from gnnp_bench.potential import ALL_PROPERTIES, ENERGY_FORCES, Potential
 
 
 class ReferenceCalculator(Calculator):
@@ -18,13 +17,13 @@ class ReferenceCalculator(Calculator):
 
     Parameters
     ----------
-    potential : ReferencePotential
-        From `reference_model.potential.create("untrained", {}, ("Cu",))`, say.
+    potential : Potential
+        From `reference_model.potential.create("untrained", {}, ("Cu",))`, say, or a committee.
     """
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]  # noqa: RUF012  # ASE's own form
 
-    def __init__(self, potential: ReferencePotential) -> None:
+    def __init__(self, potential: Potential) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.potential = potential
 

@@ -70,12 +70,19 @@ def test_a_shell_completes_commands_laws_and_potentials():
     assert "chgnet" in completed("gnnp-bench certify ch")
 
 
-def test_help_imports_nothing_heavy():
+@pytest.mark.parametrize(
+    ("arguments", "heavy"),
+    [
+        (["certify", "--help"], ("torch", "scipy", "ase.build", "pytest", "hypothesis", "spglib", "rich.table")),
+        (["list"], ("torch", "scipy", "ase.build", "pytest", "hypothesis", "spglib")),
+    ],
+)
+def test_what_only_tells_imports_nothing_heavy(arguments, heavy):
     program = (
         "import sys\n"
         "from gnnp_bench.cli import main\n"
-        "status = main(['certify', '--help'])\n"
-        "heavy = ('torch', 'scipy', 'ase.build', 'pytest', 'hypothesis', 'spglib', 'rich.table')\n"
+        f"status = main({arguments!r})\n"
+        f"heavy = {heavy!r}\n"
         "print([name for name in heavy if name in sys.modules])\n"
         "sys.exit(status)\n"
     )
@@ -120,7 +127,10 @@ def test_one_thread_unless_the_user_says_otherwise():
         (["certify", "x", "--skip", "*"], "leave no check to run"),
         (["certify", "x", "--json", "missing/c.json"], "cannot write missing/c.json: there is no directory missing"),
         (["certify", "x", "--json", "."], "cannot write .: it is a directory"),
-        (["explain", "rotation"], "there is no check 'rotation'; did you mean symmetry/rotation?"),
+        (["explain", "energy"], "there is no check 'energy'; did you mean dynamics/energy-conserved?"),
+        (["explain", "net-"], "did you mean symmetry/net-force or symmetry/net-torque?"),
+        (["explain", "rotatoin"], "there is no check 'rotatoin'; did you mean symmetry/rotation, "),
+        (["explain", ""], "there is no check ''; gnnp-bench list shows"),
         (["explain"], "Missing argument 'CHECK'"),
         (["reproduce", "absent.json", "symmetry/rotation"], "cannot read absent.json: No such file"),
         (["reproduce", "tempers.py", "symmetry/rotation"], "tempers.py: not a certificate"),
@@ -129,6 +139,12 @@ def test_one_thread_unless_the_user_says_otherwise():
 def test_a_wrong_request_is_answered_in_one_line(arguments, message, workplace, capsys):
     assert message in refused(capsys, *arguments)
     assert sorted(path.name for path in workplace.iterdir()) == ["tempers.py"]
+
+
+@pytest.mark.parametrize("name", ["symmetry/rotation", "rotation", "Rotation"])
+def test_a_law_is_explained_by_its_id_or_by_the_part_behind_the_slash(name, capsys):
+    assert main(["explain", name]) == 0
+    assert capsys.readouterr().out.startswith("symmetry/rotation\n")
 
 
 def test_list_shows_every_check_with_category_and_law(capsys):

@@ -74,6 +74,56 @@ def views(
             yield view(store, plan, pool, waivers=waivers, any_version=any_version)
 
 
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What is measured of one potential beside the laws, as far as a store knows it.
+
+    Attributes
+    ----------
+    work : Work
+    value : bytes
+        What the command of that name writes, as JSON; empty where there is none.
+    other_versions : int
+        Results of other versions of gnnp_bench, other files or other keys, and hence none.
+    said : str
+        Why there is no number, where that is known.
+    """
+
+    work: Work
+    value: bytes = b""
+    other_versions: int = 0
+    said: str = ""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there are numbers."""
+        return bool(self.value) and not self.said
+
+
+def measurements(store: Store, plan: Plan, ledger: Ledger) -> Iterator[Measurement]:
+    """Yield what is measured of each potential of a plan beside the laws."""
+    for subject in plan.campaign.subjects:
+        asked = plan.subject(subject)
+        told = ledger.subjects.get(asked.address)
+        for work in plan.measures(subject, "" if told is None else told.address):
+            if told is None:
+                tried = ledger.tried.get(asked.address)
+                yield Measurement(work, said="" if tried is None else tried.said.partition(" [")[0])
+            else:
+                yield measurement(store, work)
+
+
+def measurement(store: Store, work: Work) -> Measurement:
+    """Return what a store knows of one measurement."""
+    rows = list(store.rows("WHERE subject = ? AND kind = ? ORDER BY number", (work.subject, work.kind)))
+    found = _best([row for row in rows if row.address == work.address], work.version, any_version=False)
+    other = sum(row.address != work.address and row.name == work.name for row in rows)
+    if found is None:
+        return Measurement(work, other_versions=other)
+    said = found.said.partition(" [")[0] if found.ending == "late" else found.said
+    return Measurement(work, found.value, other, said)
+
+
 def view(store: Store, plan: Plan, pool: Work, *, waivers: Sequence[Waiver] = (), any_version: bool = False) -> View:
     """Return what a store knows of one potential at one budget and seed."""
     rows = list(

@@ -7,14 +7,14 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
 from gnnp_bench.campaign import den
 from gnnp_bench.campaign.executors import QUEUES, RECONNECT_S, ExecutorError, Workers, imported, surroundings
-from gnnp_bench.campaign.work import Outcome, Work, outcomes_from, to_bytes
+from gnnp_bench.campaign.work import Outcome, Work, outcome_from, to_bytes
 
 PATIENCE = 60.0
 """Seconds in which a scheduler has to answer for the first time."""
@@ -104,7 +104,7 @@ def handlers_kept() -> Iterator[None]:
 
 
 def carried(data: bytes, gpus: int, memory_gb: float | None) -> bytes:
-    """Carry tasks out in a process of the worker that this runs on."""
+    """Carry a task out in a process of the worker that this runs on."""
     number = 0
     if gpus:
         name = str(imported("distributed").get_worker().name)
@@ -128,8 +128,8 @@ class _Led:
     def __post_init__(self) -> None:
         self.executor = self.client.get_executor(pure=False)
 
-    def give(self, works: Sequence[Work]) -> Future[Any]:
-        future: Future[Any] = self.executor.submit(carried, to_bytes(works), self.gpus, self.memory_gb)
+    def give(self, work: Work) -> Future[Any]:
+        future: Future[Any] = self.executor.submit(carried, to_bytes(work), self.gpus, self.memory_gb)
         return future
 
     def mend(self) -> None:
@@ -172,5 +172,5 @@ def _restore(variables: dict[str, str | None]) -> None:
             os.environ[name] = value
 
 
-def _told(future: Future[Any]) -> list[Outcome]:
-    return outcomes_from(future.result())
+def _told(future: Future[Any]) -> Outcome:
+    return outcome_from(future.result())

@@ -57,14 +57,6 @@ def learned(timings: Iterable[Timing]) -> Costs:
     return Costs(law, potential, _medians(((what, of), value) for what, of, value in seen))
 
 
-def longest(costs: Costs) -> dict[str, float]:
-    """Return the seconds of the longest task of each potential that is known."""
-    found: dict[str, float] = {}
-    for (_, of), value in costs.both.items():
-        found[of] = max(found.get(of, 0.0), math.exp(value))
-    return found
-
-
 def _medians(values: Iterable[tuple[K, float]]) -> dict[K, float]:
     found: dict[K, list[float]] = defaultdict(list)
     for key, value in values:

@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
-from gnnp_bench.campaign.work import Outcome, Work, outcomes_from, to_bytes, works_from
+from gnnp_bench.campaign.work import Outcome, Work, outcome_from, to_bytes, work_from
 from gnnp_bench.certificate.provenance import THREAD_VARIABLES
 from gnnp_bench.engine.alone import leave_signals
 from gnnp_bench.engine.processes import fate
@@ -73,8 +73,8 @@ class Den:
         fresh = self._start()
         until = None if work.limit_s is None else started + work.limit_s + (STARTING if fresh else 0.0)
         try:
-            self._send(to_bytes([work]))
-            (outcome,) = outcomes_from(self._receive(until))
+            self._send(to_bytes(work))
+            outcome = outcome_from(self._receive(until))
         except TimeoutError:
             self.close()
             said = f"the task took longer than its limit of {work.limit_s:g} s, so its process was stopped"
@@ -104,6 +104,10 @@ class Den:
             kill_group(popen)
             popen.wait()
             self._cut(popen)
+
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):  # at the end of Python parts of it are gone
+            self.close()  # the thread that it belonged to has ended, and nobody else would
 
     def _start(self) -> bool:
         if self._popen is not None and self._popen.poll() is None:
@@ -176,8 +180,8 @@ def isolated(work: Work, surroundings: Surroundings | None = None) -> Outcome:
 
 
 def isolated_bytes(data: bytes, surroundings: Surroundings | None = None) -> bytes:
-    """Do as `isolated` with several tasks, as bytes, which every way between machines carries as they are."""
-    return to_bytes([isolated(work, surroundings) for work in works_from(data)])
+    """Do as `isolated`, with bytes, which every way between machines carries as they are."""
+    return to_bytes(isolated(work_from(data), surroundings))
 
 
 def close_all() -> None:
@@ -225,7 +229,7 @@ def serve(lifeline: int) -> None:
     with contextlib.suppress(EOFError, OSError):
         while True:
             (size,) = _SIZE.unpack(_read(asked, _SIZE.size, None))
-            data = to_bytes([carry_out(work) for work in works_from(_read(asked, size, None))])
+            data = to_bytes(carry_out(work_from(_read(asked, size, None))))
             view = memoryview(_SIZE.pack(len(data)) + data)
             while view:
                 view = view[os.write(answers, view) :]

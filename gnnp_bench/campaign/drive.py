@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, field, replace
@@ -12,14 +12,13 @@ from typing import Any
 
 import msgspec
 
-from gnnp_bench.campaign.asked import Subject
 from gnnp_bench.campaign.executors import ExecutorError, Workers
 from gnnp_bench.campaign.filesystem import StoreError
 from gnnp_bench.campaign.kept import Ledger, row_of, values_of
 from gnnp_bench.campaign.parts import Part, Plan
 from gnnp_bench.campaign.store import Row, Store
-from gnnp_bench.campaign.telling import CampaignError, Told, cancel_file, error_of
-from gnnp_bench.campaign.turns import Turns, in_order
+from gnnp_bench.campaign.telling import CampaignError, Tally, Told, cancel_file, error_of
+from gnnp_bench.campaign.turns import Seat, Turns, subject_of
 from gnnp_bench.campaign.work import Outcome, SubjectTold, Work
 
 TRIES = 2
@@ -44,31 +43,25 @@ class Lead:
     store : Store
     workers : Workers
     ledger : Ledger
-    counts : Counter
-        Of tasks: *before* (had their result already), *run*, *again* (begun anew since their process was lost).
+    tally : Tally
     """
 
     plan: Plan
     store: Store
     workers: Workers
     ledger: Ledger
-    counts: Counter[str] = field(default_factory=Counter)
-    parts: list[Part] = field(default_factory=list)
-    _to_open: deque[Subject] = field(default_factory=deque)
-    _order: dict[Subject, int] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
     _turns: Turns = field(init=False)
-    _running: dict[Future[Any], list[tuple[Work, Part | None]]] = field(default_factory=dict)
+    _free: list[Seat] = field(default_factory=list)
+    _running: dict[Future[Any], tuple[Work, Part | None, Seat]] = field(default_factory=dict)
     _tries: Counter[str] = field(default_factory=Counter)
     _breakdowns: int = 0
     _unwritten: list[Row] = field(default_factory=list)
-    _total: int = 0
-    _done: int = 0
-    _lines: list[str] = field(default_factory=list)
-    _ended: list[Part] = field(default_factory=list)
     _why: str = ""
 
     def __post_init__(self) -> None:
-        self._turns = Turns(self.plan, self.workers.size, self.ledger.costs(anew=True))
+        self._turns = Turns(self.plan, self.ledger)
+        self._free = [Seat() for _ in range(self.workers.size)]
 
     def run(self) -> Iterator[Told]:
         """Carry out what is left, and yield what is worth telling.
@@ -79,20 +72,17 @@ class Lead:
             If it cannot go on: the disk is full, the workers are gone, a worker would compute something else; or if
             somebody asked for its end.
         """
-        self._to_open.extend(in_order(self.plan, self.ledger))
-        self._order = {subject: number for number, subject in enumerate(self._to_open)}
-        self._total = len(self._to_open)
-        window = 1 if not self.workers.isolated else 2 * self.workers.size
+        self.tally.total = len(self.plan.campaign.subjects)
         wanted = cancel_file(self.store.path)
         try:
             while True:
-                self._fill(window)
-                yield from self._say()
+                self._fill()
+                yield from self.tally.say()
                 if not self._running:
                     break
                 done, _ = wait(self._running, timeout=LOOK, return_when=FIRST_COMPLETED)
                 self._take_in(done)
-                yield from self._say()
+                yield from self.tally.say()
                 if wanted.exists():
                     wanted.unlink(missing_ok=True)
                     raise CampaignError("the campaign was asked to stop: what was finished is kept")
@@ -105,32 +95,29 @@ class Lead:
                 f"results could not be kept for a while ({self._why}); now they are, and nothing is lost"
             )
 
-    def _fill(self, window: int) -> None:
-        """Hand tasks to the workers, as long as they take some; open the next potential when nothing else is ready."""
-        while len(self._running) < window and not self._unwritten:
-            if self._turns:
-                self._give(self._turns.bundle())
-            elif self._to_open:
-                self._give([(self.plan.subject(self._to_open.popleft()), None)])
-            else:
+    def _fill(self) -> None:
+        """Give each worker that is free a task, as long as there are some."""
+        while self._free and not self._unwritten:
+            task = self._turns.take(self._free[-1], alone=not self._running)
+            if task is None:
                 return
+            self._give(*task)
 
-    def _give(self, bundle: list[tuple[Work, Part | None]]) -> None:
-        work, part = bundle[0]
+    def _give(self, work: Work, part: Part | None) -> None:
         if part is not None and self.plan.campaign.model_timeout is not None:
             left = self.plan.campaign.model_timeout - part.spent_s
             if left <= 0.0:
                 self._give_up(part)
                 return
             work = replace(work, limit_s=left if work.limit_s is None else min(left, work.limit_s))
-            bundle = [(work, part)]
+        seat = self._free.pop()
         try:
-            self._running[self.workers.give([work for work, _ in bundle])] = bundle
+            self._running[self.workers.give(work)] = (work, part, seat)
         except Exception as error:  # whatever an executor says when it is broken
-            self._mend(bundle, error)
+            self._mend(work, part, seat, error)
 
     def _give_up(self, part: Part) -> None:
-        running = {work.address for bundle in self._running.values() for work, of in bundle if of is part}
+        running = {work.address for work, of, _ in self._running.values() if of is part}
         for address in [address for address in part.open if address not in running]:
             del part.open[address]
             part.out_of_time += address not in self.ledger.tried
@@ -140,14 +127,18 @@ class Lead:
     def _take_in(self, done: set[Future[Any]]) -> None:
         """Keep what came of tasks, all at once, and only then count it."""
         found: list[tuple[Work, Part | None, Outcome]] = []
-        lost: list[tuple[list[tuple[Work, Part | None]], BaseException]] = []
+        lost: list[tuple[Work, Part | None, Seat, BaseException]] = []
         for future in done:
-            bundle = self._running.pop(future)
+            work, part, seat = self._running.pop(future)
             try:
-                outcomes = self.workers.told(future)
-                found += [(work, part, outcome) for (work, part), outcome in zip(bundle, outcomes, strict=True)]
+                outcome = self.workers.told(future)
             except (Exception, CancelledError) as error:  # the executor's own trouble, and no result
-                lost.append((bundle, error))
+                lost.append((work, part, seat, error))
+                continue
+            found.append((work, part, outcome))
+            self._free.append(seat)
+            if outcome.ending != "finished":
+                self._turns.leave(seat)
         rows = [
             (row_of(work, outcome, value=error_of(self.plan, self.ledger, work, outcome)), work, part)
             for work, part, outcome in found
@@ -158,8 +149,8 @@ class Lead:
             self._breakdowns = 0
             self.ledger.note(row)
             self._tell_apart(row, work, part)
-        for bundle, trouble in lost:
-            self._mend(bundle, trouble)
+        for work, part, seat, trouble in lost:
+            self._mend(work, part, seat, trouble)
         for _, _, outcome in found:
             if outcome.ending == "differs":
                 raise CampaignError(f"{outcome.said}; nothing of it was kept")
@@ -178,23 +169,24 @@ class Lead:
         self._tries[work.address] += 1
         if self._tries[work.address] >= (TRIES_IF_KILLED if outcome.killed else TRIES):
             return False
-        self.counts["again"] += 1
-        self._lines.append(f"{work.label}: {outcome.said}; it is begun again")
+        self.tally.counts["again"] += 1
+        self.tally.lines.append(f"{work.label}: {outcome.said}; it is begun again")
         # At a structure of the pool it would end again: then the others are to be evaluated all the same.
         apart = work.kind == "pool" and self.workers.isolated and (not outcome.killed or self._tries[work.address] > 1)
         self._turns.push(replace(work, apart=apart), part, first=True)
         return True
 
-    def _mend(self, bundle: list[tuple[Work, Part | None]], error: BaseException) -> None:
-        """Begin tasks again whose executor broke down."""
+    def _mend(self, work: Work, part: Part | None, seat: Seat, error: BaseException) -> None:
+        """Begin a task again whose executor broke down."""
         self._breakdowns += 1
+        self._turns.leave(seat)
+        self._free.append(seat)
         said = " ".join(str(error).split()) or type(error).__name__
         if self._breakdowns > max(BREAKDOWNS, 2 * len(self._running) + 2 * self.workers.size):
             raise CampaignError(f"the workers break down again and again: {said}")
-        for work, part in bundle:
-            self._lines.append(f"{work.label}: its worker was lost ({said}); it is begun again")
-            self.counts["again"] += 1
-            self._turns.push(work, part, first=True)
+        self.tally.lines.append(f"{work.label}: its worker was lost ({said}); it is begun again")
+        self.tally.counts["again"] += 1
+        self._turns.push(work, part, first=True)
         if all(future.done() for future in self._running):
             try:
                 self.workers.mend()
@@ -202,8 +194,7 @@ class Lead:
                 raise CampaignError(str(gone)) from error
 
     def _tell_apart(self, row: Row, work: Work, part: Part | None) -> None:
-        self._done += 1
-        self.counts["run"] += 1
+        self.tally.counts["run"] += 1
         if work.kind == "subject":
             self._opened(row, work)
             return
@@ -211,22 +202,21 @@ class Lead:
         part.open.pop(work.address, None)
         part.spent_s += row.elapsed_s
         if row.ending != "finished":
-            self._lines.append(f"{work.label}: {row.said.partition(' [')[0]}")
+            self.tally.lines.append(f"{work.label}: {row.said.partition(' [')[0]}")
         elif work.kind == "pool":
             self._pooled(part, row.value)
         self._end(part)
 
     def _opened(self, row: Row, work: Work) -> None:
-        subject = Subject(work.spec, work.species)
         if row.ending != "finished":
-            self._lines.append(f"{work.spec} cannot be loaded: {row.said.partition(' [')[0]}")
+            self.tally.lines.append(f"{work.spec} cannot be loaded: {row.said.partition(' [')[0]}")
             return
         told = msgspec.json.decode(row.value, type=SubjectTold)
-        self._turns.opened(told.address, row.loading_s or 0.0, self.ledger.costs())
+        self._turns.learn()
+        subject = subject_of(work)
         for pool in self.plan.pools(subject, told.address):
-            part = Part(pool, number=self._order[subject])
-            self.parts.append(part)
-            self._total += 1 + len(self.plan.chosen)
+            part = Part(pool)
+            self.tally.total += 1 + len(self.plan.chosen)
             if not self.ledger.is_done(pool):
                 self._to_do(pool, part)
                 continue
@@ -235,6 +225,14 @@ class Lead:
             if found is not None and found.ending == "finished":
                 self._pooled(part, found.value)
             self._end(part)
+        for work in self.plan.measures(subject, told.address):
+            part = Part(work)
+            self.tally.total += 1
+            if self.ledger.is_done(work):
+                self._before(work, part)
+                self._end(part)
+            else:
+                self._to_do(work, part)
 
     def _pooled(self, part: Part, data: bytes) -> None:
         for law in self.plan.laws(part.pool, data):
@@ -249,8 +247,7 @@ class Lead:
         self._turns.push(work, part)
 
     def _before(self, work: Work, part: Part) -> None:
-        self._done += 1
-        self.counts["before"] += 1
+        self.tally.counts["before"] += 1
         part.spent_s += self._spent(work)
 
     def _spent(self, work: Work) -> float:
@@ -260,19 +257,10 @@ class Lead:
     def _end(self, part: Part) -> None:
         if not part.open and not part.told:
             part.told = True
-            self._ended.append(part)
+            self.tally.ended.append(part)
             if part.out_of_time:
                 over = f"its {self.plan.campaign.model_timeout:g} s are over"
-                self._lines.append(f"{part.label}: {over}; tasks that were not begun: {part.out_of_time}")
-
-    def _say(self) -> Iterator[Told]:
-        lines, self._lines = self._lines, []
-        for line in lines:
-            yield Told(self._done, self._total, line)
-        ended, self._ended = self._ended, []
-        for part in ended:
-            yield Told(self._done, self._total, part=part)
-        yield Told(self._done, self._total)
+                self.tally.lines.append(f"{part.label}: {over}; tasks that were not begun: {part.out_of_time}")
 
     def _keep(self, rows: list[Row]) -> None:
         """Write results; what cannot be written is tried again at the end, and is not counted."""
@@ -284,7 +272,7 @@ class Lead:
         except StoreError as error:
             self._unwritten.extend(rows)
             self._why = str(error)
-            self._lines.append(f"{self._unwritten_said()}; nothing new is begun")
+            self.tally.lines.append(f"{self._unwritten_said()}; nothing new is begun")
 
     def _unwritten_said(self) -> str:
         return f"{len(self._unwritten)} results could not be kept: {self._why}"

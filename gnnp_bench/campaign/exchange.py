@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from gnnp_bench.campaign.executors import imported
 from gnnp_bench.campaign.filesystem import Mounts, StoreError
 from gnnp_bench.campaign.store import COLUMNS, SCHEMA, Row, Store, reading, row_from
+from gnnp_bench.campaign.work import MEASURED
 from gnnp_bench.certificate.io import decode_value, replace_file
 from gnnp_bench.engine.assemble import Judgement
 
@@ -60,7 +61,7 @@ def export(rows: Iterable[Row], path: str | Path) -> int:
 
     Raises
     ------
-    ValueError
+    StoreError
         If the file cannot be written.
     """
     written = io.BytesIO()
@@ -73,7 +74,7 @@ def export(rows: Iterable[Row], path: str | Path) -> int:
                 values["value"] = row.value.decode()
             packed.write(json.dumps({**values, "digest": row.digest}, ensure_ascii=False).encode() + b"\n")
             count += 1
-    replace_file(path, written.getvalue())
+    _put(path, written.getvalue())
     return count
 
 
@@ -122,21 +123,28 @@ def take_in(store: Store, rows: Iterable[Row]) -> tuple[int, int]:
 
 
 def flat(row: Row) -> dict[str, Any]:
-    """Return a result as a line of a table: without its value, of which the numbers of a law are taken."""
+    """Return a result as a line of a table: the numbers of a law, and as JSON what was measured beside laws."""
     line = {name: value for name, value in asdict(row).items() if name not in ("value", "made_with")}
     result = decode_value(row.value, Judgement).result if row.kind == "law" and row.value else None
     line.update({name: None if result is None else getattr(result, name) for name in RESULT})
+    line["found"] = row.value.decode() if row.kind in MEASURED and row.value else None
     return line
 
 
 def snapshot(store: Store) -> Path | None:
-    """Write all results as Parquet beside the store, renamed into place; None where pyarrow is not installed."""
+    """Write all results as Parquet beside the store, renamed into place; None where pyarrow is not installed.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be written.
+    """
     try:
         pyarrow = __import__("pyarrow")
     except ModuleNotFoundError:
         return None
     path = snapshot_file(store.path)
-    replace_file(path, _parquet(pyarrow, [flat(row) for row in store.rows()]))
+    _put(path, _parquet(pyarrow, [flat(row) for row in store.rows()]))
     return path
 
 
@@ -152,10 +160,10 @@ def to_parquet(rows: Iterable[Row], path: str | Path) -> None:
     ------
     ExecutorError
         If pyarrow is not installed.
-    ValueError
+    StoreError
         If the file cannot be written.
     """
-    replace_file(path, _parquet(imported("pyarrow"), [flat(row) for row in rows]))
+    _put(path, _parquet(imported("pyarrow"), [flat(row) for row in rows]))
 
 
 def query(path: str | Path, mounts: Mounts | None = None) -> pandas.DataFrame:
@@ -185,6 +193,13 @@ def query(path: str | Path, mounts: Mounts | None = None) -> pandas.DataFrame:
     return cast("pandas.DataFrame", frame)
 
 
+def _put(path: str | Path, data: bytes) -> None:
+    try:
+        replace_file(path, data)
+    except ValueError as error:
+        raise StoreError(str(error)) from error
+
+
 def _parquet(pyarrow: Any, lines: list[dict[str, Any]]) -> bytes:
     import pyarrow.parquet as parquet
 
@@ -198,6 +213,7 @@ def _parquet(pyarrow: Any, lines: list[dict[str, Any]]) -> bytes:
         **dict.fromkeys(("measured", "bound", "significance"), pyarrow.float64()),
         "unit": pyarrow.string(),
         "evaluations": pyarrow.int64(),
+        "found": pyarrow.string(),
     }
     table = pyarrow.Table.from_pylist(lines, schema=pyarrow.schema(list(types.items())))
     written = io.BytesIO()

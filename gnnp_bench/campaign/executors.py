@@ -23,15 +23,15 @@ from __future__ import annotations
 import importlib
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from gnnp_bench.campaign import den
 from gnnp_bench.campaign.den import Surroundings
-from gnnp_bench.campaign.work import Outcome, Work, outcomes_from, to_bytes
+from gnnp_bench.campaign.work import Outcome, Work, outcome_from, to_bytes
 
 QUEUES = {
     "dask-slurm": "SLURMCluster",
@@ -55,14 +55,6 @@ class ExecutorError(ValueError):
     """Workers cannot be had. The message is one line."""
 
 
-class Give(Protocol):
-    """How tasks are handed to an executor: those of one bundle are carried out by one worker, in their order."""
-
-    def __call__(self, works: Sequence[Work]) -> Future[Any]:
-        """Return the future of what comes of them."""
-        ...
-
-
 @dataclass(slots=True)
 class Workers:
     """An executor, and how it is used.
@@ -72,9 +64,9 @@ class Workers:
     size : int
         Tasks that run side by side.
     give : callable
-        Hands it tasks.
+        Hands it a task.
     told : callable
-        Returns the outcomes of a future that is done, in the order of its tasks.
+        Returns the outcome of a future that is done.
     close : callable
         Ends the workers, and what they are doing.
     said : str
@@ -84,8 +76,8 @@ class Workers:
     """
 
     size: int
-    give: Give
-    told: Callable[[Future[Any]], list[Outcome]]
+    give: Callable[[Work], Future[Any]]
+    told: Callable[[Future[Any]], Outcome]
     close: Callable[[], None]
     said: str = ""
     isolated: bool = True
@@ -127,12 +119,12 @@ def workers(text: str, *, gpus: int = 0, memory_gb: float | None = None) -> Work
 def _here() -> Workers:
     from gnnp_bench.campaign.worker import carry_out, forget
 
-    def give(works: Sequence[Work]) -> Future[Any]:
+    def give(work: Work) -> Future[Any]:
         future: Future[Any] = Future()
-        future.set_result([carry_out(work) for work in works])
+        future.set_result(carry_out(work))
         return future
 
-    return Workers(1, give, _outcomes, forget, isolated=False)
+    return Workers(1, give, _outcome, forget, isolated=False)
 
 
 def _processes(size: int, gpus: int, memory_gb: float | None) -> Workers:
@@ -142,8 +134,8 @@ def _processes(size: int, gpus: int, memory_gb: float | None) -> Workers:
     def settle() -> None:
         place.surroundings = surroundings(next(numbers), gpus, memory_gb)
 
-    def carry(works: Sequence[Work]) -> list[Outcome]:
-        return [den.isolated(work, place.surroundings) for work in works]
+    def carry(work: Work) -> Outcome:
+        return den.isolated(work, place.surroundings)
 
     executor = ThreadPoolExecutor(size, thread_name_prefix="campaign", initializer=settle)
 
@@ -152,7 +144,7 @@ def _processes(size: int, gpus: int, memory_gb: float | None) -> Workers:
         den.close_all()
         executor.shutdown(wait=True)
 
-    return Workers(size, lambda works: executor.submit(carry, works), _outcomes, close)
+    return Workers(size, lambda work: executor.submit(carry, work), _outcome, close)
 
 
 def surroundings(number: int, gpus: int, memory_gb: float | None) -> Surroundings:
@@ -187,8 +179,8 @@ def _foreign(text: str, memory_gb: float | None) -> Workers:
     )
     how = Surroundings({}, memory_gb)
 
-    def give(works: Sequence[Work]) -> Future[Any]:
-        future: Future[Any] = executor.submit(den.isolated_bytes, to_bytes(works), how)
+    def give(work: Work) -> Future[Any]:
+        future: Future[Any] = executor.submit(den.isolated_bytes, to_bytes(work), how)
         return future
 
     def close() -> None:
@@ -197,11 +189,11 @@ def _foreign(text: str, memory_gb: float | None) -> Workers:
         den.close_all()
         stack.close()
 
-    return Workers(size, give, lambda future: outcomes_from(future.result()), close)
+    return Workers(size, give, lambda future: outcome_from(future.result()), close)
 
 
-def _outcomes(future: Future[Any]) -> list[Outcome]:
-    found: list[Outcome] = future.result()
+def _outcome(future: Future[Any]) -> Outcome:
+    found: Outcome = future.result()
     return found
 
 

@@ -93,7 +93,7 @@ def row_of(work: Work, outcome: Outcome, *, value: bytes | None = None) -> Row:
         spec=work.spec,
         subject=work.subject,
         name=work.name,
-        budget="" if work.kind == "subject" else work.budget,
+        budget=work.budget if work.kind in ("pool", "law") else "",
         profile=work.profile if work.kind == "law" else "",
         seed=work.seed,
         version=work.version,

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import msgspec
 
 from gnnp_bench.campaign.asked import Campaign, Subject
+from gnnp_bench.campaign.measures import version_of
 from gnnp_bench.campaign.sources import law_version, pool_version
-from gnnp_bench.campaign.work import PoolTold, Work
+from gnnp_bench.campaign.work import MEASURED, File, PoolTold, Work
 from gnnp_bench.check import Check
 from gnnp_bench.engine.run import budget_of, select
 from gnnp_bench.engine.settings import Budget, Settings
@@ -30,6 +31,8 @@ class Plan:
         Of the laws that are judged, by id.
     budgets : dict
         Evaluations that they may spend, by id and budget: what is known of their durations at first.
+    files : dict of str to tuple of File
+        What measurements read, by what they ask for.
     """
 
     campaign: Campaign
@@ -37,6 +40,7 @@ class Plan:
     chosen: tuple[Check, ...]
     versions: dict[str, str]
     budgets: dict[str, dict[Budget, int]]
+    files: dict[str, tuple[File, ...]]
 
     @classmethod
     def of(cls, campaign: Campaign, checks: Sequence[Check]) -> Plan:
@@ -45,14 +49,15 @@ class Plan:
         Raises
         ------
         ValueError
-            If globs leave no law.
+            If globs leave no law, or a file cannot be read.
         """
-        chosen = tuple(select(tuple(checks), campaign.laws, campaign.skip))
+        chosen = tuple(select(tuple(checks), campaign.laws, campaign.skip)) if campaign.judged else ()
         budgets = {
             check.id: {budget: budget_of(check, Settings(spec="", budget=budget)) for budget in campaign.budgets}
             for check in chosen
         }
-        return cls(campaign, tuple(checks), chosen, {check.id: law_version(check) for check in chosen}, budgets)
+        files = {measure.asked: measure.hashed() for measure in campaign.measures}
+        return cls(campaign, tuple(checks), chosen, {check.id: law_version(check) for check in chosen}, budgets, files)
 
     def subject(self, subject: Subject) -> Work:
         """Return the task that loads a potential and tells what it is."""
@@ -79,7 +84,9 @@ class Plan:
 
     @property
     def runs(self) -> list[tuple[Budget, int]]:
-        """Budgets and seeds."""
+        """Budgets and seeds, with which laws are judged."""
+        if not self.campaign.judged:
+            return []
         return [(budget, seed) for budget in self.campaign.budgets for seed in self.campaign.seeds]
 
     def laws(self, pool: Work, data: bytes = b"") -> list[Work]:
@@ -102,14 +109,32 @@ class Plan:
             for check in self.chosen
         ]
 
+    def measures(self, subject: Subject, address: str) -> list[Work]:
+        """Return the tasks that measure a potential beside the laws."""
+        return [
+            Work(
+                kind=measure.kind,
+                spec=subject.spec,
+                species=subject.species,
+                name=measure.name,
+                version=version_of(measure.kind),
+                subject=address,
+                asked=measure.asked,
+                files=self.files[measure.asked],
+                limit_s=self.campaign.timeout,
+            )
+            for measure in self.campaign.measures
+        ]
+
 
 @dataclass(slots=True)
 class Part:
-    """What is left of one potential at one budget and seed.
+    """What is left of one potential at one budget and seed, or of one measurement.
 
     Attributes
     ----------
     pool : Work
+        Or what is measured.
     open : dict of str to Work
         Tasks that wait or run, by address.
     spent_s : float
@@ -118,8 +143,6 @@ class Part:
         Tasks that were given up because the potential's time was over.
     told : bool
         Whether its end was told.
-    number : int
-        The turn of its potential.
     """
 
     pool: Work
@@ -127,9 +150,10 @@ class Part:
     spent_s: float = 0.0
     out_of_time: int = 0
     told: bool = False
-    number: int = 0
 
     @property
     def label(self) -> str:
         """What a person calls it."""
+        if self.pool.kind in MEASURED:
+            return self.pool.label
         return f"{self.pool.spec} ({self.pool.budget}, seed {self.pool.seed})"

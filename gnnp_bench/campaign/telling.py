@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gnnp_bench.campaign.kept import Ledger
@@ -37,6 +39,39 @@ class Told:
     total: int
     line: str = ""
     part: Part | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What there is to tell.
+
+    Attributes
+    ----------
+    counts : Counter
+        Of tasks: *before* (had their result already), *run*, *again* (begun anew since their process was lost).
+    total : int
+        Tasks that are known of.
+    lines : list of str
+        Sentences that were not told yet.
+    ended : list of Part
+        Parts whose end was not told yet.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    total: int = 0
+    lines: list[str] = field(default_factory=list)
+    ended: list[Part] = field(default_factory=list)
+
+    def say(self) -> Iterator[Told]:
+        """Yield what was not told yet."""
+        done = self.counts["before"] + self.counts["run"]
+        lines, self.lines = self.lines, []
+        for line in lines:
+            yield Told(done, self.total, line)
+        ended, self.ended = self.ended, []
+        for part in ended:
+            yield Told(done, self.total, part=part)
+        yield Told(done, self.total)
 
 
 def cancel_file(store: Path) -> Path:

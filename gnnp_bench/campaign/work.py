@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
 from gnnp_bench.certificate.provenance import anonymous
 from gnnp_bench.engine.settings import Budget, Profile, Settings
 
-Kind: TypeAlias = Literal["subject", "pool", "law"]
+Measured: TypeAlias = Literal["accuracy", "properties", "bench", "screen"]
+MEASURED: tuple[Measured, ...] = get_args(Measured)
+Kind: TypeAlias = Literal["subject", "pool", "law", "accuracy", "properties", "bench", "screen"]
+File: TypeAlias = tuple[str, str, str]
+"""A file that a task reads: its name in the campaign file, its path, a hash of what is in it."""
 Ending: TypeAlias = Literal["finished", "refused", "died", "late", "differs"]
 
 
@@ -25,20 +28,24 @@ class Work:
     ----------
     kind : str
         *subject*: load the potential and tell what it is. *pool*: evaluate the structures and ν. *law*: judge one
-        check on them.
+        check on them. The others do what the commands of their names do.
     spec : str
     species : tuple of str
         Empty where nothing is restricted.
     budget, profile, seed
         As of `engine.settings.Settings`.
     name : str
-        Id of the check.
+        Id of the check; of what is measured, what a person calls it.
     version : str
         Of the code that has to compute it: see `sources`. A worker that has other code says so and computes nothing.
     subject : str
         Address of the potential that has to be loaded; empty where that is what is asked for.
     studying : tuple of str
         Of a pool: ids of the laws that want to know of crystals.
+    asked : str
+        Of what is measured: options, as JSON.
+    files : tuple of File
+        Of what is measured: what it reads.
     pool : bytes
         What the task *pool* found, for a law.
     limit_s : float or None
@@ -57,6 +64,8 @@ class Work:
     version: str = ""
     subject: str = ""
     studying: tuple[str, ...] = ()
+    asked: str = ""
+    files: tuple[File, ...] = ()
     pool: bytes = b""
     limit_s: float | None = None
     apart: bool = False
@@ -74,6 +83,9 @@ class Work:
         """
         if self.kind == "subject":
             return hashed("subject", anonymous(self.spec), self.species)
+        if self.kind in MEASURED:
+            read = [(name, digest) for name, _, digest in self.files]
+            return hashed(self.kind, self.subject, self.version, self.asked, read)
         asked: list[Any] = [self.kind, self.subject, self.version, self.budget, self.seed]
         if self.kind == "pool":  # nothing is judged yet
             return hashed(*asked)
@@ -82,8 +94,10 @@ class Work:
     @property
     def label(self) -> str:
         """What a person calls it."""
-        what = {"subject": "loading", "pool": "structures and noise floor"}.get(self.kind, self.name)
-        seed = "" if self.kind == "subject" else f", seed {self.seed}"
+        what = {"subject": "loading", "pool": "structures and noise floor", "law": self.name}.get(
+            self.kind, f"{self.kind} ({self.name})"
+        )
+        seed = "" if self.kind not in ("pool", "law") else f", seed {self.seed}"
         return f"{what} of {self.spec}{seed}"
 
 
@@ -94,13 +108,13 @@ class Outcome:
     Attributes
     ----------
     ending : str
-        *finished*, with a value. *refused*: the potential cannot be loaded. *died*: its process ended. *late*: the
-        limit was over, and its process was ended. *differs*: the worker would compute something else than was asked
-        for.
+        *finished*, with a value; with a sentence where nothing can be measured. *refused*: the potential cannot be
+        loaded. *died*: its process ended. *late*: the limit was over, and its process was ended. *differs*: the worker
+        would compute something else than was asked for.
     value : bytes
         JSON.
     said : str
-        Of all but finished ones: a sentence.
+        Of all but finished ones, and of those without a number: a sentence.
     elapsed_s : float
         Wall time, without loading.
     loading_s : float
@@ -149,22 +163,22 @@ def hashed(*values: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def to_bytes(values: Sequence[Work] | Sequence[Outcome]) -> bytes:
-    """Return tasks, or what came of them, as they are sent through a pipe."""
-    return msgspec.msgpack.encode(values)
+def to_bytes(value: Work | Outcome) -> bytes:
+    """Return a task, or what came of it, as it is sent through a pipe."""
+    return msgspec.msgpack.encode(value)
 
 
-def works_from(data: bytes) -> list[Work]:
-    """Return the tasks that `to_bytes` wrote."""
-    return msgspec.msgpack.decode(data, type=list[Work])
+def work_from(data: bytes) -> Work:
+    """Return the task that `to_bytes` wrote."""
+    return msgspec.msgpack.decode(data, type=Work)
 
 
-def outcomes_from(data: bytes) -> list[Outcome]:
-    """Return the outcomes that `to_bytes` wrote.
+def outcome_from(data: bytes) -> Outcome:
+    """Return the outcome that `to_bytes` wrote.
 
     Raises
     ------
     ValueError
-        If they are none.
+        If it is none.
     """
-    return msgspec.msgpack.decode(data, type=list[Outcome])
+    return msgspec.msgpack.decode(data, type=Outcome)

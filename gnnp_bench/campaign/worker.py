@@ -13,10 +13,11 @@ from typing import Any
 
 import msgspec
 
-from gnnp_bench.adapters.registry import known
+from gnnp_bench.adapters.registry import Loaded, known
+from gnnp_bench.campaign import measuring
 from gnnp_bench.campaign.plain import decode_pool, encode_capabilities, encode_pool
 from gnnp_bench.campaign.sources import code_digest, law_version, pool_version
-from gnnp_bench.campaign.work import Outcome, PoolTold, SubjectTold, Work, hashed
+from gnnp_bench.campaign.work import MEASURED, Outcome, PoolTold, SubjectTold, Work, hashed
 from gnnp_bench.certificate.io import encode_value
 from gnnp_bench.certificate.provenance import anonymous, versions
 from gnnp_bench.check import Check
@@ -38,6 +39,7 @@ KEPT = 2
 class _Held:
     """A potential that this process has loaded."""
 
+    loaded: Loaded
     evaluator: Evaluator
     subject: Subject
     told: SubjectTold
@@ -59,14 +61,18 @@ def carry_out(work: Work) -> Outcome:
     held.evaluator.patience = None if work.limit_s is None else min(PATIENCE, work.limit_s / 2.0)
     started = time.perf_counter()
     try:
-        value = _done(work, held)
+        value, said = _done(work, held)
+    except measuring.NothingMeasuredError as error:
+        elapsed_s = time.perf_counter() - started
+        return Outcome(ending="finished", said=str(error), elapsed_s=elapsed_s, loading_s=loading_s)
     except PotentialError as error:  # it needs something that structures can carry and do not
         return Outcome(ending="refused", said=str(error), elapsed_s=time.perf_counter() - started)
     except Exception as error:
         traceback.print_exc()
         said = f"the task itself broke: {describe(error)}"
         return Outcome(ending="died", said=said, elapsed_s=time.perf_counter() - started)
-    return Outcome(ending="finished", value=value, elapsed_s=time.perf_counter() - started, loading_s=loading_s)
+    elapsed_s = time.perf_counter() - started
+    return Outcome(ending="finished", value=value, said=said, elapsed_s=elapsed_s, loading_s=loading_s)
 
 
 def forget() -> None:
@@ -75,17 +81,19 @@ def forget() -> None:
         _let_go(_held.popitem()[1])
 
 
-def _done(work: Work, held: _Held) -> bytes:
+def _done(work: Work, held: _Held) -> tuple[bytes, str]:
     if work.kind == "subject":
-        return msgspec.json.encode(held.told)
+        return msgspec.json.encode(held.told), ""
     if work.kind == "pool":
         held.evaluator.meter = Meter()  # what a certificate tells of its pool begins with it
         studying = [check for check in all_checks() if check.id in work.studying]
         prepared = _apart(work, studying) if work.apart else prepare(held.evaluator, work.settings, studying)
         start: dict[str, Any] = msgspec.json.decode(encode_value(prepared.start))
-        return msgspec.json.encode(PoolTold(start=start, pool=encode_pool(prepared.pool)))
+        return msgspec.json.encode(PoolTold(start=start, pool=encode_pool(prepared.pool))), ""
+    if work.kind in MEASURED:
+        return measuring.measured(work, held.loaded)
     check = next(check for check in all_checks() if check.id == work.name)
-    return encode_value(judge(check, _pool(work, held), held.evaluator, work.settings))
+    return encode_value(judge(check, _pool(work, held), held.evaluator, work.settings)), ""
 
 
 def _apart(work: Work, checks: Sequence[Check]) -> Prepared:
@@ -115,7 +123,7 @@ def _loaded(work: Work) -> tuple[_Held, float]:
     started = time.perf_counter()
     loaded = load_on_one_thread(work.spec, work.species or None)
     subject = subject_of(loaded.potential, work.spec)
-    held = _Held(Evaluator(loaded.potential, loaded.reload), subject, told(subject))
+    held = _Held(loaded, Evaluator(loaded.potential, loaded.reload), subject, told(subject))
     _held[key] = held
     return held, time.perf_counter() - started
 
@@ -174,4 +182,4 @@ def _differs(work: Work, held: _Held) -> str | None:
             return f"a worker does not know the law {work.name}: the package that it comes from is not installed there"
         if law_version(check) != work.version:
             return f"a worker has another version of the law {work.name} than the process that leads the campaign"
-    return None
+    return measuring.differs(work)

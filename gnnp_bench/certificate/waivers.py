@@ -64,6 +64,8 @@ def parse(text: str) -> tuple[Waiver, ...]:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"not TOML: {error}") from error
+    except RecursionError as error:
+        raise ValueError("not a file of waivers: it is nested too deeply") from error
     if strange := [key for key in document if key != "waiver"]:
         raise ValueError(f"unknown key {strange[0]!r}: the file holds nothing but tables [[waiver]]")
     entries = document.get("waiver", [])

@@ -12,11 +12,14 @@ import typer
 
 from gnnp_bench.commands.campaign_views import (
     FILE,
+    all_measurements,
     all_views,
     certificates,
     counted,
     exit_status,
     line,
+    measured_line,
+    measurements,
     one_line,
     planned,
     status,
@@ -32,10 +35,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from gnnp_bench.campaign.asked import Campaign
-    from gnnp_bench.campaign.certificates import View
     from gnnp_bench.campaign.drive import Lead
     from gnnp_bench.campaign.executors import Workers
     from gnnp_bench.campaign.store import Store
+    from gnnp_bench.campaign.work import Work
     from gnnp_bench.certificate.result import Waiver
 
 campaign = typer.Typer(
@@ -71,6 +74,7 @@ def _run(file: str, executor: str | None, *, again: bool) -> int:
     from gnnp_bench.campaign.drive import Lead
     from gnnp_bench.campaign.kept import Ledger
     from gnnp_bench.campaign.telling import CampaignError, cancel_file
+    from gnnp_bench.commands.output import check_paths
     from gnnp_bench.report.stream import console
 
     out = console(sys.stdout)
@@ -81,6 +85,7 @@ def _run(file: str, executor: str | None, *, again: bool) -> int:
     path = plan.campaign.store
     if again and not path.exists():
         raise BadRequest(f"there is no store {path}: `gnnp-bench campaign run {file}` makes it")
+    check_paths(("export", None if plan.campaign.export is None else str(plan.campaign.export)))
     stopped = None
     with told(), terminable(), store.writing(path) as opened:
         cancel_file(path).unlink(missing_ok=True)
@@ -99,18 +104,18 @@ def _run(file: str, executor: str | None, *, again: bool) -> int:
             except KeyboardInterrupt as interruption:
                 stopped = f"stopped by {interruption or 'Ctrl-C'}: what was finished is kept"
         with undisturbed():
-            _copies(opened, plan.campaign)
-            found = all_views(opened, plan, ledger, waivers)
-            _summary(out, found, lead)
+            are_written = _copies(opened, plan.campaign, out)
+            found, beside = all_views(opened, plan, ledger, waivers), all_measurements(opened, plan, ledger)
+            _summary(out, counted(found, beside), lead)
     if stopped is not None:
         line(out, stopped)
         line(out, f"go on with: gnnp-bench campaign resume {file}")
         return PARTIAL
-    return exit_status(found)
+    status = exit_status(found, beside)
+    return PARTIAL if status == 0 and not are_written else status
 
 
 def _follow(lead: Lead, out: Console, waivers: tuple[Waiver, ...]) -> None:
-    from gnnp_bench.campaign.certificates import view
     from gnnp_bench.commands.progress import Progress
 
     progress = Progress(0, out, "tasks")
@@ -120,23 +125,41 @@ def _follow(lead: Lead, out: Console, waivers: tuple[Waiver, ...]) -> None:
         if said.line:
             line(out, said.line)
         if said.part is not None:
-            line(out, one_line(view(lead.store, lead.plan, said.part.pool, waivers=waivers)))
+            line(out, _ended(lead, said.part.pool, waivers))
             ended += 1
             if ended % lead.plan.campaign.export_every == 0:
-                _copies(lead.store, lead.plan.campaign)
+                _copies(lead.store, lead.plan.campaign, out)
         if said.done > last:
             progress.told(said.done - last)
             last = said.done
 
 
-def _copies(opened: Store, asked: Campaign) -> None:
-    """Write what others read: a snapshot where the store itself must not be read, and the export if asked for."""
-    from gnnp_bench.campaign import exchange
+def _ended(lead: Lead, work: Work, waivers: tuple[Waiver, ...]) -> str:
+    from gnnp_bench.campaign.certificates import measurement, view
+    from gnnp_bench.campaign.work import MEASURED
 
-    if opened.shared:
-        exchange.snapshot(opened)
-    if asked.export is not None:
-        exchange.export(opened.rows(), asked.export)
+    if work.kind in MEASURED:
+        return measured_line(measurement(lead.store, work))
+    return one_line(view(lead.store, lead.plan, work, waivers=waivers))
+
+
+def _copies(opened: Store, asked: Campaign, out: Console) -> bool:
+    """Write what others read: a snapshot where the store itself must not be read, and the export if asked for.
+
+    Return whether that could be done; what is in the store is kept all the same.
+    """
+    from gnnp_bench.campaign import exchange
+    from gnnp_bench.campaign.filesystem import StoreError
+
+    try:
+        if opened.shared:
+            exchange.snapshot(opened)
+        if asked.export is not None:
+            exchange.export(opened.rows(), asked.export)
+    except StoreError as error:
+        line(out, f"{error}; results are kept in {opened.path}")
+        return False
+    return True
 
 
 @contextmanager
@@ -172,6 +195,7 @@ def cancel(file: Annotated[str, FILE]) -> int:
 
 
 campaign.command("certificates")(certificates)
+campaign.command("measurements")(measurements)
 campaign.command("table")(table)
 
 
@@ -235,7 +259,7 @@ def import_results(
     return 0
 
 
-def _summary(out: Console, found: list[View], lead: Lead) -> None:
-    counts = lead.counts
+def _summary(out: Console, counted: str, lead: Lead) -> None:
+    counts = lead.tally.counts
     line(out, f"tasks: {counts['run']} run, {counts['before']} had a result already, {counts['again']} begun again")
-    line(out, counted(found))
+    line(out, counted)

@@ -6,7 +6,7 @@ import hashlib
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,10 +17,11 @@ from gnnp_bench.commands.exits import PARTIAL, BadRequest
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gnnp_bench.campaign.certificates import View
+    from gnnp_bench.campaign.certificates import Measurement, View
     from gnnp_bench.campaign.kept import Ledger
     from gnnp_bench.campaign.parts import Plan
     from gnnp_bench.campaign.store import Store
+    from gnnp_bench.campaign.work import Work
     from gnnp_bench.certificate.result import Waiver
 
 FILE = typer.Argument(metavar="FILE", help="The campaign: a TOML file, see docs/campaigns.md.")
@@ -42,13 +43,16 @@ def status(file: Annotated[str, FILE], any_version: Annotated[bool, ANY] = False
     with told(), reading(plan.campaign.store) as opened:
         ledger = Ledger.of(opened)
         found = all_views(opened, plan, ledger, waivers, any_version=any_version)
+        beside = all_measurements(opened, plan, ledger)
         for each in found:
             line(out, one_line(each))
+        for one in beside:
+            line(out, measured_line(one))
         warn_of_damage(out, opened)
     holder = holder_of(plan.campaign.store)
     at_it = "nobody is at it" if holder is None else f"process {holder['process']} on {holder['host']} is at it"
-    line(out, f"{counted(found)}; {at_it}")
-    return exit_status(found)
+    line(out, f"{counted(found, beside)}; {at_it}")
+    return exit_status(found, beside)
 
 
 def certificates(
@@ -69,6 +73,34 @@ def certificates(
     write_folder(out, ((_name(each), encode(certificate)) for each, certificate in there))
     typer.echo(f"{len(there)} certificates in {out}")
     return exit_status(found)
+
+
+def measurements(
+    file: Annotated[str, FILE],
+    out: Annotated[str, typer.Option(metavar="DIR", help="Folder to write them to.")],
+) -> int:
+    """Write what was measured beside the laws, as `accuracy`, `properties`, `bench` and `screen --json` would have.
+
+    Exit status: 0 all were measured, 2 the request was wrong, 3 one was not.
+    """
+    import msgspec
+
+    from gnnp_bench.campaign.kept import Ledger
+    from gnnp_bench.campaign.store import reading
+    from gnnp_bench.commands.folders import check_folder, write_folder
+
+    check_folder(out)
+    plan, _ = planned(file)
+    with told(), reading(plan.campaign.store) as opened:
+        found = all_measurements(opened, plan, Ledger.of(opened))
+    there = [one for one in found if one.value]
+    texts = (
+        (_named(one.work, one.work.kind, one.work.asked), msgspec.json.format(one.value, indent=2) + b"\n")
+        for one in there
+    )
+    write_folder(out, texts)
+    typer.echo(f"{len(there)} measurements in {out}")
+    return exit_status([], found)
 
 
 def table(
@@ -118,7 +150,8 @@ def planned(file: str) -> tuple[Plan, tuple[Waiver, ...]]:
     BadRequest
         If the file has mistakes; all but the last are told on standard error.
     """
-    from gnnp_bench.campaign.asked import FileError, read
+    from gnnp_bench.campaign.asked import read
+    from gnnp_bench.campaign.looking import FileError
     from gnnp_bench.campaign.parts import Plan
     from gnnp_bench.commands.loading import checks_by_id, read_waivers
 
@@ -157,6 +190,20 @@ def all_views(
     return list(views(opened, plan, ledger, waivers=waivers, any_version=any_version))
 
 
+def all_measurements(opened: Store, plan: Plan, ledger: Ledger) -> list[Measurement]:
+    """Return what a store knows of what is measured beside the laws."""
+    from gnnp_bench.campaign import certificates
+
+    return list(certificates.measurements(opened, plan, ledger))
+
+
+def measured_line(one: Measurement) -> str:
+    """Return a measurement in one line."""
+    other = f", {one.other_versions} of other versions or files" if one.other_versions else ""
+    said = f": {one.said}" if one.said else ""
+    return f"{one.work.label}: {'measured' if one.is_done else 'no numbers'}{other}{said}"
+
+
 def one_line(view: View) -> str:
     """Return a potential in one line."""
     named = f"{view.pool.spec} ({view.pool.budget}, seed {view.pool.seed})"
@@ -171,8 +218,8 @@ def one_line(view: View) -> str:
     return f"{named}: {certificate.verdict}{whole}{late}{other}{fails}"
 
 
-def counted(found: list[View]) -> str:
-    """Return how many certificates there are of each verdict."""
+def counted(found: list[View], beside: list[Measurement]) -> str:
+    """Return how many certificates there are of each verdict, and how much was measured."""
     words = Counter(
         "without a certificate"
         if each.certificate is None
@@ -181,6 +228,7 @@ def counted(found: list[View]) -> str:
         else f"{each.certificate.verdict}, not complete"
         for each in found
     )
+    words.update("measured" if one.is_done else "not measured" for one in beside)
     return ", ".join(f"{count} {word}" for word, count in sorted(words.items()))
 
 
@@ -194,17 +242,23 @@ def warn_of_damage(out: Console, opened: Store) -> None:
         )
 
 
-def exit_status(found: list[View]) -> int:
-    """Return the exit status that certificates stand for."""
+def exit_status(found: list[View], beside: Sequence[Measurement] = ()) -> int:
+    """Return the exit status that certificates and measurements stand for."""
     verdicts = {"partial" if each.certificate is None else each.certificate.verdict for each in found}
+    verdicts |= {"partial" for one in beside if not one.is_done}
     return 1 if "failed" in verdicts else PARTIAL if "partial" in verdicts else 0
 
 
 def _name(view: View) -> str:
     """Return the name of a certificate's file: readable, and of no two potentials the same."""
-    digest = hashlib.sha256(f"{view.pool.spec} {view.pool.species}".encode()).hexdigest()[:6]
-    readable = re.sub(r"[^\w.+-]+", "-", view.pool.spec.rpartition("/")[2]).strip("-.")[:80]
-    return f"{readable}-{view.pool.budget}-{view.pool.seed}-{digest}.json"
+    return _named(view.pool, f"{view.pool.budget}-{view.pool.seed}", "")
+
+
+def _named(work: Work, what: str, apart: str) -> str:
+    """Return the name of a file: readable, and of no two tasks the same."""
+    digest = hashlib.sha256(f"{work.spec} {work.species}{apart}".encode()).hexdigest()[:6]
+    readable = re.sub(r"[^\w.+-]+", "-", work.spec.rpartition("/")[2]).strip("-.")[:80]
+    return f"{readable}-{what}-{digest}.json"
 
 
 def line(out: Console, text: str) -> None:

@@ -28,7 +28,11 @@ def list_checks(
 def explain(
     check: Annotated[
         str,
-        typer.Argument(metavar="CHECK", help="The check's id, such as symmetry/rotation.", autocompletion=check_ids),
+        typer.Argument(
+            metavar="CHECK",
+            help="The check's id, such as symmetry/rotation, or rotation alone.",
+            autocompletion=check_ids,
+        ),
     ],
 ) -> int:
     """Explain a law, and what its violation does to a simulation."""

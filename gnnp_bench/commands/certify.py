@@ -157,7 +157,7 @@ def certify(
             tried = (
                 save(certificate, path),
                 save_junit(certificate, junit, asked=asked, checks=checks, kept=kept),
-                save_page(certificate, html),
+                save_page(certificate, html, kept=kept),
             )
             unwritten = [said for said in tried if said]
             terminal.summary(report, certificate, checks=checks, path=kept, rows=False)

@@ -63,9 +63,12 @@ def _read() -> Configured:
     except (OSError, UnicodeDecodeError) as error:
         raise BadRequest(f"cannot read {FILE}: {error}") from error
     try:
-        table = tomllib.loads(text).get("tool", {}).get(TABLE, {})
-    except tomllib.TOMLDecodeError as error:
+        tool = tomllib.loads(text).get("tool", {})
+    except RecursionError as error:
+        raise BadRequest(f"{FILE} is nested too deeply") from error
+    except ValueError as error:  # of the parser, and of numbers with thousands of digits
         raise BadRequest(f"{FILE} is no TOML: {error}") from error
+    table = tool.get(TABLE, {}) if isinstance(tool, dict) else {}
     if not isinstance(table, dict):
         raise BadRequest(f"{WHERE} must be a table")
     return _checked(table)

@@ -64,16 +64,27 @@ def checks_by_id() -> dict[str, Check]:
 
 
 def find_check(check_id: str, checks: dict[str, Check]) -> Check:
-    """Return a check by id.
+    """Return a check by its id, or by the part after the slash where one check alone has it.
 
     Raises
     ------
     BadRequest
-        If there is none; the message suggests others.
+        If there is none, or more than one; the message names those that may be meant.
     """
-    if check_id not in checks:
+    if check_id in checks:
+        return checks[check_id]
+    wanted = check_id.casefold()
+    short = [known for known in checks if wanted == known.partition("/")[2]]
+    if len(short) == 1:
+        return checks[short[0]]
+    like = short or [known for known in checks if wanted and wanted in known]
+    if not like:
         raise BadRequest(f"there is no check {check_id!r}{nearest(check_id, checks)}")
-    return checks[check_id]
+    raise BadRequest(f"there is no check {check_id!r}; did you mean {_either(like)}?")
+
+
+def _either(ids: Sequence[str]) -> str:
+    return ids[0] if len(ids) == 1 else f"{', '.join(ids[:-1])} or {ids[-1]}"
 
 
 def parse_species(text: str | None) -> tuple[str, ...] | None:

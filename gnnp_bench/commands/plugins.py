@@ -26,7 +26,7 @@ SECTIONS = {
         "compare-deployments",
     ),
     "Measure": ("accuracy", "properties", "relax", "screen", "bench", "gate"),
-    "Make": ("train", "sign", "new-key", "new-law", "env"),
+    "Make": ("train", "pareto", "select", "sign", "new-key", "new-law", "env"),
 }
 """Under which title each command is listed; one that is named nowhere is listed last."""
 

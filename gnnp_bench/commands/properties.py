@@ -77,7 +77,8 @@ def _run(
 ) -> int:
     import msgspec
 
-    from gnnp_bench.commands.crystals import given_crystals, measure
+    from gnnp_bench.commands.crystals import given_crystals
+    from gnnp_bench.crystals import measure
     from gnnp_bench.engine.evaluate import Evaluator
     from gnnp_bench.properties.crystal import Settings
     from gnnp_bench.properties.results import PotentialResult, PropertiesResult

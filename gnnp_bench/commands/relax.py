@@ -88,7 +88,7 @@ def relax(
 
 def _run(loaded: Any, structures: list[Atoms], options: dict[str, Any], target: str, stdout: Any) -> int:
     from gnnp_bench.certificate.io import replace_file
-    from gnnp_bench.commands.crystals import why
+    from gnnp_bench.crystals import why
     from gnnp_bench.engine.batches import MAX_BATCH_ATOMS
     from gnnp_bench.engine.ended import Done
     from gnnp_bench.engine.evaluate import Evaluator

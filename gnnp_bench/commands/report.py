@@ -52,7 +52,7 @@ def report(
     _write_table(dict(zip(certificates, records, strict=True)), wanted)
     record = records[0]
     if html is not None:
-        write_page(record, html)
+        write_page(record, html, certificates[0])
         typer.echo(f"wrote {html}", err="-" in (markdown, card, csv))
     for option in ("--markdown", "--card"):
         if (path := wanted[option]) is not None:
@@ -93,17 +93,18 @@ def check_page(path: str) -> None:
         raise BadRequest(str(error)) from error
 
 
-def write_page(record: Certificate, path: str) -> None:
-    """Write the page of a certificate.
+def write_page(record: Certificate, path: str, file: str | None) -> None:
+    """Write the page of a certificate, with the file that it lies in, if any, for the commands that read it.
 
     Raises
     ------
     BadRequest
         If it cannot be written.
     """
-    from gnnp_bench.report.html.page import page
+    from gnnp_bench.report.html.page import FILE, page
+    from gnnp_bench.report.text import printable
 
-    write_file(path, page(record, checks_by_id()))
+    write_file(path, page(record, checks_by_id(), file=FILE if file is None else printable(file)))
 
 
 def _write_text(record: Certificate, option: str, path: str) -> None:

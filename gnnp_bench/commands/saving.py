@@ -39,11 +39,11 @@ def save_junit(
     return None
 
 
-def save_page(certificate: Certificate, path: str | None) -> str | None:
+def save_page(certificate: Certificate, path: str | None, *, kept: str | None) -> str | None:
     """Write the page, if it is wanted; return why it could not be written."""
     if path is not None:
         try:
-            write_page(io.sealed(certificate), path)
+            write_page(io.sealed(certificate), path, kept)
         except BadRequest as error:
             return str(error)
     return None

@@ -120,7 +120,8 @@ def measured(beside: Beside, spec: str, species: tuple[str, ...] | None, tell: T
 
 
 def _properties(spec: str, species: tuple[str, ...] | None, crystals: tuple[str, ...], tell: Tell) -> Iterator[Numbers]:
-    from gnnp_bench.commands.crystals import given_crystals, measure
+    from gnnp_bench.commands.crystals import given_crystals
+    from gnnp_bench.crystals import measure
     from gnnp_bench.engine.evaluate import Evaluator
     from gnnp_bench.properties.crystal import Settings
     from gnnp_bench.properties.registry import PROPERTIES

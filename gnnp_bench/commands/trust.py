@@ -46,7 +46,8 @@ def check_trust(path: str, found: Opened, spec: str, *, trusted: bool, key: str 
             raise BadRequest(f"{path} {why}: nothing is run")
         return
     if trusted or kind_of(spec) == "sandbox":
-        print(f"gnnp-bench: {path} comes from elsewhere; running the code of {plain(spec)}", file=sys.stderr)
+        whence = changes(found.looked) if found.looked.changed else "comes from elsewhere"
+        print(f"gnnp-bench: {path} {whence}; running the code of {plain(spec)}", file=sys.stderr)
         return
     why = changes(found.looked) if found.looked.changed else "was not made here"
     raise BadRequest(

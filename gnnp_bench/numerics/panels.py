@@ -19,6 +19,8 @@ NODES = 8
 """Of Gauss's rule on a panel."""
 SIDE = 4
 """Points that continue a side across a gap: a cubic."""
+APART = 0.25
+"""Of the interval that is judged, at least: what continues a side over it amplifies noise where it nearly coincides."""
 NOMINAL = 0.3
 """Intervals of a panel that are as rough as this fraction of the roughest may hold breaks of their own."""
 MOST_BREAKS = 4
@@ -191,16 +193,25 @@ def rough_intervals(samples: Samples, start: float, end: float) -> list[tuple[fl
 
 
 def _misses(samples: Samples) -> FloatArray:
-    """Return by how much each sample but the first misses the polynomial through the `SIDE` before it, noise aside."""
-    n = len(samples.t)
-    missed = np.zeros(n - 1)
-    for k in range(1, min(SIDE, n)):
-        missed[k - 1] = _miss(samples.t[None, :k], samples.values[None, :k], samples, np.array([k], np.intp))[0]
-    if n > SIDE:
-        t = np.lib.stride_tricks.sliding_window_view(samples.t, SIDE)[:-1]
-        values = np.lib.stride_tricks.sliding_window_view(samples.values, SIDE)[:-1]
-        missed[SIDE - 1 :] = _miss(t, values, samples, np.arange(SIDE, n, dtype=np.intp))
+    """Return by how much each sample but the first misses the polynomial through those before it, noise aside."""
+    missed = np.zeros(len(samples.t) - 1)
+    chosen = _chosen(samples.t, np.arange(len(missed), dtype=np.intp), np.diff(samples.t))
+    counts = (chosen >= 0).sum(axis=1)
+    for count in range(1, SIDE + 1):
+        of = np.flatnonzero(counts == count)
+        rows = chosen[of, :count]
+        missed[of] = _miss(samples.t[rows], samples.values[rows], samples, of + 1)
     return missed
+
+
+def _chosen(t: FloatArray, last: NDArray[np.intp], widths: FloatArray) -> NDArray[np.intp]:
+    """Return `SIDE` points up to the last of each interval, the nearest first and `APART`; −1 where there are fewer."""
+    chosen = np.full((len(last), SIDE), -1, dtype=np.intp)
+    chosen[:, 0] = last
+    for k in range(1, SIDE):
+        before = np.searchsorted(t, t[chosen[:, k - 1]] - APART * widths, side="right") - 1
+        chosen[:, k] = np.where(chosen[:, k - 1] < 0, -1, np.minimum(before, chosen[:, k - 1] - 1))
+    return chosen
 
 
 def _miss(t: FloatArray, values: FloatArray, samples: Samples, at: NDArray[np.intp]) -> FloatArray:
@@ -222,12 +233,10 @@ def _lagrange(t: FloatArray, at: FloatArray) -> FloatArray:
 
 def _side(inside: Samples, lo: float, hi: float, side: int) -> Samples:
     """Return the samples that continue the left (-1) or the right (+1) side of a gap."""
-    if side < 0:
-        upto = int(np.searchsorted(inside.t, lo, side="right"))
-        chosen = slice(max(0, upto - SIDE), upto)
-    else:
-        since = int(np.searchsorted(inside.t, hi))
-        chosen = slice(since, since + SIDE)
+    t, edge = (inside.t, lo) if side < 0 else (-inside.t[::-1], -hi)
+    last = np.searchsorted(t, [edge], side="right") - 1
+    found = _chosen(t, last, np.array([hi - lo]))[0]
+    chosen = np.sort(found[found >= 0] if side < 0 else len(t) - 1 - found[found >= 0])
     return Samples(inside.t[chosen], inside.values[chosen], inside.variances[chosen])
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from gnnp_bench.certificate.compare import Comparison, state
+from gnnp_bench.certificate.compare import Change, Comparison, Kind, state
 from gnnp_bench.certificate.result import Certificate, CheckResult
 from gnnp_bench.report.markdown import cell
 from gnnp_bench.report.scores import value
@@ -20,6 +20,8 @@ COMPARISON_VERSION = 1
 NOT_RUN = " and is not run"
 MOST_NOT_RUN = 5
 """Laws that are not run any more and are named one by one in a sentence; of more, their number."""
+FEW_NOT_RUN = 3
+"""Laws that one certificate lacks: fewer have a block each, these and more have one line."""
 STYLE = {"worse": "bold red", "gone": "yellow", "changed": "yellow", "new": "cyan", "better": "green"}
 
 
@@ -29,7 +31,10 @@ def print_comparison(out: Console, old: Certificate, new: Certificate, found: Co
         out.print(f"{label}  {subject(certificate)}: {verdict_words(certificate)}", soft_wrap=True)
     for remark in found.remarks:
         out.print(f"remark: {plain(remark)}", soft_wrap=True)
-    for change in found.changes:
+    told, counted = split(found.changes)
+    for kind, several in counted.items():
+        out.print(f"\n{kind:<8}{not_run_words(kind, several)}", style=STYLE[kind], soft_wrap=True)
+    for change in told:
         mark = "" if change.step_back or change.kind not in ("worse", "gone") else " (does not count)"
         out.print(f"\n{change.kind:<8}{plain(change.id)}{mark}", style=STYLE[change.kind])
         for label, result in (("old", change.old), ("new", change.new)):
@@ -41,6 +46,35 @@ def print_comparison(out: Console, old: Certificate, new: Certificate, found: Co
             out.print(f"        {label}  {'not measured' if side is None else value(side)}", soft_wrap=True)
     out.print("")
     out.print(conclusion(found), soft_wrap=True)
+
+
+def split(changes: Sequence[Change]) -> tuple[list[Change], dict[Kind, list[Change]]]:
+    """Return the changes that are told one by one, and, by kind, those of which one certificate has nothing.
+
+    A law that is violated is always told by itself, whether the other certificate has it or not.
+    """
+    counted: dict[Kind, list[Change]] = {}
+    for change in changes:
+        judged = change.old or change.new
+        if (change.old is None or change.new is None) and judged is not None and state(judged) != "violated":
+            counted.setdefault(change.kind, []).append(change)
+    few = [kind for kind, several in counted.items() if len(several) < FEW_NOT_RUN]
+    for kind in few:
+        del counted[kind]
+    hidden = {change.id for several in counted.values() for change in several}
+    return [change for change in changes if change.id not in hidden], counted
+
+
+def not_run_words(kind: Kind, changes: Sequence[Change]) -> str:
+    """Return in one line which laws stand in one of two certificates alone."""
+    named = [plain(change.id) for change in changes[:2]]
+    more = len(changes) - len(named)
+    those = f"{', '.join(named)} and {more} more"
+    if kind == "new":
+        return f"{len(changes)} laws were not run in the old one: {those}"
+    held = sum(change.step_back for change in changes)
+    count = "" if held == len(changes) else f" ({held} of them held)"
+    return f"{len(changes)} laws are not run in the new one{count}: {those}"
 
 
 def print_several(
@@ -173,7 +207,10 @@ def as_markdown(old: Certificate, new: Certificate, found: Comparison) -> str:
     lines += [f"- {cell(remark)}" for remark in found.remarks]
     if found.changes:
         lines += ["", "| | law | old | new |", "| --- | --- | --- | --- |"]
-    for change in found.changes:
+    told, counted = split(found.changes)
+    for kind, several in counted.items():
+        lines.append(f"| {kind} | {cell(not_run_words(kind, several))} | | |")
+    for change in told:
         sides = (" ".join(f"{state(r)} {numbers(r)}".split()) for r in (change.old, change.new))
         lines.append(f"| {change.kind} | {cell(change.id)} | {' | '.join(map(cell, sides))} |")
     if found.scores:

@@ -103,9 +103,13 @@ def _counterexample(console: Console, result: CheckResult, found: Counterexample
 
 def reproduced(path: str, result: CheckResult) -> str:
     """Return the command that measures the counterexample of a check again from a certificate's file."""
+    return f"gnnp-bench reproduce {shown(path)} {result.id}"
+
+
+def shown(path: str) -> str:
+    """Return a path as a shell takes it, the folder of whoever runs this as ``~``."""
     home = os.path.join(os.path.expanduser("~"), "")
-    short = f"~/{shlex.quote(path.removeprefix(home))}" if path.startswith(home) else shlex.quote(path)
-    return f"gnnp-bench reproduce {short} {result.id}"
+    return f"~/{shlex.quote(path.removeprefix(home))}" if path.startswith(home) else shlex.quote(path)
 
 
 def _paragraph(console: Console, label: str, value: str) -> None:

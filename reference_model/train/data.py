@@ -28,7 +28,7 @@ class Sample:
 
 
 def split(
-    frames: Sequence[Frame], share: float, seed: int, alike: Sequence[Sequence[int]] = ()
+    frames: Sequence[Frame], share: float, seed: int, alike: Sequence[Sequence[int]] = (), most: int = 1000
 ) -> tuple[list[Frame], list[Frame]]:
     """Return frames to train on and frames to validate on, in their order in the file.
 
@@ -43,6 +43,8 @@ def split(
     seed : int
     alike : sequence of sequences of int
         Groups of indices of frames that are one structure: see `twins`. None of them is torn apart.
+    most : int
+        Frames to validate on.
 
     Raises
     ------
@@ -51,7 +53,7 @@ def split(
     """
     if len(frames) < 2:
         raise DataError("one frame is not enough: give at least two, or a --valid file besides")
-    n_valid = min(max(1, round(share * len(frames))), len(frames) - 1, 1000)
+    n_valid = min(max(1, round(share * len(frames))), len(frames) - 1, most)
     order = np.random.default_rng(np.random.SeedSequence([seed, 1])).permutation(len(frames))
     elements = [set(frame.structure.numbers.tolist()) for frame in frames]
     left = Counter(number for one in elements for number in one)

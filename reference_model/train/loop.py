@@ -25,6 +25,10 @@ MAX_BAD_STEPS = 10
 """Gradient steps in a row that may be left out because the gradient is not finite."""
 
 
+class Diverged(DataError):
+    """A training whose gradient is not finite many times in a row."""
+
+
 @dataclass(slots=True)
 class Trainer:
     """A network in training. Everything that its future depends on is in `state`, the recipe and the data.
@@ -115,8 +119,8 @@ class Trainer:
 
         Raises
         ------
-        DataError
-            The gradient is not finite many times in a row: the training diverged.
+        Diverged
+            The gradient is not finite many times in a row.
         """
         per_epoch = self.steps_per_epoch
         decay = averaging_decay(self.epoch * per_epoch, per_epoch, epochs)
@@ -139,7 +143,7 @@ class Trainer:
             else:
                 self.bad_in_a_row, self.bad_steps = self.bad_in_a_row + 1, self.bad_steps + 1
             if self.bad_in_a_row > MAX_BAD_STEPS:
-                raise DataError("the training diverged: the loss is not finite; try a lower --learning-rate")
+                raise Diverged("the training diverged: the loss is not finite; try a lower --learning-rate")
             yield value.item()
         self.epoch += 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,9 +12,13 @@ from torch.nn.functional import huber_loss
 
 from reference_model.derivatives import Outputs
 from reference_model.graph import Graph
-from reference_model.train.data import Sample
+from reference_model.train.data import Sample, rms_force
 
 Kind = Literal["mae", "rmse"]
+STILL = 1e-3
+"""eV/Å; RMS force below which structures are at rest, such as perfect crystals under strain."""
+EMPTY = 4.0
+"""Volume per atom over the median of the set, as which larger ones count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,18 @@ class Weights:
     energy: float
     forces: float
     stress: float
+
+
+def scales_of(samples: Sequence[Sample], references: Mapping[str, float]) -> Scales:
+    """Return what makes residuals comparable: of the size of forces, or of energies where hardly a force acts."""
+    frames = [sample.frame for sample in samples]
+    above = [f.energy - sum(references[symbol] for symbol in f.structure.get_chemical_symbols()) for f in frames]
+    per_atom = np.array(above) / [len(frame.structure) for frame in frames]
+    force, energy = rms_force(frames), float(np.sqrt(np.mean(per_atom**2)))
+    volumes = np.array([s.neighbourhood.volume / len(s.frame.structure) for s in samples if s.frame.stress is not None])
+    # Molecules in large boxes would make stresses of crystals count for more than all else.
+    volume = float(np.mean(np.minimum(volumes, EMPTY * np.median(volumes)))) if len(volumes) else 1.0
+    return Scales(force if force > STILL else energy or 1.0, volume)
 
 
 def labels_of(samples: Sequence[Sample], device: torch.device | str = "cpu") -> Labels:

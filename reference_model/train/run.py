@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -17,7 +18,7 @@ from reference_model.files import read_notes, save_network
 from reference_model.graph import collate
 from reference_model.memory import keep_freed
 from reference_model.model import Network
-from reference_model.train.data import Sample, combinations_of, digest, rms_force, species_of
+from reference_model.train.data import Sample, combinations_of, digest, species_of
 from reference_model.train.figures import Names, draw_curves, draw_parity, palette
 from reference_model.train.files import (
     CHECKPOINT,
@@ -29,18 +30,15 @@ from reference_model.train.files import (
     write_json,
 )
 from reference_model.train.loop import Trainer
-from reference_model.train.loss import Scales
+from reference_model.train.loss import scales_of
 from reference_model.train.metrics import Metrics, batches, compare, metrics, summary
+from reference_model.train.origin import Origin, remarks_on, restricted, take_over, with_references
 from reference_model.train.recipe import FEWEST_EPOCHS, STEPS, Recipe, epochs_for
 from reference_model.train.sets import Frames, Request, Sets, Tell, prepared, read, refuse_unknown
 from reference_model.variants import Hyperparameters, hyperparameters
 
-STILL = 1e-3
-"""eV/Å; RMS force below which structures are at rest, such as perfect crystals under strain."""
 LONGEST_NAMES = 90
 """Letters of file names above a figure."""
-EMPTY = 4.0
-"""Volume per atom over the median of the set, as which larger ones count."""
 Step = Callable[[int, int, int, int | None], None]
 """Takes gradient steps done in this epoch, how many it has, its number from 1, and the number of epochs if known."""
 
@@ -49,7 +47,7 @@ def _ignore(done: int, steps: int, epoch: int, epochs: int | None) -> None:
     pass
 
 
-def train(request: Request, tell: Tell, step: Step = _ignore) -> Metrics:
+def train(request: Request, tell: Tell, step: Step = _ignore, data: tuple[Frames, Sets] | None = None) -> Metrics:
     """Train a network, or go on with a run that was interrupted.
 
     Parameters
@@ -59,6 +57,9 @@ def train(request: Request, tell: Tell, step: Step = _ignore) -> Metrics:
         Told of what goes on, a line at a time.
     step : callable, optional
         Told of every gradient step.
+    data : tuple of Frames and Sets, optional
+        What `gathered` returned for this request, or for another that differs in the training alone. Then nothing is
+        read, and no remark is repeated.
 
     Returns
     -------
@@ -75,16 +76,19 @@ def train(request: Request, tell: Tell, step: Step = _ignore) -> Metrics:
     started = time.monotonic()
     recipe = request.recipe
     device = _device(recipe)
-    frames = read(request)
+    frames = read(request) if data is None else data[0]
     species = species_of(frames.train)
     hyper = hyperparameters(species, recipe.variant, cutoff=recipe.cutoff)
     refuse_unknown(frames, species)
+    begun = None if request.origin is None else restricted(request.origin.network, species)
     checkpoint = _checkpoint(request, frames)
-    sets = prepared(request, frames, species, tell)
-    for remark in sets.remarks:
-        tell(remark)
+    sets = gathered(request, frames, tell) if data is None else data[1]
 
-    trainer = new_trainer(sets.train, hyper, recipe, sets.references.energies, device)
+    if request.origin is not None and begun is not None:
+        sets = dataclasses.replace(sets, references=with_references(begun, sets.train))
+        for remark in remarks_on(request.origin, species, sets.references):
+            tell(remark)
+    trainer = new_trainer(sets.train, hyper, recipe, sets.references.energies, device, request.origin)
     epochs = _epochs(recipe, trainer)
     history: list[dict[str, Any]] = []
     if checkpoint is not None:
@@ -115,6 +119,20 @@ def train(request: Request, tell: Tell, step: Step = _ignore) -> Metrics:
         tell(f"epoch {trainer.epoch}/{epochs}: loss {row['loss']:.4g}, valid {summary(found)} ({took:.1f} s)")
         _keep(request, frames, sets, trainer, epochs, history)
     return _finish(request, sets, trainer, history, tell)
+
+
+def gathered(request: Request, frames: Frames, tell: Tell) -> Sets:
+    """Return what is trained on, from what was read; tell what was noticed.
+
+    Raises
+    ------
+    DataError
+        Data cannot be used, or labels are in other units.
+    """
+    sets = prepared(request, frames, species_of(frames.train), tell)
+    for remark in sets.remarks:
+        tell(remark)
+    return sets
 
 
 def _checkpoint(request: Request, frames: Frames) -> dict[str, Any] | None:
@@ -153,7 +171,8 @@ def _is_finished(model: Path) -> bool:
 
 def _identity(request: Request, frames: Frames) -> dict[str, Any]:
     data = {f"{use} data": digest(getattr(frames, use)) for use in ("train", "valid")}
-    return asdict(request.recipe) | {"trust_labels": request.trust_labels} | data
+    origin = None if request.origin is None else request.origin.digest
+    return asdict(request.recipe) | {"trust_labels": request.trust_labels, "from": origin} | data
 
 
 def _device(recipe: Recipe) -> torch.device:
@@ -164,40 +183,37 @@ def _device(recipe: Recipe) -> torch.device:
         raise PotentialError(f"cannot train on the device {recipe.device!r}: {reason}") from error
 
 
-def scales_of(samples: Sequence[Sample], references: Mapping[str, float]) -> Scales:
-    """Return what makes residuals comparable: of the size of forces, or of energies where hardly a force acts."""
-    frames = [sample.frame for sample in samples]
-    above = [f.energy - sum(references[symbol] for symbol in f.structure.get_chemical_symbols()) for f in frames]
-    per_atom = np.array(above) / [len(frame.structure) for frame in frames]
-    force, energy = rms_force(frames), float(np.sqrt(np.mean(per_atom**2)))
-    volumes = np.array([s.neighbourhood.volume / len(s.frame.structure) for s in samples if s.frame.stress is not None])
-    # Molecules in large boxes would make stresses of crystals count for more than all else.
-    volume = float(np.mean(np.minimum(volumes, EMPTY * np.median(volumes)))) if len(volumes) else 1.0
-    return Scales(force if force > STILL else energy or 1.0, volume)
-
-
 def new_trainer(
     samples: Sequence[Sample],
     hyper: Hyperparameters,
     recipe: Recipe,
     references: Mapping[str, float],
     device: torch.device,
+    origin: Origin | None = None,
 ) -> Trainer:
-    """Return a network with weights drawn from the seed, its statistics taken from the structures, ready to train."""
+    """Return a network ready to train.
+
+    Its weights are drawn from the seed and its statistics taken from the structures; or they are those of an origin.
+    """
     keep_freed()
     frames = [sample.frame for sample in samples]
     n_atoms = sum(len(frame.structure) for frame in frames)
     neighbours = sum(2 * len(sample.neighbourhood.first) for sample in samples) / n_atoms
     scales = scales_of(samples, references)
-    network = Network(
+    begun = None if origin is None else restricted(origin.network, hyper.species)
+    network = begun or Network(
         hyper,
         seed=recipe.seed,
         mean_neighbours=max(1.0, neighbours),
         energy_scale=scales.force,
         reference_energies=references,
-    ).to(device, getattr(torch, recipe.dtype))
+    )
+    network = network.to(device, getattr(torch, recipe.dtype))
+    known = None if origin is None else take_over(network, references, origin)
     hoods = ([sample.neighbourhood for sample in batch] for batch in batches(samples))
     network.set_crowding_limits(collate(one, hyper.species, torch.float64, device) for one in hoods)
+    if known is not None:  # what the origin was trained on is still known
+        network.crowding_limits.copy_(torch.maximum(network.crowding_limits, known))
     return Trainer(network, samples, recipe, scales)
 
 
@@ -224,7 +240,7 @@ def _save(
     request: Request, sets: Sets, trainer: Trainer, epochs: int | None, history: Sequence[Mapping[str, Any]]
 ) -> None:
     valid = {key: value for key, value in history[-1].items() if key not in ("epoch", "loss", "seconds")}
-    notes = {
+    notes: dict[str, Any] = {
         "combinations": combinations_of(sample.frame for sample in sets.train),
         "fitted_alone": list(sets.references.fitted),
         "undetermined": list(sets.references.undetermined),
@@ -241,6 +257,8 @@ def _save(
             "torch": torch.__version__,
         },
     }
+    if request.origin is not None:
+        notes["training"]["from"] = {"name": request.origin.name, "weights_sha256": request.origin.digest}
     try:
         save_network(trainer.average, request.out / MODEL, notes)
     except OSError as error:
@@ -265,9 +283,11 @@ def _finish(request: Request, sets: Sets, trainer: Trainer, history: list[dict[s
     colours = palette(compared.values())
     for use, comparison in compared.items():
         found[use] = metrics(comparison)
-        draw_parity(comparison, request.out / f"parity_{use}.png", names, use, colours)
+        if request.figures:
+            draw_parity(comparison, request.out / f"parity_{use}.png", names, use, colours)
         tell(f"{use}: {summary(found[use])}")
     found["history"] = history
-    draw_curves(history, request.out / "learning.png", names)
+    if request.figures:
+        draw_curves(history, request.out / "learning.png", names)
     write_json(request.out / METRICS, found)
     return found

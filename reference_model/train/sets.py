@@ -14,6 +14,7 @@ from gnnp_bench.accuracy.frames import Frame, read_frames
 from gnnp_bench.accuracy.labels import DataError
 from reference_model.train import pulay, sanity, twins
 from reference_model.train.data import Sample, prepare, species_of, split
+from reference_model.train.origin import Origin
 from reference_model.train.recipe import SHARE_HELD_OUT, Recipe
 from reference_model.train.references import References, reference_energies, trust
 
@@ -37,6 +38,14 @@ class Request:
     recipe : Recipe
     trust_labels : bool
         Do not examine units, signs and orders.
+    share : float
+        Of the structures, held out for validation where no file is given for that.
+    split_seed : int or None
+        Draws what is held out; None takes the seed of the recipe. Runs that are compared have one in common.
+    origin : Origin or None
+        The network whose weights are gone on from; its variant and cutoff are those of the recipe.
+    figures : bool
+        Draw errors and learning curves. One among many runs may do without.
     """
 
     train: tuple[Path, ...]
@@ -45,6 +54,10 @@ class Request:
     out: Path
     recipe: Recipe
     trust_labels: bool = False
+    share: float = SHARE_HELD_OUT
+    split_seed: int | None = None
+    origin: Origin | None = None
+    figures: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +106,8 @@ def read(request: Request) -> Frames:
         both = [*chosen, *others]
         remarks += twins.shared(both, len(chosen), twins.twins(both) if others else [], use)
     if not valid:
-        chosen, valid = split(chosen, SHARE_HELD_OUT, request.recipe.seed, alike)
+        seed = request.recipe.seed if request.split_seed is None else request.split_seed
+        chosen, valid = split(chosen, request.share, seed, alike)
     if not valid:
         valid = chosen
         remarks.append(

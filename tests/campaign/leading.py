@@ -73,4 +73,4 @@ def lead(
         finally:
             workers.close()
         found = list(views(opened, plan, leading.ledger))
-        return Led(lines, dict(leading.counts), found, list(opened.rows()))
+        return Led(lines, dict(leading.tally.counts), found, list(opened.rows()))

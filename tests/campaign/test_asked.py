@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gnnp_bench.campaign.asked import FileError, Subject, read
+from gnnp_bench.campaign.asked import Subject, read
 from gnnp_bench.campaign.executors import is_known
+from gnnp_bench.campaign.looking import FileError
 from gnnp_bench.cli import main
 
 ONE = '[[potential]]\nspec = "chgnet"\n'

@@ -46,6 +46,15 @@ def test_one_that_fails_is_exit_status_1(tmp_path: Path) -> None:
     assert main(["campaign", "run", str(written(tmp_path, text))]) == 1
 
 
+def test_an_export_without_a_folder_is_refused_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, f'export = "nowhere/all.jsonl.gz"\n{asked(PAIR)}')
+    assert main(["campaign", "run", str(path)]) == 2
+    assert f"there is no directory {tmp_path / 'nowhere'}; create it first" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.parametrize("name", ["e.txt", "nowhere/e.jsonl.gz"])
 def test_what_cannot_be_read_is_said_in_one_line(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "e.txt").write_text("nothing of ours")

@@ -6,6 +6,7 @@ import datetime
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -97,6 +98,55 @@ def test_a_disk_that_is_full(tmp_path: Path, undisturbed: Led) -> None:
     assert "results could not be kept" in first.stdout
     assert "campaign resume" in first.stdout
     led = lead(path)
+    assert 1 < led.counts["run"] <= 5
+    assert is_whole(led)
+    assert found(led) == found(undisturbed)
+
+
+def small_disk(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in a folder that is a disk of 300 kB, which `larger` makes larger; it is gone afterwards."""
+    lines = (
+        'mount -t tmpfs -o "size=300k" none "$1" || exit 77',
+        'larger() { mount -o "remount,size=20m" "$1"; }',
+        'cd "$1"',
+        script,
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHON": sys.executable}
+    return subprocess.run(
+        ["unshare", "-rm", "sh", "-c", "\n".join(lines), "sh", str(folder)],
+        env=environment,
+        text=True,
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_a_small_disk_that_is_full(tmp_path: Path, undisturbed: Led) -> None:
+    disk, kept = tmp_path / "disk", tmp_path / "kept"
+    disk.mkdir()
+    kept.mkdir()
+    if shutil.which("unshare") is None or small_disk(disk, "true").returncode != 0:
+        pytest.skip("no file system may be mounted here")
+    written(kept, asked(f"{OWN}:tiny", laws=LAWS, export="all.jsonl.gz"))
+    run = f'"$PYTHON" -m gnnp_bench campaign run campaign.toml > "{kept}/first.txt" 2>&1'
+    script = f'''
+cp "{kept}/campaign.toml" .
+# As much is taken as leaves room for a store without results.
+head -c 200000 /dev/zero > ballast
+{run}; echo "status $?" >> "{kept}/first.txt"
+df --output=avail . | tail -1 >> "{kept}/first.txt"
+larger "$1"
+cp campaign.db* "{kept}/"
+'''
+    assert small_disk(disk, script).returncode == 0
+    first = (kept / "first.txt").read_text()
+    assert "results could not be kept" in first, first
+    assert "database or disk is full" in first
+    assert "cannot write all.jsonl.gz: No space left on device; results are kept in campaign.db" in first
+    assert "campaign resume" in first
+    assert "status 3" in first
+    led = lead(kept / "campaign.toml")
     assert 1 < led.counts["run"] <= 5
     assert is_whole(led)
     assert found(led) == found(undisturbed)

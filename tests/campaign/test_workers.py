@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -119,3 +122,21 @@ def test_each_worker_sees_one_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
     assert [surroundings(n, 2, None).variables["CUDA_VISIBLE_DEVICES"] for n in range(2)] == ["4", "7"]
     assert surroundings(0, 0, None).variables == {}
+
+
+def test_a_thread_that_ends_leaves_no_process_and_no_open_pipe() -> None:
+    begun: list[tuple[int, int]] = []
+
+    def work() -> None:
+        den.isolated(Work(kind="subject", spec=PAIR, species=("Cu", "Au")))
+        mine = den._here.den
+        begun.append((mine.pid, mine._lifeline))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    gc.collect()
+    ((pid, lifeline),) = begun
+    assert not is_running(pid)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(lifeline)

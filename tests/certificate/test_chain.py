@@ -133,6 +133,22 @@ def test_what_was_changed_is_warned_of_wherever_it_is_read(file, capsys):
         assert "was changed after it was made: its verdict was changed" in capsys.readouterr().err
 
 
+def test_what_was_changed_is_warned_of_in_python_as_well(file, recwarn):
+    gnnp_bench.Certificate.from_file(file)
+    assert not recwarn.list
+    edited(file, lambda v: v.update(verdict="certified"))
+    with pytest.warns(UserWarning, match="was changed after it was made: its verdict was changed"):
+        found = gnnp_bench.Certificate.from_file(file)
+    found.save(file)  # which makes it no better
+    with pytest.warns(UserWarning, match="its verdict was changed"):
+        gnnp_bench.Certificate.from_file(file)
+    edited(file, lambda v: v.pop("seal"))
+    gnnp_bench.Certificate.from_file(file)
+    file.write_text('{"verdict": "failed", ' + file.read_text().lstrip("{ \n"))
+    with pytest.raises(ValueError, match="it says 'verdict' twice in one place"):
+        gnnp_bench.Certificate.from_file(file)
+
+
 def test_a_chain_that_was_computed_anew_is_not_made_here(file):
     values = json.loads(file.read_text())
     values["potential"]["spec"] = "other:factory"

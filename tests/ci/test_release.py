@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FILES = (".ci/release", "pyproject.toml", "gnnp_bench/__init__.py", "CITATION.cff")
+FILES = (".ci/release", "pyproject.toml", "gnnp_bench/__init__.py", "CITATION.cff", "changes/README.md")
+VERSIONED = FILES[1:4]
 
 
 def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -33,7 +34,7 @@ def clone(tmp_path: Path) -> Path:
         shutil.copy(ROOT / name, tmp_path / name)
     from gnnp_bench import __version__
 
-    for name in FILES[1:]:
+    for name in VERSIONED:
         text = (tmp_path / name).read_text(encoding="utf-8")
         assert __version__ in text
         (tmp_path / name).write_text(text.replace(__version__, "9.8.7"), encoding="utf-8")
@@ -70,7 +71,6 @@ def test_a_version_that_stands_in_one_place_only_is_refused(clone: Path, name, o
 
 def test_changes_fragments_and_tags_are_refused(clone: Path) -> None:
     assert run(".ci/release", "9.8", cwd=clone).returncode == 2
-    (clone / "changes").mkdir()
     (clone / "changes" / "new.added.md").write_text("New.\n", encoding="utf-8")
     assert "the working tree has changes" in run(".ci/release", "9.8.7", cwd=clone).stderr
     commit(clone)

@@ -40,7 +40,23 @@ def test_many_laws_that_are_not_run_are_counted(capsys):
     many = tuple(replace(HELD, id=f"family/law-{number}") for number in range(9))
     write(replace(GOOD, checks=(*GOOD.checks, *many)), "whole.json")
     assert main(["compare", "whole.json", "good.json"]) == 1
-    assert capsys.readouterr().out.splitlines()[-1] == "WORSE: 9 laws that held are not run."
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "WORSE: 9 laws that held are not run."
+    gone = [line for line in lines if line.startswith("gone")]
+    assert gone == ["gone    9 laws are not run in the new one: family/law-0, family/law-1 and 7 more"]
+    assert main(["compare", "good.json", "whole.json", "--markdown", "-"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "| new | 9 laws were not run in the old one: family/law-0, family/law-1 and 7 more | | |" in lines
+
+
+def test_a_violated_law_that_one_certificate_lacks_is_told_by_itself(capsys):
+    many = tuple(replace(HELD, id=f"family/law-{number}") for number in range(4))
+    bad = replace(FAILED, id="family/bad")
+    write(replace(BAD, checks=(*GOOD.checks, *many, bad)), "whole.json")
+    main(["compare", "good.json", "whole.json"])
+    out = capsys.readouterr().out
+    assert "\nnew     4 laws were not run in the old one: family/law-0, family/law-1 and 2 more\n" in out
+    assert "\nnew     family/bad\n" in out
 
 
 def test_no_worse_is_status_0(capsys):

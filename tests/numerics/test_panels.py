@@ -106,6 +106,37 @@ def test_noise_is_no_break() -> None:
         assert rough_intervals(samples, 0.0, 1.0) == []
 
 
+@pytest.mark.parametrize("sigma", [1e-7, 1e-6])
+def test_samples_that_nearly_coincide_hide_no_kink(sigma: float) -> None:
+    """What continues a side through two of them amplifies their noise by the inverse of their distance."""
+    function, _ = BREAKS["kink"]
+    t = np.linspace(0.0, 1.0, 33)
+    samples = sampled(function, np.sort(np.concatenate([t, t + 1e-5])), sigma)
+    lo, hi = rough_intervals(samples, 0.0, 1.0)[0]
+    assert lo <= PLACE <= hi
+    for _ in range(5):
+        middle = np.array([middle_of(lo, hi)])
+        samples = samples.joined(middle, function(middle), np.full(1, sigma**2))
+        lo, hi = narrower(samples, lo, hi, 0.0, 1.0)
+        assert lo <= PLACE <= hi
+
+
+def test_kinks_settle_although_noise_is_larger_than_told() -> None:
+    """Where ν was measured, no atom felt another; on the path they do. Kinks come before what is rounding's."""
+    places = np.random.default_rng(0).uniform(size=12)
+    rounding = np.random.default_rng(1)
+
+    def rough(t: FloatArray) -> FloatArray:
+        found: FloatArray = np.abs(t[:, None] - places).sum(axis=1) + 3e-6 * rounding.normal(size=len(t))
+        return found
+
+    work, count = settle(rough, sampled(rough, np.linspace(0.0, 1.0, 65)))
+    truth = float(((places**2 + (1.0 - places) ** 2) / 2.0).sum())
+    assert abs(work.total[0] - truth) <= 10.0 * work.total[1]
+    assert work.total[1] <= 1e-5  # can be judged, where 1e-4 matters
+    assert count <= 2000
+
+
 def test_a_jump_there_and_back_again_is_found_or_an_error() -> None:
     """A pair that only just crosses a cutoff where forces jump: what is missed is less than ten times the error."""
     for width in (1e-2, 1e-3, 1e-4, 1e-5):

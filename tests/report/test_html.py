@@ -8,6 +8,7 @@ import io as streams
 import json
 import math
 import re
+import shlex
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,6 +18,7 @@ import ase.io
 import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
+from markupsafe import escape
 
 from gnnp_bench.certificate import io
 from gnnp_bench.certificate.result import Cause, Certificate, Fitness, Score, Series
@@ -61,7 +63,7 @@ FULL = certificate(
 class Reader(HTMLParser):
     """What a browser sees: elements with their attributes, closed as they were opened, and the text of each kind."""
 
-    EMPTY = frozenset({"meta", "input", "br"})
+    EMPTY = frozenset({"meta", "input", "br", "wbr"})
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -128,6 +130,27 @@ def test_a_failure_is_told_in_full():
         assert words in text
     assert f"gnnp-bench reproduce certificate.json {FAILED.id}" in text
     assert "Likely cause: sign" in text
+
+
+def test_commands_name_the_file_that_the_page_was_drawn_from():
+    path = "runs/my <b>potential.json"
+    text = page(FULL, CHECKS, file=path).decode()
+    assert f"gnnp-bench reproduce {escape(shlex.quote(path))} {FAILED.id}" in text
+    assert f"gnnp-bench compare {escape(shlex.quote(path))} NEW.json" in text
+    assert io.decode(downloads(text)[str(escape("my <b>potential.json"))]) == FULL
+    assert "certificate.json" not in text
+
+
+def test_by_how_much_a_law_is_missed_is_told_of_the_worst_input_and_of_the_one_that_is_drawn():
+    assert FAILED.counterexample is not None
+    text = page(FULL, CHECKS).decode()
+    assert "<dt>missed at worst by</dt><dd>0.031 eV/Å³ in stress" in text
+    assert "<dt>missed here by</dt><dd>0.03 eV/Å³</dd>" in text
+    case = FAILED.counterexample.case | {"measured": FAILED.measured}
+    same = replace(FAILED, counterexample=replace(FAILED.counterexample, case=case))
+    text = page(certificate(same), CHECKS).decode()
+    assert "<dt>missed by</dt><dd>0.031 eV/Å³ in stress" in text
+    assert "missed here" not in text
 
 
 def downloads(text: str) -> dict[str, bytes]:

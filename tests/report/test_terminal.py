@@ -12,6 +12,7 @@ from functools import partial
 import pytest
 from rich.console import Console
 
+from gnnp_bench.certificate.result import Fitness
 from gnnp_bench.engine.settings import Step
 from gnnp_bench.report import terminal
 from gnnp_bench.report.failures import missed_by
@@ -22,6 +23,7 @@ from gnnp_bench.report.table import ID, row, table
 from gnnp_bench.report.text import (
     species_line,
 )
+from gnnp_bench.report.uses import uses
 from tests.certificate.examples import COUNTEREXAMPLE, FAILED, PASSED, POTENTIAL, certificate, result
 from tests.report.printing import check, printed
 
@@ -311,6 +313,18 @@ def test_noise_floor_is_told_with_units():
     assert "noise floor  E 4e-06 eV/atom  F 2e-05 eV/Å  σ 4e-07 eV/Å³" in text
     none = replace(CERTIFICATE.noise, energy=None, forces=None, stress=None)
     assert terminal.noise_line(none) == "not measured: no structure could be evaluated"
+
+
+def test_uses_that_nothing_was_asked_of_have_one_line():
+    unasked = [Fitness(use=f"use {n}", answer="not looked at", because=("a/b",), reason="a/b: not run") for n in "123"]
+    seen = Fitness(use="molecules", answer="not looked at", because=(PASSED.id, "a/b"), reason="saw no molecule")
+    alone = printed(lambda out: uses(out, certificate(PASSED, uses=tuple(unasked))))
+    assert alone.splitlines()[2:] == ["  not looked at: all 3 uses rest on laws that were not run"]
+    beside = printed(lambda out: uses(out, certificate(PASSED, uses=(*unasked[:2], seen, *unasked[2:]))))
+    assert beside.splitlines()[2:] == [
+        "  molecules  not looked at  saw no molecule",
+        "  not looked at (laws that decide them were not run): use 1, use 2 and use 3",
+    ]
 
 
 def test_a_reason_that_many_checks_share_is_said_once():

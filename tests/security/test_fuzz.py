@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
@@ -18,6 +19,9 @@ from gnnp_bench.accuracy.frames import read_frames
 from gnnp_bench.accuracy.labels import DataError
 from gnnp_bench.adapters import registry
 from gnnp_bench.adapters._lammps_files import recipe_of
+from gnnp_bench.campaign import asked
+from gnnp_bench.campaign.looking import FileError
+from gnnp_bench.campaign.measures import KEYS as MEASURED_KEYS
 from gnnp_bench.certificate import chain, io, waivers
 from gnnp_bench.cli import main
 from gnnp_bench.commands import configured, crystals
@@ -147,6 +151,8 @@ def test_specs(spec: str) -> None:
 
 @MANY
 @given(mutated(WAIVER) | st.binary(max_size=60))
+@example(WAIVER.replace(b"0.1", b"[" * 2000))
+@example(WAIVER.replace(b"0.1", b"9" * 5000))
 def test_waivers(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = in_file(tmp_path_factory, "w.toml", data)
     understood(lambda: waivers.read(path), ValueError)
@@ -241,11 +247,84 @@ def test_structure_files(name: str, good: bytes, data: st.DataObject, tmp_path_f
 
 @MANY
 @given(mutated(SETTINGS) | st.binary(max_size=60))
+@example(SETTINGS.replace(b'"quick"', b"[" * 2000))
+@example(SETTINGS.replace(b'"quick"', b"9" * 5000))
+@example(b"tool = 3")
 def test_settings_of_a_project(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = in_file(tmp_path_factory, "pyproject.toml", data)
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(path.parent)
         understood(lambda: configured.configured("chgnet"), BadRequest)
+
+
+CAMPAIGN = b"""store = "c.db"
+executor = "processes:2"
+budgets = ["quick"]
+seeds = [0, 1]
+laws = ["symmetry/*"]
+timeout = 60
+[[potential]]
+spec = "chgnet"
+species = ["Cu"]
+stable = ["Cu:fcc"]
+env = "auto"
+[[accuracy]]
+files = ["labels.extxyz"]
+by = "config_type"
+[[properties]]
+crystals = ["Cu:fcc"]
+only = ["eos"]
+fmax = 0.01
+[[bench]]
+sizes = [2, 8]
+[[screen]]
+files = ["labels.extxyz"]
+optimizer = "FIRE"
+"""
+NAMES = [*asked.TOP, *asked.OF_POTENTIAL, *(key for keys in MEASURED_KEYS.values() for key in keys), "x\ny"]
+TABLE = st.dictionaries(st.sampled_from(NAMES), st.deferred(lambda: ANYTHING), max_size=6)
+
+
+def refused_line_by_line(call: Callable[[], Any]) -> None:
+    """See that a campaign file is understood, or refused with a line for each mistake."""
+    try:
+        call()
+    except FileError as error:
+        mistakes = error.mistakes
+    else:
+        return
+    assert mistakes
+    assert all(line.strip() and len(line.splitlines()) == 1 for line in mistakes)
+
+
+@MANY
+@given(mutated(CAMPAIGN) | st.binary(max_size=60))
+@example(CAMPAIGN)
+@example(b"seeds = [" + b"[" * 2000)
+@example(b'store = "\\u0000"\n[[potential]]\nspec = "a\\u0000b"\n')
+@example(b'[[accuracy]]\nfiles = ["\\u0000", "a\\nb"]\n[[potential]]\nspec = "x"\n')
+@example(b'[[properties]]\ncrystals = ["\\u0000", "\\n:fcc"]\n[[potential]]\nspec = "x"\n')
+@example(b'executor = "\\n"\n"a\\nb" = 1\n[[potential]]\n"c\\nd" = 1\n')
+@example(b'laws = ["a\\nb"]\n[[potential]]\nspec = "x\\ny"\nspecies = ["\\n"]\n')
+def test_campaign_files(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    in_file(tmp_path_factory, "labels.extxyz", LABELS)
+    path = in_file(tmp_path_factory, "c.toml", data)
+    refused_line_by_line(lambda: asked.read(path, ("symmetry/rotation",)))
+
+
+@MANY
+@given(
+    TABLE,
+    st.lists(TABLE, max_size=2),
+    st.dictionaries(st.sampled_from(list(MEASURED_KEYS)), st.lists(TABLE, max_size=2)),
+)
+def test_values_of_campaign_files(
+    tmp_path_factory: pytest.TempPathFactory, top: dict[str, Any], potentials: list[Any], tables: dict[str, Any]
+) -> None:
+    path = in_file(tmp_path_factory, "c.toml", b"")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(tomllib, "loads", lambda text: {**top, "potential": potentials, **tables})
+        refused_line_by_line(lambda: asked.read(path, ("symmetry/rotation",)))
 
 
 FRAGMENT = b"units metal\natom_style atomic\nlabelmap atom 1 Si 2 C\npair_style sw\npair_coeff * * x.sw Si C\n"

@@ -99,6 +99,10 @@ def test_a_file_that_was_changed_is_a_strangers(place, capsys):
     assert main(["reproduce", "mine.json", LAW]) == 2
     assert "its potential was changed" in capsys.readouterr().err
     assert not (place / "ran").exists()
+    assert main(["reproduce", "mine.json", LAW, "--trust"]) == 0
+    told = capsys.readouterr().err
+    assert "mine.json was changed after it was made: its potential was changed and " in told
+    assert "; running the code of strangers_guest:Pulling" in told
 
 
 def test_whoever_trusts_it_runs_it_and_is_told(place, capsys):

@@ -26,6 +26,8 @@ Differentiated: TypeAlias = tuple[Derivative, str | None, FloatArray]
 """What `energy_derivative` returns."""
 FEWEST_LEVELS = 4
 MOST_LEVELS = 7
+LARGEST_C = 100.0
+"""No bound is more than so many times what rounding explains."""
 MOST_MORE = 256
 """Evaluations at most between two steps of a ladder, where it does not settle."""
 
@@ -93,11 +95,13 @@ def energy_derivative(
         derivative = romberg(np.array(differences), steps[:wanted], noise, passed_over)
         quotients = np.array([steps[:wanted], differences / (2.0 * steps[:wanted])])
         explained = derivative.noise * noise + slope_noise
-        settled = converged(derivative.error, explained, significance)
-        if settled:
+        missed = abs(derivative.value - here)
+        # Short steps amplify rounding: what it leaves open, the longer steps that panels allow may decide.
+        left_open = significance < missed <= LARGEST_C * explained
+        if converged(derivative.error, explained, significance) and not left_open:
             return derivative, None, quotients
     clear = conclusive(derivative.error, significance)
-    if clear and not stands_out(derivative.value - here, derivative.error, explained):
+    if clear and not left_open and not stands_out(missed, derivative.error, explained):
         return derivative, None, quotients
     enough = 2.0 * max(slope_noise, 1e-3 * significance)
     k = int(np.flatnonzero((np.sqrt(2.0) * noise <= enough * steps) | (steps == largest_step))[-1])
@@ -114,7 +118,7 @@ def energy_derivative(
         if 0.0 < np.abs(jumps).sum() <= jump_matters:
             left = mean.value - float(jumps.sum()) / (2.0 * mean.step)
             mean = replace(mean, value=left, noise=mean.noise * float(np.sqrt(1.0 + len(jumps))))
-    if mean.error < derivative.error:
+    if mean.error + mean.noise * noise < derivative.error + derivative.noise * noise:
         derivative = replace(mean, value=here + mean.value)
         clear = conclusive(derivative.error, significance)
     return derivative, None if clear else (yield from rough_place(moved, *roughest)), quotients

@@ -18,6 +18,8 @@ PANELS = 8
 """Of a stretch to begin with, where no other number is asked for."""
 MOST_MORE, FAR_MORE = 768, 4608
 """Evaluations until what is reached is enough where it can be judged at all, and where it cannot."""
+SETTLES = 0.5
+"""By that or less one round has to reduce the largest error, for more to be spent than was asked for."""
 COST = 24
 """Evaluations that splitting a panel takes: two or three bisections and two panels."""
 MOST_HALVINGS = 3
@@ -31,6 +33,9 @@ STEEP = 0.005
 """By more than that they reduce the roughness of a smooth function; that of a kink about to a sixteenth."""
 JUMPS = 0.25
 """What is more than that of what it was before bisection is a jump."""
+FIRST = 0.1
+"""Of the largest error: pieces whose errors are smaller wait, so that what is rounding's does not use up what kinks
+need."""
 SHARE = 1.0 / 16.0
 """Of the tolerance that one gap may take."""
 
@@ -118,7 +123,8 @@ def settled_work(
     panels : int, optional
         Of each stretch to begin with.
     far_more : int, optional
-        Evaluations at most where nothing can be judged before.
+        Evaluations where nothing can be judged before; more only as long as each round halves the largest error, and
+        no more than `FAR_MORE`.
     """
     borders = [np.linspace(start, end, panels + 1) for start, end in path.stretches]
     first = [(float(a), float(b)) for line in borders for a, b in itertools.pairwise(line)]
@@ -145,9 +151,14 @@ def _refined(
     """Return the work along pieces and panels. Panels that do not settle are split at their breaks, or in halves."""
     samples, new = yield from _evaluated(path, samples, panels)
     every = [*pieces, *new]
+    error = np.inf  # so that the first round is carried out whatever it takes
     while True:
         work = _summed(every, path, samples)
-        most = min(MOST_MORE, far_more) if conclusive(float(work.errors.max()), path.significance) else far_more
+        before, error = error, float(work.errors.max())
+        settles = error <= SETTLES * before
+        most = FAR_MORE if settles else far_more
+        if conclusive(error, path.significance):
+            most = min(MOST_MORE, far_more)
         worst = _worst(work, path)[: max((n_before + most - len(samples.t)) // COST, 0)]
         if not worst:
             return work
@@ -205,7 +216,8 @@ def _worst(work: Work, path: Path) -> list[Piece]:
             if start <= piece.start and piece.end <= end and _divisible(piece):
                 chosen.append(piece)
                 left -= piece.error**2
-    return sorted(chosen, key=lambda piece: -piece.error)
+    chosen.sort(key=lambda piece: -piece.error)
+    return [piece for piece in chosen if piece.error >= FIRST * chosen[0].error]
 
 
 def _divisible(piece: Piece) -> bool:

@@ -7,8 +7,6 @@ from itertools import combinations
 
 import numpy as np
 from ase import Atoms
-from ase.build import bulk
-from scipy.optimize import linprog  # type: ignore[attr-defined]
 
 from gnnp_bench.check import Request
 from gnnp_bench.checks.physics.approach import radii_sum
@@ -23,6 +21,8 @@ OF_PAIRS = {"cesiumchloride": 2.0 / np.sqrt(3.0), "rocksalt": 2.0, "zincblende":
 
 def simple_crystals(symbols: Sequence[str]) -> list[Atoms]:
     """Return crystals of each species and of each pair of species, with neighbours at usual distances."""
+    from ase.build import bulk  # not needed to list laws: it brings scipy along
+
     kinds = [((one, one), one, OF_ELEMENTS) for one in symbols]
     kinds += [((one, other), one + other, OF_PAIRS) for one, other in combinations(symbols, 2)]
     return [
@@ -49,6 +49,8 @@ def above_own_crystals(structure: Atoms, energy: float) -> Generator[Request, li
     float or None
         Zero where it lies below. None where the potential gives no energies of crystals.
     """
+    from scipy.optimize import linprog  # type: ignore[attr-defined]
+
     symbols, counts = np.unique(structure.get_chemical_symbols(), return_counts=True)
     crystals = simple_crystals([str(symbol) for symbol in symbols])
     try:

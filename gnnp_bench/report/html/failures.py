@@ -31,14 +31,14 @@ def article(certificate: Certificate, result: CheckResult, check: Check | None, 
     check : Check or None
         For the meaning of the law; None where it is not installed here.
     file : str
-        The certificate's name, for the line that measures it again.
+        The certificate's file, for the line that measures it again.
     figures : Markup
         Of this law.
     """
     violated = result.status in ("fail", "waived")
     told: dict[str, object] = {"law": element("span", result.law, class_="equation")}
     if result.quantity is not None:
-        told["missed by"] = missed_by(result)
+        told["missed at worst by" if _elsewhere(result) else "missed by"] = missed_by(result)
     if result.reason:
         told["remark"] = result.reason
     for cause in certificate.causes:
@@ -69,15 +69,20 @@ def article(certificate: Certificate, result: CheckResult, check: Check | None, 
     )
 
 
+def _elsewhere(result: CheckResult) -> bool:
+    """Return whether the law was missed by more than on the input that is kept, which is the simplest that fails."""
+    found = result.counterexample
+    return found is not None and found.case.get("measured") not in (None, result.measured)
+
+
 def _counterexample(certificate: Certificate, result: CheckResult, found: Counterexample, file: str) -> Markup:
     told: dict[str, object] = {}
     parameters = found.case.get("parameters", {})
     told["done to it"] = in_words(result.id, parameters) or "nothing"
     if found.history:
         told["before it"] = history_line(found.history)
-    measured = found.case.get("measured")
-    if measured is not None and measured != result.measured:
-        told["there"] = f"missed by {quantity(measured, found.case.get('unit'))}"
+    if _elsewhere(result):
+        told["missed here by"] = quantity(found.case["measured"], found.case.get("unit"))
     told["again"] = element("code", reproduced(file, result), class_="copy")
     name = anchor(result.id)
     lines = structure_lines(found.structure, most_atoms=MOST_LISTED)[1:]

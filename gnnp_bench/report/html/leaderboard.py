@@ -15,7 +15,7 @@ from gnnp_bench.certificate.result import Certificate, CheckResult, Verdict
 from gnnp_bench.report.html import figures, filters, trade
 from gnnp_bench.report.html.frame import Section, document
 from gnnp_bench.report.html.laws import anchor, badness, group, outcome
-from gnnp_bench.report.html.markup import element, joined, put
+from gnnp_bench.report.html.markup import breakable, element, joined, put
 from gnnp_bench.report.html.sections import VERDICTS, counted
 from gnnp_bench.report.text import plural, quantity
 from gnnp_bench.report.words import restriction, subject
@@ -180,7 +180,12 @@ def _cells(entry: Entry, families: Sequence[str], ids: Sequence[str], wanted: tr
     """Yield a cell for each column."""
     one = entry.certificate
     name = subject(one)
-    yield _Cell(name, name.casefold(), "", put("<small>{}</small><small>{}</small>", one.potential.spec, entry.file))
+    yield _Cell(
+        name,
+        name.casefold(),
+        "",
+        put("<small>{}</small><small>{}</small>", breakable(one.potential.spec), breakable(entry.file)),
+    )
     verdict = put('<b class="v-{}">{}{}</b>', one.verdict, VERDICTS[one.verdict], restriction(one))
     grade = one.grade or ("" if one.complete else "incomplete")
     yield _Cell(verdict, VERDICT_ORDER.index(one.verdict), "", put("<small>{}</small>", grade) if grade else "")

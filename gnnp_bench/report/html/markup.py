@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -22,6 +23,18 @@ def safe(text: object) -> Markup:
 def put(pattern: str, *parts: object) -> Markup:
     """Return a piece of HTML with the parts in the place of its braces."""
     return Markup(pattern).format(*map(safe, parts))
+
+
+def breakable(text: object) -> Markup:
+    """Return foreign text that may be broken behind its punctuation: specs and names of files hold no spaces.
+
+    Examples
+    --------
+    >>> breakable("ase:a.b")
+    Markup('ase:<wbr>a.<wbr>b')
+    """
+    parts = re.split(r"(?<=[:./?&=,_-])(?=[^:./?&=,_-])", plain(str(text)))
+    return joined(map(escape, parts), "<wbr>")
 
 
 def joined(pieces: Iterable[Markup], between: str = "") -> Markup:

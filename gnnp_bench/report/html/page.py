@@ -7,6 +7,7 @@ and pictures. Scripts sort and filter the table, turn structures and draw figure
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
@@ -14,6 +15,7 @@ from markupsafe import Markup
 from gnnp_bench.certificate.io import encode
 from gnnp_bench.certificate.result import Certificate, CheckResult
 from gnnp_bench.check import Check
+from gnnp_bench.report.failures import shown
 from gnnp_bench.report.html import failures, figures, filters, laws, sections
 from gnnp_bench.report.html.frame import document
 from gnnp_bench.report.html.markup import element, joined, put
@@ -21,7 +23,7 @@ from gnnp_bench.report.scores import HEADINGS
 from gnnp_bench.report.words import subject
 
 FILE = "certificate.json"
-"""The name under which the page hands out the certificate."""
+"""What the certificate's file is called where it was written into none: the page hands it out under this name."""
 FILTERS = {
     "violated": "violated",
     "open": "left open",
@@ -33,7 +35,12 @@ FILTERS = {
 
 
 def page(
-    certificate: Certificate, checks: Mapping[str, Check], *, back: str | None = None, plotly: str | None = None
+    certificate: Certificate,
+    checks: Mapping[str, Check],
+    *,
+    file: str = FILE,
+    back: str | None = None,
+    plotly: str | None = None,
 ) -> bytes:
     """Return a certificate as a page (HTML, UTF-8).
 
@@ -42,14 +49,17 @@ def page(
     certificate : Certificate
     checks : mapping of str to Check
         All registered checks, for the meaning of the laws and for those that were not run.
+    file : str, optional
+        The certificate's file, for the commands that read it. Its last part is the name of the file that the page
+        hands out.
     back, plotly : str, optional
         Of a page of a site: where the table of all certificates and plotly's script lie, relative to the page.
     """
     up = Markup("") if back is None else put('<p class="back"><a href="{}">← all certificates</a></p>', back)
     told = (
         ("uses", "Fit for what", sections.uses(certificate.uses)),
-        ("failures", "What fails", _not_holding(certificate, ("fail", "waived"), checks)),
-        ("open", "What is left open", _not_holding(certificate, ("inconclusive", "error"), checks)),
+        ("failures", "What fails", _not_holding(certificate, ("fail", "waived"), checks, file)),
+        ("open", "What is left open", _not_holding(certificate, ("inconclusive", "error"), checks, file)),
         ("scope", "What was looked at, and what was not", _scope(certificate, checks)),
         ("laws", "Every law", _laws(certificate)),
         ("noise", "Noise floor", _noise(certificate)),
@@ -57,17 +67,17 @@ def page(
         *_numbers(certificate),
         ("told", "Told, not judged", sections.seen(certificate.checks)),
         ("remarks", "Remarks", sections.remarks(certificate.checks)),
-        ("again", "Measure it again", _again(certificate)),
+        ("again", "Measure it again", _again(certificate, file)),
     )
     title = f"{subject(certificate)}: {sections.VERDICTS[certificate.verdict].lower()}"
     return document(title, up + sections.verdict(certificate, checks), told, plotly=plotly)
 
 
-def _not_holding(certificate: Certificate, statuses: tuple[str, ...], checks: Mapping[str, Check]) -> Markup:
+def _not_holding(certificate: Certificate, statuses: tuple[str, ...], checks: Mapping[str, Check], file: str) -> Markup:
     """Return an article for each binding law of these statuses; before violations, their likely causes."""
     chosen = [r for r in certificate.checks if r.status in statuses and r.category != "informational"]
     articles = joined(
-        failures.article(certificate, r, checks.get(r.id), FILE, figures.drawn(figures.of_series(r.series)))
+        failures.article(certificate, r, checks.get(r.id), file, figures.drawn(figures.of_series(r.series)))
         for r in chosen
     )
     known = {result.id for result in chosen}
@@ -128,16 +138,17 @@ def _numbers(certificate: Certificate) -> list[tuple[str, str, Markup]]:
     return told
 
 
-def _again(certificate: Certificate) -> Markup:
+def _again(certificate: Certificate, file: str) -> Markup:
+    name = os.path.basename(file) or FILE
     data = base64.b64encode(encode(certificate)).decode()
     return put(
         '<p><a download="{}" href="data:application/json;base64,{}">{}</a> holds all that this page shows. '
         "<code>gnnp-bench reproduce {} CHECK</code> measures a counterexample again, "
         "<code>gnnp-bench compare {} NEW.json</code> tells what changed since.</p>"
         "<p>Same seed and budget, same machine: the same certificate. Units are ASE's; stress is tension-positive.</p>",
-        FILE,
+        name,
         data,
-        FILE,
-        FILE,
-        FILE,
+        element("code", name),
+        shown(file),
+        shown(file),
     )

@@ -34,7 +34,7 @@ def site(
     for file, certificate in certificates:
         name = f"{PAGES}/{_name(file, [entry.page for entry in entries])}.html"
         entries.append(Entry(certificate=certificate, file=file, page=name))
-        content = page(certificate, checks, back=f"../{INDEX}", plotly=f"../{PLOTLY}")
+        content = page(certificate, checks, file=file, back=f"../{INDEX}", plotly=f"../{PLOTLY}")
         drawn = drawn or b'id="plotly"' in content
         yield name, content
     index = leaderboard(entries, skipped, list(checks), plotly=PLOTLY)

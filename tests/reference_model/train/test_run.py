@@ -25,8 +25,9 @@ from reference_model.files import load_network, read_notes
 from reference_model.potential import create
 from reference_model.train import cli, files
 from reference_model.train.data import prepare
+from reference_model.train.loss import scales_of
 from reference_model.train.recipe import Recipe
-from reference_model.train.run import scales_of, train
+from reference_model.train.run import train
 from reference_model.train.sets import Request
 from tests.reference_model.train.frames import as_frames, crystals, labelled, molecules, save
 
@@ -153,7 +154,7 @@ def test_ctrl_c_is_told_how_to_go_on(data, tmp_path, capsys, monkeypatch):
 
 
 def test_steps_are_shown_with_the_time_that_is_left(capsys):
-    show = cli._shown(iter([0.0, 20.0, 30.0]).__next__)
+    show = cli.shown(iter([0.0, 20.0, 30.0]).__next__)
     for step in ((1, 5, 1, None), (2, 5, 1, 10), (3, 5, 1, 1)):
         show(*step)
     shown = [text.removeprefix("\x1b[K  ") for text in capsys.readouterr().err.split("\r")[1:]]

@@ -1,0 +1,1 @@
+"""Which errors a training can trade for which: weightings of its loss, their frontier, and a choice on it."""
