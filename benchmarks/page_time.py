@@ -39,6 +39,8 @@ def loaded(browser: Any, address: str) -> tuple[float, float, float, float]:
     """Return when the page was painted, when figures could be drawn, how long all took; and processor time before."""
     browser.get("about:blank")
     browser.get(address)
+    if not browser.execute_script("return document.getElementById('plotly') !== null"):
+        raise SystemExit(f"{address} draws no figure: nothing is waited for")
     while (ready := browser.execute_script("return window.ready")) is None:
         time.sleep(0.02)
     metrics = browser.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]

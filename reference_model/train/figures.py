@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,19 @@ CURVES = (("energy", "mev_per_atom", "meV/atom"), ("forces", "mev_per_ang", "meV
 """What validation errors are of, their unit in `metrics`, and as it is written in figures."""
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c6d31", "#999999")
 """Told apart by the colour-blind (M. Okabe and K. Ito); the last one is for all further groups."""
+
+FEWEST, MOST = 4, 10
+"""Numbers along an axis: of fewer, finer steps are taken; of more, every second one or fewer."""
+ROUND: tuple[tuple[float, ...], ...] = (
+    (1,),
+    (1, 2, 5),
+    (1, 1.5, 2, 3, 4, 5, 7),
+    (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9),
+    tuple(k / 20 for k in range(20, 200)),
+    tuple(k / 100 for k in range(100, 1000)),
+    tuple(k / 200 for k in range(200, 2000)),
+)
+"""Steps of a decade that numbers along an axis are taken from, coarsest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,17 +161,34 @@ def _groups(config_types: NDArray[np.str_], colours: Mapping[str, str]) -> dict[
 
 def _logarithmic(axis: Any) -> None:
     """Make the vertical axis logarithmic, with plain numbers even where it spans less than a decade."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
     values = np.concatenate([np.asarray(line.get_ydata(), float) for line in axis.get_lines()] or [np.zeros(0)])
     if not (values > 0.0).any():  # forces that symmetry forbids are right from the start
         return
     axis.set_yscale("log")
-    low, high = axis.get_ylim()
-    few = [1.0, 2.0, 5.0] if high > 4.0 * low else [0.5 * k for k in range(2, 20)]
-    axis.yaxis.set_major_locator(LogLocator(subs=few if high < 200.0 * low else [1.0]))
+    axis.yaxis.set_major_locator(FixedLocator(_round_numbers(*axis.get_ylim())))
     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _round_numbers(low: float, high: float) -> list[float]:
+    """Return a few round numbers from `low` to `high`, spread over all of a logarithmic axis.
+
+    Examples
+    --------
+    >>> _round_numbers(9.1, 43.0)
+    [10.0, 15.0, 20.0, 30.0, 40.0]
+    >>> _round_numbers(0.66, 1.45)
+    [0.7, 0.8, 0.9, 1.0, 1.2, 1.4]
+    """
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in ROUND:
+        found = [float(f"{step}e{decade}") for decade in decades for step in steps]
+        found = [value for value in found if low <= value <= high]
+        if len(found) >= FEWEST:
+            break
+    return found[:: max(1, math.ceil(len(found) / MOST))]
 
 
 def _axes(n: int, columns: int) -> tuple[Any, Any]:
