@@ -27,6 +27,7 @@ from benchmarks.openkim_measures import (
     crystal_jump,
     force_and_slope,
     history,
+    hole,
     not_finite,
     other_symmetries,
     pair_jump,
@@ -37,6 +38,7 @@ from benchmarks.openkim_measures import (
     stress_and_slope,
     triangle_jump,
 )
+from benchmarks.openkim_motion import drift, two_constants
 from benchmarks.openkim_refresh import LAWS as REFRESHED
 from benchmarks.openkim_refresh import missed
 
@@ -112,9 +114,12 @@ FINDINGS: tuple[Finding, ...] = (
     (f"{EMT}_AlAg", "smoothness/continuity", partial(pair_jump, symbols="AgAl", place=5.618764, what="force"), FORCE),
     (f"{EMT}_AlAg", "robustness/determinism", partial(history, species="Al,Cu,Ag"), ENERGY),
     (f"{EMT}_AlAg", "robustness/call-history", partial(history, species="Al,Cu,Ag"), ENERGY),
+    (f"{EMT}_AlAg", "physics/short-range", partial(hole, symbols="AgAl", a=3.2, before="Al"), 0.1),
     (f"{EMT}_Cu__", "smoothness/continuity", partial(pair_jump, symbols="Cu2", place=4.984086, what="force"), FORCE),
     (f"{EMT}_Pd__", "smoothness/continuity", partial(pair_jump, symbols="Pd2", place=5.357426, what="force"), FORCE),
     (LJ_AR, "smoothness/continuity", partial(pair_jump, symbols="Ar2", place=8.15, what="energy"), ENERGY),
+    (LJ_AR, "physics/elasticity", partial(two_constants, symbol="Ar", a=5.1), 0.1),
+    (LJ_AR, "dynamics/energy-conserved", partial(drift, symbol="Ar", a=5.3, kelvin=300.0, steps=(1.3, 0.65)), 0.02),
     (UNIVERSAL, "smoothness/continuity", partial(pair_jump, symbols="AuH", place=5.951205, what="force"), FORCE),
     (
         f"{MORSE}LowCutoff_K",

@@ -270,3 +270,19 @@ def other_symmetries(name: str, species: str) -> tuple[float, str]:
     ):
         worst = max(worst, (abs(energy_of(calc, other) / times - energy) / len(atoms), words))
     return worst
+
+
+def hole(name: str, symbols: str, a: float, before: str) -> tuple[float, str]:
+    """Return how far the energy of a CsCl crystal falls when it is pressed on, eV/atom, once it has risen.
+
+    Asked after a crystal of another element, `before`, for that matters to some models.
+    """
+    calc = calculator(name)
+    energy_of(calc, crystal(before))
+    pressed = [bulk(symbols, "cesiumchloride", a=scale * a, cubic=True) for scale in np.linspace(1.0, 0.4, 61)]
+    energies = np.array([energy_of(calc, atoms) / 2 for atoms in pressed])
+    end = int((np.maximum.accumulate(energies) - energies).argmax())
+    top = int(energies[: end + 1].argmax())
+    barrier = float(energies[top] - energies[: top + 1].min())
+    words = f"CsCl {symbols} after {before}, pressed from a = {a} to {0.4 * a:.2f} Å: behind {barrier:.1f} eV/atom"
+    return float(energies[top] - energies[end]), words

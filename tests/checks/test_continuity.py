@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.calculators.emt import EMT
 
+from gnnp_bench.adapters.registry import load
 from gnnp_bench.case import Case, Noise
 from gnnp_bench.certificate.result import CheckResult
 from gnnp_bench.check import Residual
@@ -331,3 +333,18 @@ def table(r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def test_kinks_at_the_knots_of_a_table_are_no_jumps() -> None:
     found = judged(lambda: WithPair(table), LAW)
     assert found.status == "pass", found
+
+
+def test_the_jump_at_the_end_of_the_list_of_emt_is_told() -> None:
+    """EMT of ASE, seen plainly: a pair just inside and just outside of the place that is told."""
+    told = judged(lambda: load("ase:ase.calculators.emt:EMT", SPECIES).potential, LAW)
+    assert (told.status, told.grade) == ("pass", "approximate")
+    found = re.search(r"where a pair (\w+)–(\w+) is ([\d.]+) Å long", told.reason or "")
+    assert found is not None, told.reason
+    forces = []
+    for length in (float(found[3]) - 1e-5, float(found[3]) + 1e-5):
+        pair = Atoms(found[1] + found[2], [[0.0, 0.0, 0.0], [length, 0.0, 0.0]], calculator=EMT())
+        forces.append(float(pair.get_forces()[0, 0]))
+    assert abs(forces[0]) > 1e-4
+    assert forces[1] == 0.0
+    assert told.measured == pytest.approx(abs(forces[0]), rel=0.05)
