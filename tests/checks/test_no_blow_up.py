@@ -255,6 +255,25 @@ def test_a_mixture_is_held_to_the_best_mixture_of_crystals() -> None:
     assert _driven(OnlyPairsBind(), above_own_crystals(structure, -6.0)) == 0.0
 
 
+class Ions:
+    """Silicon and oxygen with fixed charges: what is neutral has -8 eV per atom, what is not has nothing."""
+
+    name = "ions"
+    capabilities = Capabilities(("O", "Si"))
+
+    def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
+        neutral = [
+            2 * list(structure.symbols).count("Si") == list(structure.symbols).count("O") for structure in structures
+        ]
+        return [Prediction(-8.0 * len(structure) * bound) for structure, bound in zip(structures, neutral, strict=True)]
+
+
+def test_ions_are_held_to_neutral_crystals() -> None:
+    """Of silicon and oxygen, one to one, none is neutral, and none is bound."""
+    structure = Atoms("SiO2", positions=3.0 * np.eye(3))
+    assert _driven(Ions(), above_own_crystals(structure, -6.0)) == pytest.approx(6.0)
+
+
 def test_where_crystals_cannot_be_asked_nothing_is_known() -> None:
     assert _driven(OnlyPairsBind(refuses=True), above_own_crystals(_cube(4.9), 0.0)) is None
 

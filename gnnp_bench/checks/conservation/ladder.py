@@ -26,8 +26,8 @@ Differentiated: TypeAlias = tuple[Derivative, str | None, FloatArray]
 """What `energy_derivative` returns."""
 FEWEST_LEVELS = 4
 MOST_LEVELS = 7
-LARGEST_C = 100.0
-"""No bound is more than so many times what rounding explains."""
+LARGEST_C = 50.0
+"""What rounding explains, as calibrated for forces (49) and stresses (50): what is missed beyond it is a violation."""
 MOST_MORE = 256
 """Evaluations at most between two steps of a ladder, where it does not settle."""
 
@@ -96,8 +96,9 @@ def energy_derivative(
         quotients = np.array([steps[:wanted], differences / (2.0 * steps[:wanted])])
         explained = derivative.noise * noise + slope_noise
         missed = abs(derivative.value - here)
-        # Short steps amplify rounding: what it leaves open, the longer steps that panels allow may decide.
-        left_open = significance < missed <= LARGEST_C * explained
+        # Short steps amplify rounding: what it leaves open, the longer steps that panels allow may decide. What is
+        # violated stays so: over longer steps an error that changes its sign within them would average out.
+        left_open = significance < missed <= LARGEST_C * explained + 10.0 * derivative.error
         if converged(derivative.error, explained, significance) and not left_open:
             return derivative, None, quotients
     clear = conclusive(derivative.error, significance)
@@ -118,7 +119,8 @@ def energy_derivative(
         if 0.0 < np.abs(jumps).sum() <= jump_matters:
             left = mean.value - float(jumps.sum()) / (2.0 * mean.step)
             mean = replace(mean, value=left, noise=mean.noise * float(np.sqrt(1.0 + len(jumps))))
-    if mean.error + mean.noise * noise < derivative.error + derivative.noise * noise:
+    rounding = (mean.noise - derivative.noise) * noise if left_open else 0.0
+    if mean.error + rounding < derivative.error:
         derivative = replace(mean, value=here + mean.value)
         clear = conclusive(derivative.error, significance)
     return derivative, None if clear else (yield from rough_place(moved, *roughest)), quotients

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
 from ase import Atoms
@@ -16,15 +16,20 @@ NEIGHBOURS = np.arange(0.9, 1.525, 0.05)
 """Distances between neighbours over the sum of radii. Closer ones would be what is asked about."""
 OF_ELEMENTS = {"fcc": np.sqrt(2.0), "bcc": 2.0 / np.sqrt(3.0), "diamond": 4.0 / np.sqrt(3.0), "sc": 1.0}
 OF_PAIRS = {"cesiumchloride": 2.0 / np.sqrt(3.0), "rocksalt": 2.0, "zincblende": 4.0 / np.sqrt(3.0)}
+OF_ONE_AND_TWO = {"fluorite": 4.0 / np.sqrt(3.0)}
 """Lattice constants over the distance between neighbours."""
 
 
 def simple_crystals(symbols: Sequence[str]) -> list[Atoms]:
-    """Return crystals of each species and of each pair of species, with neighbours at usual distances."""
+    """Return crystals of each species and of each pair of species, with neighbours at usual distances.
+
+    Pairs as one to one, one to two and two to one: where ions have fixed charges, only a neutral crystal is bound.
+    """
     from ase.build import bulk  # not needed to list laws: it brings scipy along
 
     kinds = [((one, one), one, OF_ELEMENTS) for one in symbols]
     kinds += [((one, other), one + other, OF_PAIRS) for one, other in combinations(symbols, 2)]
+    kinds += [((one, other), f"{one}{other}2", OF_ONE_AND_TWO) for one, other in permutations(symbols, 2)]
     return [
         bulk(name, lattice, a=float(part * lattice_constant * radii_sum(*pair)))
         for pair, name, lattices in kinds
