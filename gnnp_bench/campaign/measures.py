@@ -202,5 +202,6 @@ def _crystals(texts: Sequence[str], folder: Path, look: Look) -> list[str]:
 
 def _name(kind: Measured, asked: Mapping[str, Any]) -> str:
     if kind == "bench":
-        return f"{asked['sizes'][0]} to {asked['sizes'][-1]} atoms"
+        least, most = asked["sizes"][0], asked["sizes"][-1]
+        return f"{most} atoms" if least == most else f"{least} to {most} atoms"
     return ", ".join(cast("Sequence[str]", asked.get("files") or asked.get("crystals") or ("known crystals",)))

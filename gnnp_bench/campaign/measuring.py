@@ -166,7 +166,10 @@ def _screen(work: Work, loaded: Loaded, asked: dict[str, Any], paths: Mapping[st
         complete=True,
         undetermined=capabilities.undetermined,
     )
-    return found, "" if found["relaxed"] + found["unconverged"] else "nothing could be relaxed"
+    if found["relaxed"] + found["unconverged"]:
+        return found, ""
+    why = [one.reason for one in screening.unreadable[:1]]
+    return found, _named("; ".join(["nothing could be relaxed", *why]), paths)
 
 
 def _inside(text: str) -> bytes:

@@ -71,7 +71,7 @@ def certificates(
     found = _read(file, any_version)
     there = [(each, each.certificate) for each in found if each.certificate is not None]
     write_folder(out, ((_name(each), encode(certificate)) for each, certificate in there))
-    typer.echo(f"{len(there)} certificates in {out}")
+    typer.echo(f"{len(there)} certificate{'s' * (len(there) != 1)} in {out}")
     return exit_status(found)
 
 
@@ -99,7 +99,7 @@ def measurements(
         for one in there
     )
     write_folder(out, texts)
-    typer.echo(f"{len(there)} measurements in {out}")
+    typer.echo(f"{len(there)} measurement{'s' * (len(there) != 1)} in {out}")
     return exit_status([], found)
 
 

@@ -23,10 +23,12 @@ def descriptors(potential: ReferencePotential, structures: Sequence[Atoms]) -> F
     """Return (n, D) what tells structures apart: mean and scatter of the features of a network, species by species.
 
     Features are divided by their standard deviation over all atoms of the pool. They are invariant under rotations and
-    the order of atoms, and supercells have those of their cell.
+    the order of atoms, and supercells have those of their cell. A network without layers has no features: D is 0.
     """
     features = [potential.features(structure) for structure in structures]
     every = np.concatenate(features)
+    if not every.shape[1]:
+        return np.zeros((len(structures), 0))
     scale = every.std(0)
     scale[scale <= 1e-9 * max(1.0, float(np.abs(every).max()))] = np.inf  # tells nothing
     species = sorted({int(number) for structure in structures for number in structure.numbers})
@@ -50,17 +52,16 @@ def choose(spreads: FloatArray, places: FloatArray, n: int) -> list[int]:
     ----------
     spreads : (n_structures,) array
     places : (n_structures, D) array
-        From `descriptors`.
+        From `descriptors`. Where D is 0, spread alone decides.
     n : int
     """
     chosen = [int(np.argmax(spreads))]
-    # Where descriptors are the same for all, as of a network without layers, spread alone decides.
     span = float(np.linalg.norm(places - places.mean(0), axis=1).max()) or 1.0
-    alike = bool(np.ptp(places, axis=0).max(initial=0.0) == 0.0)
+    unplaced = not places.shape[1]
     distances = np.full(len(spreads), np.inf)
     while len(chosen) < min(n, len(spreads)):
         distances = np.minimum(distances, np.linalg.norm(places - places[chosen[-1]], axis=1))
-        scores = spreads.copy() if alike else spreads * np.where(distances > SAME * span, distances, 0.0)
+        scores = spreads.copy() if unplaced else spreads * np.where(distances > SAME * span, distances, 0.0)
         scores[chosen] = -1.0
         best = int(np.argmax(scores))
         if scores[best] <= 0.0:

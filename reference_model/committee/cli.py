@@ -50,6 +50,8 @@ def _selected(pool: list[Path], folder: Path, out: Path, n: int, json_file: Path
     if json_file is not None and json_file.resolve() == out.resolve():
         raise BadRequest("--json and --out must be different files")
     for path in (out, json_file):
+        if path is not None and path.resolve() in [one.resolve() for one in pool]:
+            raise BadRequest(f"{path} is a file of the pool, and would be lost: name another one")
         if path is not None and (path.is_dir() or not path.resolve().parent.is_dir()):
             raise BadRequest(f"cannot write {path}: {'it is a folder' if path.is_dir() else 'its folder is missing'}")
     known = float(read_committee(folder)["largest_forces_spread_ev_per_ang"])
@@ -57,6 +59,7 @@ def _selected(pool: list[Path], folder: Path, out: Path, n: int, json_file: Path
     potential = create(str(folder.resolve()), {}, None)
     assert isinstance(potential, Committee)
     structures, strange = [], 0
+    unusable: list[str] = []
     rows: list[dict[str, Any]] = []
     for path in pool:
         for index, structure in enumerate(each_structure(path)):
@@ -67,7 +70,8 @@ def _selected(pool: list[Path], folder: Path, out: Path, n: int, json_file: Path
                 strange += 1
                 continue
             except ValueError as error:
-                raise BadRequest(f"{where} ({structure.get_chemical_formula()}) is unusable: {error}") from error
+                unusable.append(f"{where} ({structure.get_chemical_formula()}): {error}")
+                continue
             largest = float(found.forces.max())
             structures.append(structure)
             rows.append(
@@ -78,16 +82,20 @@ def _selected(pool: list[Path], folder: Path, out: Path, n: int, json_file: Path
                     "grade": largest / known if known > 0.0 else None,
                 }
             )
+    total = strange + len(unusable) + len(structures)
+    if unusable:
+        say(f"warning: {len(unusable)} of {total} structures left out as unusable; the first is {unusable[0]}")
     if strange:
         species = ", ".join(potential.capabilities.species)
-        total = strange + len(structures)
         say(f"warning: {strange} of {total} structures left out: they hold other species than {species}, or no volume")
     if not structures:
         raise BadRequest("no structure of the pool can be evaluated by the committee")
     spreads = np.array([row["forces_spread_ev_per_ang"] for row in rows])
     places = descriptors(potential.members[0], structures)
     chosen = choose(spreads, places, n)
-    if len(chosen) < n:
+    if len(structures) < n:
+        say(f"--n {n} asks for more than the pool has: {len(structures)} structures")
+    if len(chosen) < min(n, len(structures)):
         say(f"{len(chosen)} were chosen: the other {len(structures) - len(chosen)} are the same, or surely known")
     _write(out, [_marked(structures[k], rows[k]) for k in chosen], ase.io.write)
     if json_file is not None:

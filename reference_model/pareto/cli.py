@@ -161,4 +161,8 @@ def table(found: Mapping[str, Any]) -> list[str]:
 
 def _pair(one: Mapping[str, float | None]) -> str:
     mean, deviation = one["mean"], one["standard_deviation"]
-    return f"{mean:.4g}" + ("" if deviation is None else f" ± {deviation:.2g}")
+    if not mean or not deviation:
+        return f"{mean:.4g}" + ("" if deviation is None else " ± 0")
+    # Two digits of the deviation, and the mean as far; six digits of it at most.
+    digits = max(0, min(1 - math.floor(math.log10(deviation)), 5 - math.floor(math.log10(abs(mean)))))
+    return f"{mean:.{digits}f} ± {deviation:.{digits}f}"

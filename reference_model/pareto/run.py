@@ -145,9 +145,19 @@ def _known(before: Result | None, asked: Mapping[str, Any], study: Study, path: 
     for key in asked:
         if key not in GROWS and before["asked"].get(key) != asked[key]:
             raise DataError(
-                f"{path} is of other {key.replace('_', ' ')}: name another folder with --out, or repeat the command"
-                " that began it; more --weightings and --seeds may be asked for"
+                f"{path} is of a study with other settings ({_difference(key, before['asked'].get(key), asked[key])}):"
+                " name another folder with --out, or repeat the command that began it; more --weightings and --seeds"
+                " may be asked for"
             )
     names = [name_of(k) for k in range(study.n_weightings)]
     rows: Sequence[dict[str, Any]] = before["trainings"]
     return [one for one in rows if one["weighting"] in names and one["seed"] < study.n_seeds]
+
+
+def _difference(name: str, before: Any, now: Any) -> str:
+    """Say what a setting was and is; of a group of settings, the first one that differs."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        name, before, now = next(
+            (f"{name} {key}", before.get(key), now[key]) for key in now if before.get(key) != now[key]
+        )
+    return f"{name.replace('_', ' ')}: {before!r}, now {now!r}"

@@ -15,7 +15,7 @@ from reference_model.model import Network
 from reference_model.shipped import find, shipped
 from reference_model.train.data import Sample
 from reference_model.train.metrics import batches
-from reference_model.train.references import References, reference_energies
+from reference_model.train.references import References, reference_energies, undetermined
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,16 @@ def read_origin(spec: str) -> Origin:
     PotentialError
         The file is missing, damaged, or no network of this package.
     """
+    from reference_model.committee.files import NAME
+
     kind, _, argument = spec.partition(":")
     wanted = (argument or None) if kind == "reference" else spec
     found = find(wanted)
     if found is None:
         known = ", ".join(f"reference:{name}" for name in shipped())
         raise DataError(f"--from {spec}: there is no such network; name reference, {known}, or the folder of a run")
+    if not found[1].exists() and (found[1].parent / NAME).exists():
+        raise DataError(f"--from {spec} is a committee: name one of its members, such as {spec}/member0")
     network = load_network(found[1])
     return Origin(network, found[0], digest(network))
 
@@ -161,9 +165,11 @@ def remarks_on(origin: Origin, species: Sequence[str], references: References) -
     hyper = origin.network.hyper
     lines = [f"going on from {origin.name}: variant {hyper.variant}, cutoff {hyper.cutoff:g} Å"]
     if new := [symbol for symbol in species if symbol not in hyper.species]:
-        lines.append(f"warning: {origin.name} does not know {', '.join(new)}: learned from the start, in its network")
+        lines.append(
+            f"warning: {origin.name} does not know {', '.join(new)}: begun as the mean of the elements that it knows"
+        )
     if lost := [symbol for symbol in hyper.species if symbol not in species]:
         lines.append(f"the new network will not know {', '.join(lost)}, which {origin.name} does: no data of these")
     told = ", ".join(f"{symbol} {energy:.3f}" for symbol, energy in references.energies.items())
-    lines.append(f"reference energies beside what {origin.name} says of binding, eV per atom: {told}")
-    return lines
+    lines.append(f"reference energies, found anew beside what {origin.name} says of binding, eV per atom: {told}")
+    return lines + undetermined(references)

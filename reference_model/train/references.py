@@ -72,14 +72,20 @@ def trust(references: References) -> list[str]:
             f"reference energies fitted to whole structures, eV per atom: {told(determined)}; no isolated atom of"
             " these is in the data, so cohesive energies and lone atoms are not learnt"
         )
-    if references.undetermined:
-        lines.append(
-            f"warning: nothing tells the energies of {' and '.join(references.undetermined)} apart, for these occur in"
-            f" one proportion: {told(references.undetermined)} eV are numbers without meaning. Energies of other"
-            " compositions and of lone atoms will be wrong; add isolated atoms, each in a large box, or other"
-            " compositions"
-        )
-    return lines
+    return lines + undetermined(references)
+
+
+def undetermined(references: References) -> list[str]:
+    """Return a warning if the data leave some reference energies open."""
+    if not references.undetermined:
+        return []
+    told = ", ".join(f"{symbol} {references.energies[symbol]:.3f}" for symbol in references.undetermined)
+    return [
+        f"warning: nothing tells the energies of {' and '.join(references.undetermined)} apart, for these occur in"
+        f" one proportion: {told} eV are numbers without meaning. Energies of other"
+        " compositions and of lone atoms will be wrong; add isolated atoms, each in a large box, or other"
+        " compositions"
+    ]
 
 
 def _fitted(

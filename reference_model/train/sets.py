@@ -161,7 +161,8 @@ def prepared(request: Request, frames: Frames, species: Sequence[str], tell: Tel
     if evidence is not None and evidence.explained >= sanity.EXPLAINED:
         remarks += _without_pulay_stress(uses)
     references = reference_energies(uses["train"], species)
-    remarks += trust(references)
+    if request.origin is None:  # else they are found anew, beside what it says of binding
+        remarks += trust(references)
     return Sets(uses["train"], uses["valid"], uses["test"], references, remarks)
 
 

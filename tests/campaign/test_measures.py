@@ -133,6 +133,13 @@ def test_where_nothing_can_be_measured_a_sentence_says_why_once(
     assert lead(path).counts == {"run": 2, "before": 2}  # what could not be loaded is tried again
 
 
+def test_a_screening_of_a_file_that_is_none_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "letter.txt").write_text("Dear friend\n")
+    path = written(folder, f'laws = []\n[[screen]]\nfiles = ["letter.txt"]\n{POTENTIAL}')
+    assert main(["campaign", "run", str(path)]) == 3
+    assert "nothing could be relaxed; letter.txt could not be read" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_file_that_changes_meanwhile_ends_the_campaign(folder: Path) -> None:
     path = written(folder, f'laws = []\n[[accuracy]]\nfiles = ["labels.extxyz"]\n{POTENTIAL}')
 

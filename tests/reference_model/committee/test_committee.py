@@ -15,6 +15,10 @@ from reference_model.calculator import ReferenceCalculator
 from reference_model.committee.choose import choose, descriptors
 from reference_model.committee.potential import Committee, create
 from reference_model.files import read_notes
+from reference_model.potential import from_network
+from reference_model.train.origin import read_origin
+from reference_model.untrained import untrained
+from reference_model.variants import hyperparameters
 from tests.reference_model.train.frames import crystals, save
 
 SMALL = ["--variant", "invariant", "--cutoff", "4", "--epochs", "2", "--batch", "4", "--trust-labels"]
@@ -164,16 +168,46 @@ def test_selecting_refuses_what_it_cannot_do(trained, tmp_path, capsys):
     assert "there is no file" in refused(capsys, "select", tmp_path / "no.xyz", "--committee", mine, "--out", out)
     assert "its folder is missing" in refused(capsys, *asked, tmp_path / "no" / "x.xyz")
     assert "--json and --out must be different files" in refused(capsys, *asked, out, "--json", out)
+    before = data.read_bytes()
+    assert "is a file of the pool, and would be lost" in refused(capsys, *asked, data)
+    assert "is a file of the pool, and would be lost" in refused(capsys, *asked, out, "--json", data)
+    assert data.read_bytes() == before
     silver = save(tmp_path / "ag.extxyz", crystals(1, symbol="Ag"))
     told = refused(capsys, "select", silver, "--committee", mine, "--out", out)
     assert "no structure of the pool can be evaluated by the committee" in told
+
+
+def test_unusable_structures_cost_no_other(trained, tmp_path, capsys):
+    twice = bulk("Cu", cubic=True)
+    twice.positions[1] = twice.positions[0]
+    pool = tmp_path / "pool.extxyz"
+    ase.io.write(pool, [twice, *crystals(3, seed=2)])
+    out = tmp_path / "x.extxyz"
+    assert main(["select", str(pool), "--committee", str(trained / "mine"), "--out", str(out), "--n", "5"]) == 0
+    told = capsys.readouterr().err
+    assert "1 of 4 structures left out as unusable" in told
+    assert "frame 0 (Cu4): two atoms of the structure coincide" in told
+    assert "--n 5 asks for more than the pool has: 3 structures" in told
+    assert "the same, or surely known" not in told
+    assert len(ase.io.read(out, ":")) == 3
+
+
+def test_without_features_the_spread_decides(tmp_path):
+    member = from_network(untrained(hyperparameters(["Cu"], "twobody"), seed=1), "x")
+    assert descriptors(member, crystals(3)).shape == (3, 0)
+
+
+def test_going_on_from_a_committee_names_its_members(trained):
+    with pytest.raises(PotentialError, match="is a committee: name one of its members"):
+        read_origin(str(trained / "mine"))
 
 
 def test_choosing_on_a_line():
     places = np.array([[0.0], [0.1], [5.0], [10.0]])
     assert choose(np.ones(4), places, 3) == [0, 3, 2]
     assert choose(np.array([1.0, 1.0, 1.0, 0.001]), places, 2) == [0, 2]
-    assert choose(np.array([1.0, 2.0, 1.5]), np.zeros((3, 2)), 2) == [1, 2]  # nothing but the spread
+    assert choose(np.array([1.0, 2.0, 1.5]), np.zeros((3, 0)), 2) == [1, 2]  # nothing but the spread
+    assert choose(np.array([1.0, 2.0, 1.5]), np.zeros((3, 2)), 2) == [1]  # copies of one structure
     assert choose(np.array([1.0, 2.0, 0.0]), np.array([[0.0], [1.0], [9.0]]), 3) == [1, 0]  # surely known
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from gnnp_bench.accuracy.labels import DataError
 from gnnp_bench.cli import main
+from reference_model.pareto.cli import _pair
 from reference_model.pareto.design import Weighting
 from reference_model.pareto.results import choose, result
 from reference_model.potential import create
@@ -143,9 +144,11 @@ def test_a_folder_belongs_to_one_study(data, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(asked(data, out, weightings=2, seeds=1)) == 0
     capsys.readouterr()
-    assert "is of other decades: name another folder" in refused(
-        capsys, *asked(data, out, "--decades", "1", weightings=2, seeds=1)
-    )
+    for option, words in (
+        (["--decades", "1"], "is of a study with other settings (decades: 1.5, now 1.0): name another folder"),
+        (["--epochs", "7"], "(recipe epochs: "),
+    ):
+        assert words in refused(capsys, *asked(data, out, *option, weightings=2, seeds=1))
     (out / "pareto.json").write_text("{}")
     told = refused(capsys, *asked(data, out, weightings=2, seeds=1))
     assert "is no result of gnnp-bench pareto, or it is damaged: remove it" in told
@@ -204,3 +207,17 @@ def test_nothing_is_chosen_before_a_seed_is_whole():
     # The box goes up to (2, 4): the recipe alone fills a quarter, and w01, at its edge, nothing.
     assert found["hypervolume"]["mean"] == pytest.approx(0.25)
     assert found["hypervolume"]["reference"] == {"energy": 2.0, "forces": 4.0}
+
+
+@pytest.mark.parametrize(
+    ("mean", "deviation", "words"),
+    [
+        (500.6, 551.0, "501 ± 551"),
+        (9.4823, 0.0612, "9.482 ± 0.061"),
+        (9.4823, None, "9.482"),
+        (678.92, 39.2, "679 ± 39"),
+        (0.0123, 0.0, "0.0123 ± 0"),
+    ],
+)
+def test_a_mean_is_written_as_far_as_its_deviation(mean, deviation, words):
+    assert _pair({"mean": mean, "standard_deviation": deviation}) == words
