@@ -32,7 +32,10 @@ BROKEN = {"chgnet-0.3.0": set(), "sevennet-7net-0": {"periodicity/partial"}}
 FAILED_AT_QUICK = {"periodicity/cell-choice", "smoothness/one-stiffness"}
 """The second: forces jump where three atoms stand in line."""
 ANSWERS_NONSENSE = {"robustness/refusals"}
-TOLD = {"chgnet-0.3.0": ANSWERS_NONSENSE, "sevennet-7net-0": ANSWERS_NONSENSE | {"smoothness/stiffness-continuous", "physics/equation-of-state"}}
+TOLD = {
+    "chgnet-0.3.0": ANSWERS_NONSENSE,
+    "sevennet-7net-0": ANSWERS_NONSENSE | {"smoothness/stiffness-continuous", "physics/equation-of-state"},
+}
 """SevenNet: the stiffness jumps at both ends of its switching function; caesium and xenon have no valley within 1.4 of
 the measured lattice constant, for their neighbours stand beyond its cutoff."""
 ROUGH = {

@@ -110,7 +110,7 @@ DYNAMICS_MUTANTS = (
         0.01,
         "eV/Å",
         frozenset({"dynamics/momentum"}),
-        _AXIAL | {"conservation/closed-loop-cell", "physics/elasticity"},
+        _AXIAL | {"conservation/closed-loop-cell", "dynamics/stress-in-motion", "physics/elasticity"},
         add_term("axis-preference", _preferred),
         consistent=True,
         needs="an isolated structure that is no sphere",
