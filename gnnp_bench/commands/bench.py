@@ -208,7 +208,7 @@ def read_structure(path: str) -> Atoms:
     from gnnp_bench.structures.reading import structures_in
 
     try:
-        *_, atoms = structures_in(path)
+        (atoms,) = structures_in(path, "-1")
     except Exception as error:  # the readers of ASE raise anything, OSError without an error number among them
         if isinstance(error, OSError) and error.strerror:
             raise BadRequest(f"cannot read {path}: {error.strerror}") from error

@@ -11,8 +11,14 @@ from ase.io import iread
 from ase.io.formats import UnknownFileTypeError, filetype, open_with_compression
 
 
-def structures_in(path: str | Path) -> Iterator[Atoms]:
+def structures_in(path: str | Path, index: str = ":") -> Iterator[Atoms]:
     """Yield the structures of a file, one at a time where the format allows it.
+
+    Parameters
+    ----------
+    path : str or Path
+    index : str, optional
+        Which of them, as ASE counts: "-1" is the last one, and the others are not made.
 
     Raises
     ------
@@ -20,7 +26,7 @@ def structures_in(path: str | Path) -> Iterator[Atoms]:
         Of ASE's readers, which fail in any way; ValueError where a count of atoms is more than the file holds.
     """
     _check_counts(path)
-    yield from iread(str(path), ":", do_not_split_by_at_sign=True)
+    yield from iread(str(path), index, do_not_split_by_at_sign=True)
 
 
 def _check_counts(path: str | Path) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from gnnp_bench.commands.exits import PARTIAL, BadRequest
 from gnnp_bench.potential import PotentialError
-from reference_model.train.cli import say, set_threads
+from reference_model.train.cli import check_words, say, set_threads
 
 OBJECTIVES = ("energy", "forces", "stress")
 
@@ -55,10 +55,7 @@ def pareto(
         if not 0.0 < value <= highest or math.isinf(value):
             upto = "" if math.isinf(highest) else f" up to {highest:g}"
             raise BadRequest(f"--{name} must be a positive number{upto}, not {value:g}")
-    if dtype not in ("float32", "float64"):
-        raise BadRequest(f"--dtype must be float32 or float64, not {dtype!r}")
-    if loss not in ("mae", "rmse"):
-        raise BadRequest(f"--loss must be mae or rmse, not {loss!r}")
+    check_words(dtype, loss)
     preference = None if prefer is None else preference_of(prefer)
 
     try:

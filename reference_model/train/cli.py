@@ -92,10 +92,7 @@ def train(
         raise BadRequest(f"--dropout must be a share from 0 up to 1, not {dropout:g}")
     if committee is not None and minutes is not None:
         raise BadRequest("--minutes would train the members of a committee unequally long: give --epochs")
-    if dtype not in ("float32", "float64"):
-        raise BadRequest(f"--dtype must be float32 or float64, not {dtype!r}")
-    if loss not in ("mae", "rmse"):
-        raise BadRequest(f"--loss must be mae or rmse, not {loss!r}")
+    check_words(dtype, loss)
 
     from reference_model.committee.files import NAME
     from reference_model.shipped import shipped
@@ -155,6 +152,20 @@ def train(
     say(f"next: gnnp-bench certify {shlex.quote(spec)}; errors and figures are in {out}")
     print(spec)
     return 0
+
+
+def check_words(dtype: str, loss: str) -> None:
+    """See that a precision and an error are among those that a recipe knows.
+
+    Raises
+    ------
+    BadRequest
+        If one is not.
+    """
+    if dtype not in ("float32", "float64"):
+        raise BadRequest(f"--dtype must be float32 or float64, not {dtype!r}")
+    if loss not in ("mae", "rmse"):
+        raise BadRequest(f"--loss must be mae or rmse, not {loss!r}")
 
 
 def set_threads() -> None:

@@ -20,6 +20,12 @@ def test_every_frame_is_read_and_an_at_sign_is_part_of_the_name(tmp_path: Path) 
     assert [str(atoms.symbols) for atoms in structures_in(path)] == ["Cu", "NaCl"]
 
 
+def test_the_last_one_alone_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.extxyz"
+    write(path, [bulk("Cu"), bulk("Au")], format="extxyz")
+    assert [str(atoms.symbols) for atoms in structures_in(path, "-1")] == ["Au"]
+
+
 def test_a_compressed_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a.xyz.gz"
     with gzip.open(path, "wt") as out:
