@@ -31,8 +31,8 @@ class View:
         None where the pool was not evaluated.
     done : int
         Laws that have a result; those that ended their process, or took too long, are among them.
-    late : int
-        Those that took too long.
+    late, killed : int
+        Those that took too long, and those whose process was killed from outside each time.
     other_versions : int
         Laws whose result is of another version of gnnp_bench, and hence none.
     said : str
@@ -43,6 +43,7 @@ class View:
     certificate: Certificate | None
     done: int = 0
     late: int = 0
+    killed: int = 0
     other_versions: int = 0
     said: str = ""
 
@@ -143,8 +144,8 @@ def view(store: Store, plan: Plan, pool: Work, *, waivers: Sequence[Waiver] = ()
         said = "" if evaluated is None else evaluated.said.partition(" [")[0]
         return View(pool, None, other_versions=other, said=said)
     certificate = _certificate(plan, pool, evaluated, results, waivers)
-    late = sum(row.ending == "late" for row in results)
-    return View(pool, certificate, len(results), late, other)
+    late, killed = (sum(row.ending == how for row in results) for how in ("late", "killed"))
+    return View(pool, certificate, len(results), late, killed, other)
 
 
 def _best(rows: Sequence[Row], version: str, any_version: bool) -> Row | None:

@@ -24,7 +24,7 @@ from gnnp_bench.campaign.work import Outcome, SubjectTold, Work
 TRIES = 2
 """Processes that may end in a task before that is its result."""
 TRIES_IF_KILLED = 4
-"""The same where the process was killed from outside, or by a system that ran out of memory."""
+"""The same where the process was killed from outside, or by a system that ran out of memory: in this run alone."""
 BREAKDOWNS = 5
 """Times that an executor may break down without a result in between."""
 LOOK = 1.0
@@ -173,7 +173,8 @@ class Lead:
         self.tally.lines.append(f"{work.label}: {outcome.said}; it is begun again")
         # At a structure of the pool it would end again: then the others are to be evaluated all the same.
         apart = work.kind == "pool" and self.workers.isolated and (not outcome.killed or self._tries[work.address] > 1)
-        self._turns.push(replace(work, apart=apart), part, first=True)
+        # Whose process was killed waits for the others: else it is met again and again while its worker starts.
+        self._turns.push(replace(work, apart=apart), part, first=not outcome.killed, last=outcome.killed)
         return True
 
     def _mend(self, work: Work, part: Part | None, seat: Seat, error: BaseException) -> None:

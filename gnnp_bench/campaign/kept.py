@@ -62,7 +62,10 @@ class Ledger:
             self.tried[row.address] = row
 
     def is_done(self, work: Work) -> bool:
-        """Return whether a task has its result: it is finished; it died; or it was given this much time already."""
+        """Return whether a task has its result: it is finished; it died; or it was given this much time already.
+
+        One that was killed from outside has none: who killed it, or took its memory, may be gone.
+        """
         address = work.address
         if address in self.finished:
             return True
@@ -97,7 +100,7 @@ def row_of(work: Work, outcome: Outcome, *, value: bytes | None = None) -> Row:
         profile=work.profile if work.kind == "law" else "",
         seed=work.seed,
         version=work.version,
-        ending=outcome.ending,
+        ending="killed" if outcome.killed else outcome.ending,
         said=outcome.said if outcome.ending != "late" else f"{outcome.said} [{work.limit_s:g}]",
         value=outcome.value if value is None else value,
         elapsed_s=outcome.elapsed_s,

@@ -23,7 +23,7 @@ SCHEMA = 2
 """Version 1 did not keep what loading took. See `_MIGRATIONS`."""
 APPLICATION = 0x676E6E70
 """Stands in the header of the file, by which it is known as ours."""
-Counted: TypeAlias = Literal["finished", "died", "late", "refused"]
+Counted: TypeAlias = Literal["finished", "died", "killed", "late", "refused"]
 
 COLUMNS = (
     "address", "kind", "spec", "subject", "name", "budget", "profile", "seed", "version", "ending", "said", "value",
@@ -59,7 +59,8 @@ class Row:
     subject : str
         Address of the potential.
     ending : str
-        *finished*; *died* and *late*, which are results of a task as well, for it was tried; *refused*.
+        *finished*; *died* and *late*, which are results of a task as well, for it was tried; *killed*, from outside,
+        which the next run tries again; *refused*.
     said : str
     value : bytes
         JSON.

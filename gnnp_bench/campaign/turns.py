@@ -79,10 +79,11 @@ class Turns:
         """Take in what is known of durations by now."""
         self._costs = self.ledger.costs()
 
-    def push(self, work: Work, part: Part | None, first: bool = False) -> None:
+    def push(self, work: Work, part: Part | None, first: bool = False, last: bool = False) -> None:
         """Put a task among those of its potential.
 
         Where the time of a potential is limited, the shortest come first, so that as many laws as possible are judged.
+        The `first` come before all others, also those that all laws wait for; the `last` after them.
         """
         if work.kind == "bench":
             self._alone.append((work, part))
@@ -92,7 +93,8 @@ class Turns:
         order = seconds if self.plan.campaign.model_timeout is not None else -seconds
         pile = self._piles.setdefault(subject_of(work), _Pile())
         first = first or work.kind == "pool"  # all laws wait for it
-        heapq.heappush(pile.tasks, (-math.inf if first else order, self._number, seconds, work, part))
+        order = math.inf if last else -math.inf if first else order
+        heapq.heappush(pile.tasks, (order, self._number, seconds, work, part))
         pile.left_s += seconds
         self._rank(subject_of(work))
 

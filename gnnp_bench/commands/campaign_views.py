@@ -213,6 +213,7 @@ def one_line(view: View) -> str:
         return f"{named}: no certificate{other}{f': {view.said}' if view.said else ''}"
     failed = [result.id for result in certificate.checks if result.status == "fail"]
     late = f", {view.late} took too long" if view.late else ""
+    late += f", {view.killed} killed each time (`campaign resume` tries them again)" if view.killed else ""
     whole = "" if certificate.complete else f", {view.done} laws are finished"
     fails = f": fails {', '.join(failed)}" if failed else ""
     return f"{named}: {certificate.verdict}{whole}{late}{other}{fails}"

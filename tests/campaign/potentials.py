@@ -33,6 +33,16 @@ def killed_once() -> Hazard:
     return _once("killed", lambda: os.kill(os.getpid(), signal.SIGKILL))
 
 
+def killed_while_short_of_memory() -> Hazard:
+    """Be killed from outside in each task that asks for a left-handed cell, until the machine has memory again."""
+
+    def deed() -> None:
+        if not (Path(os.environ["CAMPAIGN_FLAGS"]) / "memory").exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return Hazard(deed)
+
+
 def leader_killed_once() -> Hazard:
     """Kill the process that leads, as a cluster does when its time is over."""
 

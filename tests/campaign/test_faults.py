@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from gnnp_bench.campaign import store
-from gnnp_bench.campaign.drive import Lead
+from gnnp_bench.campaign.drive import TRIES_IF_KILLED, Lead
 from gnnp_bench.campaign.filesystem import StoreError, lock_file
 from gnnp_bench.campaign.telling import CampaignError, cancel_file
 from gnnp_bench.certificate.io import comparable, encode
@@ -38,7 +38,9 @@ def command(path: Path, *words: str, **more: Any) -> subprocess.CompletedProcess
 def found(led: Led) -> list[bytes]:
     """Return certificates without what tells a potential that breaks from one that does not."""
     whole = [encode(comparable(view.certificate)) for view in led.views if view.certificate is not None]
-    return [text.replace(b"leader_killed_once", b"tiny").replace(b"killed_once", b"tiny") for text in whole]
+    for name in (b"leader_killed_once", b"killed_once", b"killed_while_short_of_memory"):
+        whole = [text.replace(name, b"tiny") for text in whole]
+    return whole
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +63,27 @@ def test_a_worker_that_is_killed_costs_nothing(
     assert any("was ended by SIGKILL" in line and "it is begun again" in line for line in led.lines)
     assert is_whole(led)
     assert found(led) == found(undisturbed)
+
+
+def test_who_is_killed_each_time_is_tried_again_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: Led
+) -> None:
+    monkeypatch.setenv("CAMPAIGN_FLAGS", str(tmp_path))
+    path = written(tmp_path, asked(f"{OWN}:killed_while_short_of_memory", laws=LAWS, executor="processes:1"))
+    first = lead(path)
+    assert first.counts["again"] == TRIES_IF_KILLED - 1
+    assert [row.ending for row in first.rows].count("killed") == 1
+    assert first.views[0].killed == 1
+    assert first.results["periodicity/cell-choice"][0] == "error"
+    (tmp_path / "memory").touch()
+    said = command(path, "status").stdout
+    assert "1 killed each time (`campaign resume` tries them again)" in said
+    second = lead(path)
+    assert second.counts["run"] == 2  # loading the potential, and what was killed
+    assert [row.ending for row in second.rows].count("finished") == 5
+    assert second.views[0].killed == 0
+    assert found(second) == found(undisturbed)
+    assert lead(path).counts["run"] == 1
 
 
 def test_a_leader_that_is_killed_goes_on_where_it_was(tmp_path: Path, undisturbed: Led) -> None:
