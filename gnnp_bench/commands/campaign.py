@@ -202,7 +202,7 @@ campaign.command("table")(table)
 @campaign.command("export")
 def export(
     source: Annotated[str, typer.Argument(metavar="FILE|STORE", help="A campaign file, or a store.")],
-    out: Annotated[str | None, typer.Option(metavar="FILE", help="Write results here, as .jsonl.gz.")] = None,
+    out: Annotated[str | None, typer.Option(metavar="FILE", help="Write results here: .jsonl.gz or .jsonl.xz.")] = None,
     parquet: Annotated[str | None, typer.Option(metavar="FILE", help="Write results here, as Parquet.")] = None,
 ) -> int:
     """Write all results of a store into one compact file, from which `import` makes a store again.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import lzma
 import random
 import sqlite3
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -161,9 +164,10 @@ def test_a_store_that_ends_too_early_is_refused_and_what_is_left_is_saved(part: 
     assert lost > 0
 
 
-def test_an_export_makes_the_same_store_elsewhere(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", ["gz", "xz"])
+def test_an_export_makes_the_same_store_elsewhere(tmp_path: Path, suffix: str) -> None:
     rows = filled(tmp_path / "s.db")
-    first, second = tmp_path / "one.jsonl.gz", tmp_path / "two.jsonl.gz"
+    first, second = tmp_path / f"one.jsonl.{suffix}", tmp_path / f"two.jsonl.{suffix}"
     assert exchange.export(rows, first) == len(rows)
     exchange.export(rows, second)
     assert first.read_bytes() == second.read_bytes()
@@ -173,15 +177,14 @@ def test_an_export_makes_the_same_store_elsewhere(tmp_path: Path) -> None:
         assert list(opened.rows()) == rows
 
 
-def test_an_export_that_was_changed_is_refused(tmp_path: Path) -> None:
-    import gzip
-
-    path = tmp_path / "one.jsonl.gz"
+@pytest.mark.parametrize("packer", [gzip, lzma])
+def test_an_export_that_was_changed_is_refused(tmp_path: Path, packer: ModuleType) -> None:
+    path = tmp_path / ("one.jsonl.gz" if packer is gzip else "one.jsonl.xz")
     exchange.export([row(1), row(2)], path)
-    text = gzip.decompress(path.read_bytes())
-    path.write_bytes(gzip.compress(text.replace(b'"a2"', b'"a3"')))
+    text = packer.decompress(path.read_bytes())
+    path.write_bytes(packer.compress(text.replace(b'"a2"', b'"a3"')))
     with pytest.raises(StoreError, match="line 3: it is not what was written"):
         list(exchange.imported_rows(path))
-    path.write_bytes(gzip.compress(text)[:-20])
+    path.write_bytes(packer.compress(text)[:-20])
     with pytest.raises(StoreError, match="cannot be read"):
         list(exchange.imported_rows(path))
