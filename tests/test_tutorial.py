@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
 
+from gnnp_bench.cli import main
 from tests.commands.processes import gnnp_bench
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -21,7 +23,12 @@ def said(text: str) -> str:
     return " ".join(NUMBER.sub("#", text).split())
 
 
-def test_the_tutorial_can_be_followed(tmp_path: Path) -> None:
+def test_the_tutorial_can_be_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.delitem(sys.modules, "mypotential", raising=False)
     told = ""
     for language, text in BLOCK.findall((DOCS / "tutorial.md").read_text(encoding="utf-8")):
         if language == "python":
@@ -34,22 +41,20 @@ def test_the_tutorial_can_be_followed(tmp_path: Path) -> None:
             program, *arguments = shlex.split(line)
             assert program == "gnnp-bench"
             if arguments[0] == "certify" and "--only" not in arguments:
-                arguments += [
-                    "--only",
-                    "symmetry/net-force",
-                ]  # the whole certificate is made of the wheel, in .ci/wheel
-            done = gnnp_bench(*arguments, cwd=tmp_path)
+                # The whole certificate is made of the wheel, by the command as a process, in .ci/wheel.
+                arguments += ["--only", "symmetry/net-force"]
             asked_for = 1 if line.startswith(f"gnnp-bench {FAILS}") else 3 if arguments[0] == "certify" else 0
-            assert done.returncode == asked_for, done.stdout + done.stderr
-            told = said(done.stdout)
+            assert main(arguments) == asked_for
+            told = said(capsys.readouterr().out)
     for name in ("emt.json", "lonely.extxyz", "test_pulled.py", "pulled.html"):
         assert (tmp_path / name).exists()
 
     potential = tmp_path / "mypotential.py"
     potential.write_text(potential.read_text(encoding="utf-8").replace("+= 0.01", "+= 0.0"), encoding="utf-8")
-    mended = gnnp_bench("reproduce", "pulled.json", "symmetry/net-force", cwd=tmp_path)
-    assert mended.returncode == 1
-    assert "Not reproduced" in mended.stdout
+    sys.modules.pop("mypotential")  # what was imported before it was mended
+    assert main(["reproduce", "pulled.json", "symmetry/net-force"]) == 1
+    assert "Not reproduced" in capsys.readouterr().out
+    sys.modules.pop("mypotential")
 
 
 def test_what_is_shown_of_ones_own_potential_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,18 +2,24 @@
 
 import pytest
 
-from benchmarks.reported import BINDING, certify, laws_of, lines, page, told
+from benchmarks.reported import BINDING, certify, laws_of, lines, newest, page, told
 from benchmarks.sources import ROOT
+from gnnp_bench.checks.registry import all_checks
 from tests.reported import NO_DEFECTS, REPORTED
 
 BY_LAW = [name for name, one in REPORTED.items() if laws_of(one)]
+KEPT = newest(lines())
+WEIGHTS = {check.id: check.weight for check in all_checks()}
 BY_NONE = [name for name, one in REPORTED.items() if not laws_of(one)]
 
 
 @pytest.mark.parametrize("name", BY_LAW)
 def test_a_law_that_a_reader_would_look_at_tells_the_defect(name: str) -> None:
     one = REPORTED[name]
-    assert told(certify(one.make, name, one.budget, 0, laws_of(one)), laws_of(one))
+    # One law after another until one tells it, those first that told it before, of these those that ask for little.
+    before = KEPT.get((name, one.budget), {}).get(0, {"told": {}})["told"]
+    laws = sorted(laws_of(one), key=lambda law: (law not in before, WEIGHTS[law]))
+    assert any(told(certify(one.make, name, one.budget, 0, [law]), [law]) for law in laws)
 
 
 @pytest.mark.parametrize("name", BY_NONE)
