@@ -31,6 +31,8 @@ QUARTERED = 1e-2
 ROUGH, AROUND, ENOUGH_ROUGH = 0.02, 10, 8
 """In single precision the scatter of intervals shorter than this, Å, so many to either side, tells the noise there;
 at least so many."""
+BESIDE = 2
+"""Intervals to either side of the one that stands out most, among which the jump is."""
 MOST_POINTS, MANY_POINTS, AT_ONCE = 960, 150, 4
 UNDECIDED_POINTS, MANY_AT_ONCE = 3840, 64
 """As long as it is not decided whether a jump matters. A table has a kink at each of its thousands of knots, and around
@@ -187,13 +189,15 @@ def _count_as_rough(line: Line) -> None:
     """Count as noise, in intervals of which nothing is known yet, what short intervals around them scatter by.
 
     That is the median of what they may hold. Noise is in all of them, a jump in one; but the others near it are bounded
-    by differences across it, and may hold as much. So none is taken across the one that stands out most among so many:
-    where that is a jump, the others hold nothing, and where it is noise, they hold as much as before.
+    by differences across it, and may hold as much. So none is taken across the one that stands out most among so many,
+    nor across those beside it, one of which may hold what it is suspected of: where there is a jump, the others hold
+    nothing, and where there is noise, they hold as much as before.
     """
     short = np.diff(line.t) < ROUGH
     suspects: set[int] = set()
     for bound in line.bounds.values():
-        suspects |= _standing_out(bound, short & line.open)
+        for worst in _standing_out(bound, short & line.open):
+            suspects |= set(range(max(0, worst - BESIDE), min(len(short), worst + BESIDE + 1)))
     for name, found in _bounds(line, short, line.breaks | suspects).items():
         innocent = np.flatnonzero(short & (found.noise > 0.0))
         ratio = found.jumps[innocent] / found.noise[innocent]
