@@ -22,6 +22,7 @@ from typing import Any
 
 from benchmarks.openkim import CONFIRMED, MODELS, RESULTS, verdict
 from benchmarks.openkim_direct import their_sum, through_refresh
+from benchmarks.openkim_enthalpy import enthalpy_drift
 from benchmarks.openkim_looks import asymmetry
 from benchmarks.openkim_measures import (
     crystal_jump,
@@ -44,6 +45,8 @@ from benchmarks.openkim_refresh import missed
 
 ENERGY, FORCE, STRESS = 1e-4, 1e-3, 1e-4
 """eV, eV/Å and eV/Å³: what starts to matter."""
+DRIFT = 0.02
+"""meV/atom/ps"""
 ASYMMETRY = 5e-4
 """λ of the Jacobian that starts to matter."""
 MATTERS = {"conservation/path-work": FORCE, "smoothness/one-stiffness": FORCE, "robustness/precision": 1e-9}
@@ -82,6 +85,7 @@ UNIVERSAL = "LennardJones612_UniversalShifted"
 MORSE = "Morse_Shifted_GirifalcoWeizer_1959"
 GE = "SNAP_ZuoChenLi_2019quadratic_Ge"
 HE = "TT_Modified_HellmannBichVogel_2007_He"
+SW = "SW_StillingerWeber_1985_Si"
 ALU = "MEAM_LAMMPS_PascuetFernandez_2015_AlU"
 
 FINDINGS: tuple[Finding, ...] = (
@@ -115,11 +119,14 @@ FINDINGS: tuple[Finding, ...] = (
     (f"{EMT}_AlAg", "robustness/determinism", partial(history, species="Al,Cu,Ag"), ENERGY),
     (f"{EMT}_AlAg", "robustness/call-history", partial(history, species="Al,Cu,Ag"), ENERGY),
     (f"{EMT}_AlAg", "physics/short-range", partial(hole, symbols="AgAl", a=3.2, before="Al"), 0.1),
+    (f"{EMT}_AlAg", "dynamics/stress-in-motion", partial(enthalpy_drift, symbols="Ag,Al", a=4.07), DRIFT),
     (f"{EMT}_Cu__", "smoothness/continuity", partial(pair_jump, symbols="Cu2", place=4.984086, what="force"), FORCE),
     (f"{EMT}_Pd__", "smoothness/continuity", partial(pair_jump, symbols="Pd2", place=5.357426, what="force"), FORCE),
     (LJ_AR, "smoothness/continuity", partial(pair_jump, symbols="Ar2", place=8.15, what="energy"), ENERGY),
     (LJ_AR, "physics/elasticity", partial(two_constants, symbol="Ar", a=5.1), 0.1),
-    (LJ_AR, "dynamics/energy-conserved", partial(drift, symbol="Ar", a=5.3, kelvin=300.0, steps=(1.3, 0.65)), 0.02),
+    (LJ_AR, "dynamics/energy-conserved", partial(drift, symbol="Ar", a=5.3, kelvin=300.0, steps=(1.3, 0.65)), DRIFT),
+    (LJ_AR, "dynamics/stress-in-motion", partial(enthalpy_drift, symbols="Ar", a=5.3), DRIFT),
+    (SW, "dynamics/stress-in-motion", partial(enthalpy_drift, symbols="Si", a=4.6), DRIFT),
     (UNIVERSAL, "smoothness/continuity", partial(pair_jump, symbols="AuH", place=5.951205, what="force"), FORCE),
     (
         f"{MORSE}LowCutoff_K",

@@ -46,7 +46,9 @@ class Bounds:
     noise: FloatArray
 
 
-def step_bounds(t: FloatArray, around: Surroundings, values: FloatArray, noise: FloatArray) -> Bounds:
+def step_bounds(
+    t: FloatArray, around: Surroundings, values: FloatArray, noise: FloatArray, *, agreed: bool = False
+) -> Bounds:
     """Bound the jumps of functions of which values are known.
 
     Parameters
@@ -58,8 +60,12 @@ def step_bounds(t: FloatArray, around: Surroundings, values: FloatArray, noise: 
         Of m functions, or of m vectors of which the length of a jump counts; the largest of them.
     noise : (n,) array
         Standard deviation of each value.
+    agreed : bool
+        Two orders have to agree that nothing stands out of the noise.
     """
-    return _tightest(STEP_WINDOWS, lambda size, shift: _steps(t, around, values, noise, size, shift, ramp=False))
+    return _tightest(
+        STEP_WINDOWS, lambda size, shift: _steps(t, around, values, noise, size, shift, ramp=False), agreed=agreed
+    )
 
 
 def kink_bounds(t: FloatArray, around: Surroundings, values: FloatArray, noise: FloatArray) -> Bounds:
@@ -74,6 +80,8 @@ def slope_bounds(
     slopes: FloatArray,
     noise: FloatArray,
     slope_noise: FloatArray,
+    *,
+    agreed: bool = False,
 ) -> Bounds:
     """Bound the jumps of a function of which values and derivatives are known.
 
@@ -87,9 +95,13 @@ def slope_bounds(
     values, slopes : (n,) arrays
     noise, slope_noise : (n,) arrays
         Their standard deviations.
+    agreed : bool
+        As in `step_bounds`.
     """
     return _tightest(
-        SLOPE_WINDOWS, lambda size, shift: _doubled(t, around, values, slopes, noise, slope_noise, size, shift)
+        SLOPE_WINDOWS,
+        lambda size, shift: _doubled(t, around, values, slopes, noise, slope_noise, size, shift),
+        agreed=agreed,
     )
 
 
@@ -243,8 +255,13 @@ def _doubled(
     return _per_share(found, variance.sum(axis=1), share, enough)
 
 
-def _tightest(sizes: Sequence[int], bound: Callable[[int, int], Found]) -> Bounds:
-    """Return the least over orders of the largest over windows; zero where there are too few points for any."""
+def _tightest(sizes: Sequence[int], bound: Callable[[int, int], Found], *, agreed: bool = False) -> Bounds:
+    """Return the least over orders of the largest over windows; zero where there are too few points for any.
+
+    Where two have to agree, the next one counts if it stands out of its own noise. Where noise is large, the smooth
+    part, which shrinks as an interval is halved again and again, cancels a jump up to the noise on the way in one of
+    five places; where noise is small, hardly anywhere.
+    """
     orders = []
     for size in sizes:
         # One window may be blind by accident, where the smooth part cancels the jump: two never are.
@@ -261,7 +278,10 @@ def _tightest(sizes: Sequence[int], bound: Callable[[int, int], Found]) -> Bound
     known = np.isfinite(tightest)
     tightest, noise = np.where(known, tightest, 0.0), np.where(known, noise, 0.0)
     beyond = (BLIND - 1.0) * np.maximum(0.0, tightest - 0.5 * CERTAIN * noise)
-    return Bounds(np.minimum(tightest + beyond, np.maximum(tightest, next_one)), noise)
+    found = np.minimum(tightest + beyond, np.maximum(tightest, next_one))
+    next_noise = np.take_along_axis(noises, ranked[[-1]], axis=0)[0]
+    denied = agreed & np.isfinite(next_one) & (next_one > CERTAIN * next_noise) & (next_one > found)
+    return Bounds(np.where(denied, next_one, found), np.where(denied, next_noise, noise))
 
 
 POWERS = np.linspace(0.1, 1.0, 91)

@@ -22,6 +22,7 @@ from tests.analytic import embedded_atom, smooth_pair
 from tests.analytic.graph import DType, Graph, Real, sum_by
 from tests.analytic.kinks import kinked
 from tests.engine.judging import judged
+from tests.engine.test_noise import noise_of
 from tests.mutants import MUTANTS, plant
 from tests.mutants.base import Extra, add_term, forces_only
 from tests.mutants.jumps import nearest
@@ -85,11 +86,14 @@ def force_step(size: float, place: float) -> Shape:
     return lambda r: (size * np.minimum(r - place, 0.0), size * (r < place))
 
 
-def measured(make: Callable[[], Potential], symbols: tuple[str, ...] = ("Cu", "Au"), seed: int = 0) -> Residual:
+def measured(
+    make: Callable[[], Potential], symbols: tuple[str, ...] = ("Cu", "Au"), seed: int = 0, *, single: bool = False
+) -> Residual:
     """Return what the law measures on one pair that is pulled apart."""
     case = two(np.random.default_rng(seed), symbols, 5.5, boxed=False)
-    measurement = CONTINUITY.measure(Case(case.structure, Noise(1e-15, 1e-14, 1e-15), case.parameters))
     potential = make()
+    nu = noise_of(potential, case.structure, single=True) if single else Noise(1e-15, 1e-14, 1e-15)
+    measurement = CONTINUITY.measure(Case(case.structure, nu, case.parameters))
     request = next(measurement)
     try:
         while True:
@@ -120,6 +124,29 @@ def test_steps_of_forces_have_size_place_and_cause(size: float, place: float) ->
     told = re.search(r"forces jump by (\S+) eV/Å where a pair Cu–Au is (\S+) Å long", str(found.note))
     assert told is not None, found.note
     assert float(told[2]) == pytest.approx(place, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("size", "shape"),
+    [
+        *((size, energy_step) for size in (1.0, 1e-2, 1e-3, 1.5e-4)),
+        *((size, force_step) for size in (1.0, 1e-2, 2e-3, 1.5e-3, 1e-3)),
+    ],
+)
+@pytest.mark.parametrize("place", [2.7, 3.9, 4.8213])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_steps_in_single_precision_have_size_place_and_cause(
+    size: float, shape: Callable[[float, float], Shape], place: float, seed: int
+) -> None:
+    """Rounding is 1e-6 eV and 6e-6 eV/Å on these lines. Force steps of 1 to 2 meV/Å were once taken for it."""
+    found = measured(lambda: WithPair(shape(size, place), "float32"), seed=seed, single=True)
+    quantity, name = ("energy", "the energy jumps") if shape is energy_step else ("forces", "forces jump")
+    component = next(c for c in found.components if c.quantity == quantity)
+    assert component.residual == pytest.approx(size, rel=0.1)
+    told = re.search(rf"{name} by (\S+) eV\S* where a pair Cu–Au is (\S+) Å long", str(found.note))
+    assert told is not None, found.note
+    assert float(told[1]) == pytest.approx(size, rel=0.1)
+    assert float(told[2]) == pytest.approx(place, abs=1e-3)
 
 
 def test_jumps_below_what_matters_are_told_and_not_failed() -> None:

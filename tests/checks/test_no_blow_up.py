@@ -226,14 +226,14 @@ def test_what_lies_below_where_atoms_condense_is_a_hole() -> None:
 def test_what_condensing_sets_free_is_read_from_the_potentials_own_crystals(structure: Atoms, expected: float) -> None:
     potential = _strong()
     (found,) = potential.evaluate([structure], ENERGY)
-    assert _driven(potential, above_own_crystals(structure, found.energy)) == pytest.approx(expected, abs=0.3)
+    assert _driven(potential, above_own_crystals(structure, found.energy, 3.0)) == pytest.approx(expected, abs=0.3)
 
 
 @dataclass(frozen=True, slots=True)
 class OnlyPairsBind:
-    """Cells of copper and gold have -4 eV, those of one of them nothing; refused where there is none."""
+    """Cells of copper and gold have -4 eV, those of one of them nothing; cells with all of some species are refused."""
 
-    refuses: bool = False
+    refuses: frozenset[str] | None = None
 
     @property
     def name(self) -> str:
@@ -244,15 +244,15 @@ class OnlyPairsBind:
         return Capabilities(("Cu", "Au"))
 
     def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
-        if self.refuses:
+        if self.refuses is not None and any(self.refuses <= set(structure.symbols) for structure in structures):
             raise RuntimeError("cells are too small")
         return [Prediction(-4.0 if len(set(structure.symbols)) == 2 else 0.0) for structure in structures]
 
 
 def test_a_mixture_is_held_to_the_best_mixture_of_crystals() -> None:
     structure = Atoms("Cu3Au", positions=3.0 * np.eye(4, 3))
-    assert _driven(OnlyPairsBind(), above_own_crystals(structure, 0.0)) == pytest.approx(1.0)
-    assert _driven(OnlyPairsBind(), above_own_crystals(structure, -6.0)) == 0.0
+    assert _driven(OnlyPairsBind(), above_own_crystals(structure, 0.0, 3.0)) == pytest.approx(1.0)
+    assert _driven(OnlyPairsBind(), above_own_crystals(structure, -6.0, 3.0)) == 0.0
 
 
 class Ions:
@@ -271,11 +271,32 @@ class Ions:
 def test_ions_are_held_to_neutral_crystals() -> None:
     """Of silicon and oxygen, one to one, none is neutral, and none is bound."""
     structure = Atoms("SiO2", positions=3.0 * np.eye(3))
-    assert _driven(Ions(), above_own_crystals(structure, -6.0)) == pytest.approx(6.0)
+    assert _driven(Ions(), above_own_crystals(structure, -6.0, 3.0)) == pytest.approx(6.0)
 
 
 def test_where_crystals_cannot_be_asked_nothing_is_known() -> None:
-    assert _driven(OnlyPairsBind(refuses=True), above_own_crystals(_cube(4.9), 0.0)) is None
+    assert _driven(OnlyPairsBind(frozenset()), above_own_crystals(_cube(4.9), 0.0, 3.0)) == 3.0
+
+
+@pytest.mark.parametrize(
+    ("refused", "of_gold", "of_both"),
+    [
+        ({"Cu"}, 60.0, 3.0),  # without copper no mixture is left
+        ({"Cu", "Au"}, 60.0, 15.0),  # that of the elements is
+    ],
+)
+def test_a_refused_crystal_costs_only_the_compositions_that_need_it(
+    refused: set[str], of_gold: float, of_both: float
+) -> None:
+    potential = OnlyPairsBind(frozenset(refused))
+    assert _driven(potential, above_own_crystals(Atoms("Au"), 60.0, 3.0)) == pytest.approx(of_gold)
+    both = Atoms("Cu3Au", positions=3.0 * np.eye(4, 3))
+    assert _driven(potential, above_own_crystals(both, 60.0, 3.0)) == pytest.approx(of_both)
+
+
+def test_where_a_crystal_is_refused_at_least_what_is_usual_counts() -> None:
+    both = Atoms("Cu3Au", positions=3.0 * np.eye(4, 3))
+    assert _driven(OnlyPairsBind(frozenset({"Cu", "Au"})), above_own_crystals(both, 4.0, 3.0)) == 3.0
 
 
 def test_images_are_neighbours_too() -> None:

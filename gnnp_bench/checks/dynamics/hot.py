@@ -162,8 +162,8 @@ def gains(trajectory: Trajectory, rest: Rest) -> Generator[Request, list[Predict
     for place in dict.fromkeys(places):
         gain = yield from _gain(at(rest.structure, trajectory, place), float(trajectory.energies[place]), rest)
         if gain.is_hole and gain.contact.ratio >= CLOSE and not gain.bottomless:
-            above = yield from above_own_crystals(rest.structure, rest.energy)
-            gain = replace(gain, condensing=USUAL_COHESION if above is None else above)
+            above = yield from above_own_crystals(rest.structure, rest.energy, USUAL_COHESION)
+            gain = replace(gain, condensing=above)
         found.append(gain)
     return found
 

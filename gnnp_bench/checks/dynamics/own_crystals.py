@@ -10,7 +10,7 @@ from ase import Atoms
 
 from gnnp_bench.check import Request
 from gnnp_bench.checks.physics.approach import radii_sum
-from gnnp_bench.potential import ENERGY, Prediction
+from gnnp_bench.potential import ENERGY, FloatArray, Prediction
 
 NEIGHBOURS = np.arange(0.9, 1.525, 0.05)
 """Distances between neighbours over the sum of radii. Closer ones would be what is asked about."""
@@ -38,7 +38,7 @@ def simple_crystals(symbols: Sequence[str]) -> list[Atoms]:
     ]
 
 
-def above_own_crystals(structure: Atoms, energy: float) -> Generator[Request, list[Prediction], float | None]:
+def above_own_crystals(structure: Atoms, energy: float, unknown: float) -> Generator[Request, list[Prediction], float]:
     """Return how far a structure lies above the best mixture of simple crystals of the same composition, eV/atom.
 
     The best mixture is the least Σ w E of cells with energies E, under Σ w n_s = N_s for each species and w ≥ 0: a
@@ -48,22 +48,40 @@ def above_own_crystals(structure: Atoms, energy: float) -> Generator[Request, li
     ----------
     structure : Atoms
     energy : float, eV
+    unknown : float, eV/atom
+        What is returned at least where crystals are refused: they might lie lower than those that are not.
 
     Returns
     -------
-    float or None
-        Zero where it lies below. None where the potential gives no energies of crystals.
+    float
+        Zero where it lies below.
     """
     from scipy.optimize import linprog  # type: ignore[attr-defined]
 
     symbols, counts = np.unique(structure.get_chemical_symbols(), return_counts=True)
     crystals = simple_crystals([str(symbol) for symbol in symbols])
-    try:
-        answers = yield Request(crystals, ENERGY)
-    except Exception:  # of somebody else's code, over cells of one atom
-        return None
-    energies = np.array([answer.energy for answer in answers])
-    finite = np.isfinite(energies)
+    energies = yield from _energies(crystals)
+    known = np.isfinite(energies)
+    least = 0.0 if known.all() else unknown
+    if not known.any():
+        return unknown
     contents = np.array([[list(crystal.symbols).count(symbol) for crystal in crystals] for symbol in symbols])
-    best = linprog(energies[finite], A_eq=contents[:, finite], b_eq=counts)
-    return max(0.0, (energy - float(best.fun)) / len(structure)) if best.success else None
+    best = linprog(energies[known], A_eq=contents[:, known], b_eq=counts)
+    return max(least, (energy - float(best.fun)) / len(structure)) if best.success else unknown
+
+
+def _energies(crystals: Sequence[Atoms]) -> Generator[Request, list[Prediction], FloatArray]:
+    """Return the energy of each crystal, eV, infinite where it is refused. One that is refused costs no other."""
+    try:
+        answers = yield Request(list(crystals), ENERGY)
+        return np.array([answer.energy for answer in answers])
+    except Exception:  # of somebody else's code, over cells of one atom
+        pass
+    energies = np.full(len(crystals), np.inf)
+    for k, crystal in enumerate(crystals):
+        try:
+            (answer,) = yield Request([crystal], ENERGY)
+        except Exception:  # as above
+            continue
+        energies[k] = answer.energy
+    return energies

@@ -31,6 +31,8 @@ QUARTERED = 1e-2
 ROUGH, AROUND, ENOUGH_ROUGH = 0.02, 10, 8
 """In single precision the scatter of intervals shorter than this, Å, so many to either side, tells the noise there;
 at least so many."""
+BESIDE = 2
+"""Intervals to either side of the one that stands out most, among which the jump is."""
 MOST_POINTS, MANY_POINTS, AT_ONCE = 960, 150, 4
 UNDECIDED_POINTS, MANY_AT_ONCE = 3840, 64
 """As long as it is not decided whether a jump matters. A table has a kink at each of its thousands of knots, and around
@@ -137,13 +139,27 @@ def _insert(line: Line, added: FloatArray, found: list[Prediction]) -> None:
 
 def look(line: Line) -> None:
     """Find out how large a jump of each quantity may be in each interval of which that is not known yet."""
+    found = _bounds(line, line.open, line.breaks)
+    line.bounds = {
+        name: Bounds(np.where(line.open, b.jumps, old.jumps), np.where(line.open, b.noise, old.noise))
+        for (name, b), old in zip(found.items(), (line.bounds or found).values(), strict=True)
+    }
+    if is_single(line):
+        _count_as_rough(line)
+
+
+def _bounds(line: Line, chosen: NDArray[np.bool_], cuts: set[int]) -> dict[str, Bounds]:
+    """Return how large a jump of each quantity may be in each of some intervals; zero in others.
+
+    No difference is taken across any of `cuts`, intervals that are given by their first points.
+    """
     energies, powers, rows, nu = line.energies(), line.powers(), line.arrays(), noises(line)
     names = ["energy", *rows, *(["stiffness"] if line.track.stiffness and "forces" in rows else [])]
+    agreed = is_single(line)
     n = len(line.t) - 1
-    if not line.bounds:
-        line.bounds = {name: Bounds(np.zeros(n), np.zeros(n)) for name in names}
-    for begin, end in _stretches(line):
-        which = np.flatnonzero(line.open[begin : end - 1])
+    bounds = {name: Bounds(np.zeros(n), np.zeros(n)) for name in names}
+    for begin, end in _stretches(line, cuts):
+        which = np.flatnonzero(chosen[begin : end - 1])
         if not len(which):
             continue
         part = slice(begin, end)
@@ -152,33 +168,56 @@ def look(line: Line) -> None:
         for name in names:
             if name == "energy" and powers is not None:
                 slope_noise = _power_noise(line)[part]
-                found = slope_bounds(t, around, energies[part], -powers[part], nu["energy"][part], slope_noise)
+                found = slope_bounds(
+                    t, around, energies[part], -powers[part], nu["energy"][part], slope_noise, agreed=agreed
+                )
                 # Forces that are not the gradient miss work on every step; that is no jump.
-                alone = step_bounds(t, around, energies[part][:, None], nu["energy"][part])
+                alone = step_bounds(t, around, energies[part][:, None], nu["energy"][part], agreed=agreed)
                 found = least(found, alone)
             elif name == "energy":
-                found = step_bounds(t, around, energies[part][:, None], nu["energy"][part])
+                found = step_bounds(t, around, energies[part][:, None], nu["energy"][part], agreed=agreed)
             elif name == "stiffness":
                 found = kink_bounds(t, around, rows["forces"][part], nu["forces"][part])
             else:
-                found = step_bounds(t, around, rows[name][part], nu[name][part])
-            line.bounds[name].jumps[begin + which] = found.jumps
-            line.bounds[name].noise[begin + which] = found.noise
-    if is_single(line):
-        line.bounds = {name: _as_rough(line.t, b) for name, b in line.bounds.items()}
+                found = step_bounds(t, around, rows[name][part], nu[name][part], agreed=agreed)
+            bounds[name].jumps[begin + which] = found.jumps
+            bounds[name].noise[begin + which] = found.noise
+    return bounds
 
 
-def _as_rough(t: FloatArray, found: Bounds) -> Bounds:
-    """Return the bounds with the noise that short intervals show: the median, so that a jump is no noise."""
-    short = np.flatnonzero((np.diff(t) < ROUGH) & (found.noise > 0.0))
-    noise = found.noise.copy()
-    if len(short) >= ENOUGH_ROUGH:
-        ratio = found.jumps[short] / found.noise[short]
-        for k, i in enumerate(short):
+def _count_as_rough(line: Line) -> None:
+    """Count as noise, in intervals of which nothing is known yet, what short intervals around them scatter by.
+
+    That is the median of what they may hold. Noise is in all of them, a jump in one; but the others near it are bounded
+    by differences across it, and may hold as much. So none is taken across the one that stands out most among so many,
+    nor across those beside it, one of which may hold what it is suspected of: where there is a jump, the others hold
+    nothing, and where there is noise, they hold as much as before.
+    """
+    short = np.diff(line.t) < ROUGH
+    suspects: set[int] = set()
+    for bound in line.bounds.values():
+        for worst in _standing_out(bound, short & line.open):
+            suspects |= set(range(max(0, worst - BESIDE), min(len(short), worst + BESIDE + 1)))
+    for name, found in _bounds(line, short, line.breaks | suspects).items():
+        innocent = np.flatnonzero(short & (found.noise > 0.0))
+        ratio = found.jumps[innocent] / found.noise[innocent]
+        noise = line.bounds[name].noise
+        for i in np.flatnonzero(short & line.open):
+            k = int(np.searchsorted(innocent, i))
             around = ratio[max(0, k - AROUND) : k + AROUND + 1]
             if len(around) >= ENOUGH_ROUGH:
                 noise[i] *= max(1.0, float(np.median(around)))
-    return Bounds(found.jumps, noise)
+
+
+def _standing_out(bound: Bounds, chosen: NDArray[np.bool_]) -> set[int]:
+    """Return those of the chosen intervals that stand out of the noise, and more than any within `AROUND` of them."""
+    which = np.flatnonzero(chosen & (bound.noise > 0.0))
+    ratio = bound.jumps[which] / bound.noise[which]
+    return {
+        int(which[k])
+        for k in np.flatnonzero(ratio > CERTAIN)
+        if k - max(0, k - AROUND) == int(np.argmax(ratio[max(0, k - AROUND) : k + AROUND + 1]))
+    }
 
 
 def _power_noise(line: Line) -> FloatArray:
@@ -187,7 +226,7 @@ def _power_noise(line: Line) -> FloatArray:
     return np.asarray(noises(line)["stress" if of_cell else "forces"] * line.track.lever * line.track.per)
 
 
-def _stretches(line: Line) -> list[tuple[int, int]]:
-    """Return first and last + 1 of the points of each stretch between breaks."""
-    cuts = [0, *(b + 1 for b in sorted(line.breaks)), len(line.t)]
-    return list(itertools.pairwise(cuts))
+def _stretches(line: Line, cuts: set[int]) -> list[tuple[int, int]]:
+    """Return first and last + 1 of the points of each stretch between some intervals, given by their first points."""
+    ends = [0, *(b + 1 for b in sorted(cuts)), len(line.t)]
+    return list(itertools.pairwise(ends))
