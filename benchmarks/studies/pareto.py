@@ -14,13 +14,12 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.sources import ROOT
+from benchmarks.studies.laboratory import FIGURES, RESULTS, commit_files
 from gnnp_bench.potential import PotentialError
 from reference_model.pareto.results import RESULT, read_result
 from reference_model.pareto.run import FIGURE, Study, run
@@ -28,8 +27,6 @@ from reference_model.train.cli import say, set_threads
 from reference_model.train.recipe import Recipe
 from reference_model.train.sets import Request
 
-RESULTS = ROOT / "benchmarks" / "results" / "studies"
-FIGURES = ROOT / "docs" / "images"
 EPOCHS = {"Si": 30, "Cu": 15}
 """About 1,500 gradient steps each: copper has as many structures, and larger ones."""
 WEIGHTINGS, SEEDS = 8, 3
@@ -65,17 +62,10 @@ def carry_out(data: Path, work: Path, seeds: int, smallest: bool, commit: bool) 
             if commit:
                 found = read_result(kept)
                 assert found is not None
-                _commit(files, f"Study of the frontier on {element}: {len(found['trainings'])} trainings")
+                commit_files(files, f"Study of the frontier on {element}: {len(found['trainings'])} trainings")
 
         print(element, flush=True)
         run(study(element, data, out, seeds, smallest), say, keep)
-
-
-def _commit(files: list[Path], message: str) -> None:
-    """Commit these files alone; a repository that is busy is tried again after the next training."""
-    names = [str(file) for file in files]
-    subprocess.run(["git", "add", *names], cwd=ROOT, check=False)
-    subprocess.run(["git", "commit", "--quiet", "-m", message, "--", *names], cwd=ROOT, check=False)
 
 
 def rows(found: Mapping[str, Any]) -> Iterator[str]:
