@@ -69,13 +69,16 @@ def followed(calc: object, atoms: Atoms, step: float, seed: int) -> Followed:
     velocities -= (masses * velocities).sum(axis=0) / masses.sum()
     s_rate = velocities @ np.linalg.inv(h)
     h_rate = rng.normal(size=(3, 3)) * np.sqrt(units.kB * KELVIN / own)
-    pressure = -float(np.trace(answers(calc, atoms, 0.0)[2])) / 3.0
+    pressed = answers(calc, atoms, 0.0)[2]
+    assert pressed is not None  # crystals have a volume
+    pressure = -float(np.trace(pressed)) / 3.0
     dt = step * units.fs
 
     def rates(y: tuple[np.ndarray, ...]) -> tuple[tuple[np.ndarray, ...], float]:
         """Return the time derivatives of s, h and their rates, and the enthalpy."""
         s, h, s_rate, h_rate = y
         energy, forces, stress = answers(calc, at(atoms, s, h), 0.0)
+        assert stress is not None
         volume, metric = abs(np.linalg.det(h)), h @ h.T
         metric_rate = h_rate @ h.T + h @ h_rate.T
         s_accelerates = (forces @ h.T / masses - s_rate @ metric_rate) @ np.linalg.inv(metric)

@@ -29,7 +29,7 @@ budgets = ["quick"]
 seeds = [0]
 timeout = 120
 model_timeout = 120
-export = "field.jsonl.gz"
+export = "field.jsonl.xz"
 """
 OTHERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("chgnet:0.3.0", ()),

@@ -19,7 +19,7 @@ STEP = 1.0
 class Spoilt(Calculator):
     """Argon whose stress is too large by a part, and whose energy jumps at the volume that it has to begin with."""
 
-    implemented_properties = ("energy", "forces", "stress", "free_energy")
+    implemented_properties = ["energy", "forces", "stress", "free_energy"]  # noqa: RUF012
 
     def __init__(self, wrong: float = 0.0, jump: float = 0.0) -> None:
         super().__init__()

@@ -215,7 +215,7 @@ def _standing_out(bound: Bounds, chosen: NDArray[np.bool_]) -> set[int]:
     ratio = bound.jumps[which] / bound.noise[which]
     return {
         int(which[k])
-        for k in np.flatnonzero(ratio > CERTAIN)
+        for k in np.flatnonzero(ratio > CERTAIN).tolist()
         if k - max(0, k - AROUND) == int(np.argmax(ratio[max(0, k - AROUND) : k + AROUND + 1]))
     }
 

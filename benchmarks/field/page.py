@@ -1,0 +1,294 @@
+"""What the campaign of the field has found, as docs/field.md.
+
+    python -m benchmarks.field.page > docs/field.md
+    python -m benchmarks.field.page --certificates DIR   # for `gnnp-bench leaderboard DIR`
+
+Reads benchmarks/field/field.jsonl.xz, to which the campaign exports its results. Nothing is loaded and nothing judged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.field.looks import TOLD
+from benchmarks.field.looks import lines as looks
+from benchmarks.openkim import CONFIRMED
+from benchmarks.sources import ROOT
+from gnnp_bench.campaign import exchange, store
+from gnnp_bench.campaign.asked import read
+from gnnp_bench.campaign.certificates import View, views
+from gnnp_bench.campaign.kept import Ledger
+from gnnp_bench.campaign.parts import Plan
+from gnnp_bench.certificate.io import write
+from gnnp_bench.certificate.result import Certificate, CheckResult
+from gnnp_bench.checks.registry import all_checks
+
+CAMPAIGN = ROOT / "benchmarks" / "field" / "campaign.toml"
+EXPORTED = ROOT / "benchmarks" / "field" / "field.jsonl.xz"
+OTHER = "others"
+FEWEST = 4
+"""Potentials that a kind must have for a line of its own."""
+WORDS = ("certified", "failed", "partial", "out of time", "not loaded")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One potential of the field.
+
+    Attributes
+    ----------
+    spec : str
+    kind : str
+        Its functional form, or the package that it is of.
+    word : str
+        One of `WORDS`. A potential that failed is *failed* also where its time was over before all laws were asked.
+    certificate : Certificate or None
+    said : str
+        Why there is none.
+    """
+
+    spec: str
+    kind: str
+    word: str
+    certificate: Certificate | None
+    said: str = ""
+
+    def of(self, *statuses: str) -> list[CheckResult]:
+        """Return the laws that ended in one of these ways."""
+        return [] if self.certificate is None else [one for one in self.certificate.checks if one.status in statuses]
+
+
+def kind_of(spec: str) -> str:
+    """Return the kind of a potential: of KIM models the form that their name begins with, of others the package."""
+    scheme, _, rest = spec.partition(":")
+    if scheme == "kim":
+        return re.split(r"[_\d]", rest)[0]
+    return {"ase": "ASE's calculators", "chgnet": "CHGNet", "sevennet": "SevenNet"}.get(scheme, scheme)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What is known of the field: potentials that have had their turn, how many are asked for, first and last day."""
+
+    found: tuple[Judged, ...]
+    asked: int
+    days: tuple[str, str]
+
+
+def field(path: Path = EXPORTED) -> Field:
+    """Return what the campaign has found so far."""
+    plan = Plan.of(read(CAMPAIGN), all_checks())
+    with TemporaryDirectory() as folder, store.writing(Path(folder) / "field.db") as opened:
+        exchange.take_in(opened, exchange.imported_rows(path))
+        days = sorted(row.made_at[:10] for row in opened.rows("WHERE kind = 'law'"))
+        ledger = Ledger.of(opened)
+        found = [one for view in views(opened, plan, ledger, any_version=True) if (one := _judged(view)) is not None]
+    return Field(tuple(found), len(plan.campaign.subjects), (days[0], days[-1]))
+
+
+def _judged(view: View) -> Judged | None:
+    """Return a potential, or None where its turn has not come."""
+    spec, certificate = view.pool.spec, view.certificate
+    if certificate is None:
+        return Judged(spec, kind_of(spec), "not loaded", None, view.said) if view.said else None
+    word = certificate.verdict.partition(" ")[0]
+    if word != "failed" and not certificate.complete:
+        word = "out of time"
+    return Judged(spec, kind_of(spec), word, certificate)
+
+
+def page(whole: Field) -> str:
+    """Return docs/field.md."""
+    found = whole.found
+    cut = [one for one in found if one.certificate is not None and not one.certificate.complete]
+    counts = Counter(one.word for one in found)
+    told = ", ".join(f"{counts[word]} {word}" for word in WORDS if counts[word])
+    return "\n".join(
+        [
+            "# The field, certified",
+            "",
+            "Which laws do the potentials hold that anyone can install? These are the portable models that Debian's "
+            "`openkim-models` holds, the weights in the wheels of CHGNet and SevenNet, the variants of our reference "
+            "potential, and calculators that ASE computes itself.",
+            "",
+            f"Of {whole.asked} potentials {len(found)} have had their turn: {told}. {len(cut)} needed more than their "
+            "120 seconds, and the rest of their laws was not asked; shortest laws came first. Such a potential is "
+            "*failed* if a law had failed by then, else *out of time*. Budget `quick`, seed 0, two processes on two "
+            f"shared cores, {' to '.join(dict.fromkeys(whole.days))}.",
+            "",
+            "*Failed* means that a law that binds this potential is broken by more than its bound, in at least one "
+            "structure that can be replayed. How much that matters depends on the use: look at the number.",
+            "",
+            "## Kinds",
+            "",
+            f"| kind | potentials | {' | '.join(WORDS)} | what fails most |",
+            f"| --- | --- |{' --- |' * (len(WORDS) + 1)}",
+            *_kinds(found),
+            "",
+            "## Laws",
+            "",
+            "Counts of potentials. Laws that none fails and that are open for none are left out.",
+            "",
+            "| law | asked | failed | inconclusive | error | kinds that fail it |",
+            "| --- | --- | --- | --- | --- | --- |",
+            *_laws(found),
+            "",
+            *_told(found),
+            *_looks(found),
+            "## All of them",
+            "",
+            "| potential | verdict | laws that fail, with the largest violation | open |",
+            "| --- | --- | --- | --- |",
+            *(_row(one) for one in sorted(found, key=lambda one: (one.kind, one.spec))),
+            "",
+            "## Again",
+            "",
+            "```sh",
+            "apt-get install libkim-api-dev libkim-api2 openkim-models && pip install kimpy",
+            "gnnp-bench campaign import benchmarks/field/field.jsonl.xz --store benchmarks/field/field.db",
+            "gnnp-bench campaign resume benchmarks/field/campaign.toml   # what is missing, or of another version",
+            "python -m benchmarks.field.page > docs/field.md",
+            "python -m benchmarks.field.page --certificates certificates",
+            "gnnp-bench leaderboard certificates --out site",
+            "```",
+        ]
+    )
+
+
+def _kinds(found: Sequence[Judged]) -> Iterator[str]:
+    of: dict[str, list[Judged]] = defaultdict(list)
+    sizes = Counter(one.kind for one in found)
+    for one in found:
+        of[one.kind if sizes[one.kind] >= FEWEST else OTHER].append(one)
+    for kind in sorted(of, key=lambda kind: (kind == OTHER, -len(of[kind]), kind)):
+        words = Counter(one.word for one in of[kind])
+        failed = Counter(result.id for one in of[kind] for result in one.of("fail"))
+        most = ", ".join(f"{law} ({count})" for law, count in failed.most_common(3))
+        yield f"| {kind} | {len(of[kind])} | {' | '.join(str(words[word]) for word in WORDS)} | {most or '–'} |"
+
+
+def _laws(found: Sequence[Judged]) -> Iterator[str]:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    kinds: dict[str, Counter[str]] = defaultdict(Counter)
+    for one in found:
+        for result in one.of("pass", "fail", "inconclusive", "error"):
+            counts[result.id][result.status] += 1
+            if result.status == "fail":
+                kinds[result.id][one.kind] += 1
+    for law in sorted(counts, key=lambda law: (-counts[law]["fail"], law)):
+        count = counts[law]
+        if count["fail"] + count["inconclusive"] + count["error"]:
+            most = ", ".join(f"{kind} ({number})" for kind, number in kinds[law].most_common(4))
+            numbers = f"{count['fail']} | {count['inconclusive']} | {count['error']}"
+            yield f"| {law} | {count.total()} | {numbers} | {most or '–'} |"
+
+
+def _told(found: Sequence[Judged]) -> list[str]:
+    """Return the counterexamples that teach most."""
+    by_spec = {one.spec: one for one in found}
+    lines = []
+    for spec, law, meaning in TOLD:
+        result = next((one for one in by_spec[spec].of("fail") if one.id == law), None) if spec in by_spec else None
+        if result is not None:
+            lines.append(f"1. **{meaning}** `{_name(spec)}`, {law}: {_size(result)}. {_sentence(result)}")
+    return ["## Ten to learn from", "", *lines, ""] if lines else []
+
+
+def _looks(found: Sequence[Judged]) -> list[str]:
+    """Return what plain scripts say of each kind of finding, one case each."""
+    failed = {(one.spec, result.id): result for one in found for result in one.of("fail")}
+    lines = [
+        f"| {look.law} | `{_name(look.spec)}` | {_size(failed[look.spec, look.law])} | {_plain(look.seen)} |"
+        for look in looks()
+        if (look.spec, look.law) in failed
+    ]
+    if not lines:
+        return []
+    return [
+        "## Each kind of finding, looked at plainly",
+        "",
+        "By scripts of ASE, kimpy or the package alone, without this project. Many more are on the page of "
+        "[OpenKIM's models](openkim.md).",
+        "",
+        "| law | potential | found | a plain look |",
+        "| --- | --- | --- | --- |",
+        *sorted(lines),
+        "",
+        *_unseen({law for _, law in failed}),
+    ]
+
+
+def _unseen(failed: set[str]) -> list[str]:
+    """Return which laws fail somewhere and were looked at plainly nowhere: these findings are to be taken with care."""
+    seen = {look.law for look in looks()}
+    seen |= {json.loads(line)["law"] for line in CONFIRMED.read_text().splitlines()}
+    left = sorted(law for law in failed if not any(fnmatch(law, pattern) for pattern in seen))
+    if not left:
+        return []
+    return [f"Not yet looked at without this project, so to be taken with care: {', '.join(left)}.", ""]
+
+
+def _row(one: Judged) -> str:
+    if one.certificate is None:
+        return f"| `{_name(one.spec)}` | not loaded | {_plain(one.said)} | |"
+    fails = "; ".join(f"{result.id} {_size(result)}" for result in one.of("fail"))
+    left = ", ".join(result.id for result in one.of("inconclusive", "error"))
+    asked = "" if one.certificate.complete else f", {len(one.certificate.checks)} laws asked"
+    return f"| `{_name(one.spec)}` | {one.word}{asked} | {fails} | {left} |"
+
+
+def _name(spec: str) -> str:
+    return spec.removeprefix("kim:")
+
+
+def _size(result: CheckResult) -> str:
+    """Return the headline of a law that failed: a number and its unit."""
+    if result.measured is None:
+        return "no number"
+    return f"{result.measured:.2g} {result.unit or ''}".strip()
+
+
+def _sentence(result: CheckResult) -> str:
+    return _plain(result.reason or "")
+
+
+def _plain(text: str) -> str:
+    """Return a sentence as a cell of a table: on one line, without bars, and not for ever."""
+    line = " ".join(text.split()).replace("|", "/")
+    return line if len(line) <= 240 else f"{line[:237]}…"
+
+
+def certificates(found: Sequence[Judged], folder: Path) -> Mapping[str, Path]:
+    """Write the certificates of potentials of which there are some."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = {}
+    for number, one in enumerate(found):
+        if one.certificate is not None:
+            path = folder / f"{number:03d}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', _name(one.spec))[:80]}.json"
+            write(one.certificate, path)
+            written[one.spec] = path
+    return written
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--certificates", metavar="DIR", type=Path)
+    parser.add_argument("--results", type=Path, default=EXPORTED)
+    parser.add_argument("--json", action="store_true", help="what fails, for whoever looks")
+    given = parser.parse_args()
+    whole = field(given.results)
+    if given.certificates:
+        print(f"{len(certificates(whole.found, given.certificates))} certificates in {given.certificates}")
+    elif given.json:
+        fails = {one.spec: {law.id: _size(law) for law in one.of("fail")} for one in whole.found}
+        print(json.dumps(fails, ensure_ascii=False))
+    else:
+        print(page(whole))
