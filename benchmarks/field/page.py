@@ -1,9 +1,9 @@
-"""What the campaign of the field has found, as docs/field.md.
+"""What the campaigns of the field have found, as docs/field.md.
 
     python -m benchmarks.field.page > docs/field.md
     python -m benchmarks.field.page --certificates DIR   # for `gnnp-bench leaderboard DIR`
 
-Reads benchmarks/field/field.jsonl.xz, to which the campaign exports its results. Nothing is loaded and nothing judged.
+Reads the files in benchmarks/field to which the campaigns export their results. Nothing is loaded and nothing judged.
 """
 
 from __future__ import annotations
@@ -12,101 +12,24 @@ import argparse
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from benchmarks.field.found import CAMPAIGN, STANDARD, WORDS, Field, Judged, field
 from benchmarks.field.looks import TOLD
 from benchmarks.field.looks import lines as looks
 from benchmarks.openkim import CONFIRMED
-from benchmarks.sources import ROOT
-from gnnp_bench.campaign import exchange, store
-from gnnp_bench.campaign.asked import read
-from gnnp_bench.campaign.certificates import View, views
-from gnnp_bench.campaign.kept import Ledger
-from gnnp_bench.campaign.parts import Plan
 from gnnp_bench.certificate.io import write
-from gnnp_bench.certificate.result import Certificate, CheckResult
-from gnnp_bench.checks.registry import all_checks
+from gnnp_bench.certificate.result import CheckResult
 
-CAMPAIGN = ROOT / "benchmarks" / "field" / "campaign.toml"
-EXPORTED = ROOT / "benchmarks" / "field" / "field.jsonl.xz"
 OTHER = "others"
 FEWEST = 4
 """Potentials that a kind must have for a line of its own."""
-WORDS = ("certified", "failed", "partial", "out of time", "not loaded")
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One potential of the field.
-
-    Attributes
-    ----------
-    spec : str
-    kind : str
-        Its functional form, or the package that it is of.
-    word : str
-        One of `WORDS`. A potential that failed is *failed* also where its time was over before all laws were asked.
-    certificate : Certificate or None
-    said : str
-        Why there is none.
-    """
-
-    spec: str
-    kind: str
-    word: str
-    certificate: Certificate | None
-    said: str = ""
-
-    def of(self, *statuses: str) -> list[CheckResult]:
-        """Return the laws that ended in one of these ways."""
-        return [] if self.certificate is None else [one for one in self.certificate.checks if one.status in statuses]
-
-
-def kind_of(spec: str) -> str:
-    """Return the kind of a potential: of KIM models the form that their name begins with, of others the package."""
-    scheme, _, rest = spec.partition(":")
-    if scheme == "kim":
-        return re.split(r"[_\d]", rest)[0]
-    return {"ase": "ASE's calculators", "chgnet": "CHGNet", "sevennet": "SevenNet"}.get(scheme, scheme)
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """What is known of the field: potentials that have had their turn, how many are asked for, first and last day."""
-
-    found: tuple[Judged, ...]
-    asked: int
-    days: tuple[str, str]
-
-
-def field(path: Path = EXPORTED) -> Field:
-    """Return what the campaign has found so far."""
-    plan = Plan.of(read(CAMPAIGN), all_checks())
-    with TemporaryDirectory() as folder, store.writing(Path(folder) / "field.db") as opened:
-        exchange.take_in(opened, exchange.imported_rows(path))
-        days = sorted(row.made_at[:10] for row in opened.rows("WHERE kind = 'law'"))
-        ledger = Ledger.of(opened)
-        found = [one for view in views(opened, plan, ledger, any_version=True) if (one := _judged(view)) is not None]
-    return Field(tuple(found), len(plan.campaign.subjects), (days[0], days[-1]))
-
-
-def _judged(view: View) -> Judged | None:
-    """Return a potential, or None where its turn has not come."""
-    spec, certificate = view.pool.spec, view.certificate
-    if certificate is None:
-        return Judged(spec, kind_of(spec), "not loaded", None, view.said) if view.said else None
-    word = certificate.verdict.partition(" ")[0]
-    if word != "failed" and not certificate.complete:
-        word = "out of time"
-    return Judged(spec, kind_of(spec), word, certificate)
-
-
-def page(whole: Field) -> str:
-    """Return docs/field.md."""
+def page(whole: Field, longer: Field) -> str:
+    """Return docs/field.md, from what was found at `quick` and at `standard`."""
     found = whole.found
     cut = [one for one in found if one.certificate is not None and not one.certificate.complete]
     counts = Counter(one.word for one in found)
@@ -143,6 +66,7 @@ def page(whole: Field) -> str:
             "",
             *_told(found),
             *_looks(found),
+            *_longer(whole, longer),
             "## All of them",
             "",
             "| potential | verdict | laws that fail, with the largest violation | open |",
@@ -155,6 +79,8 @@ def page(whole: Field) -> str:
             "apt-get install libkim-api-dev libkim-api2 openkim-models && pip install kimpy",
             "gnnp-bench campaign import benchmarks/field/field.jsonl.xz --store benchmarks/field/field.db",
             "gnnp-bench campaign resume benchmarks/field/campaign.toml   # what is missing, or of another version",
+            "gnnp-bench campaign import benchmarks/field/standard.jsonl.xz --store benchmarks/field/standard.db",
+            "gnnp-bench campaign resume benchmarks/field/standard.toml",
             "python -m benchmarks.field.page > docs/field.md",
             "python -m benchmarks.field.page --certificates certificates",
             "gnnp-bench leaderboard certificates --out site",
@@ -236,6 +162,36 @@ def _unseen(failed: set[str]) -> list[str]:
     return [f"Not yet looked at without this project, so to be taken with care: {', '.join(left)}.", ""]
 
 
+def _longer(whole: Field, longer: Field) -> list[str]:
+    """Return what more evaluations and more time see of those that were chosen for it."""
+    before = {one.spec: one for one in whole.found}
+    pairs = [(before[one.spec], one) for one in longer.found if one.spec in before]
+    if not pairs:
+        return []
+    same = sum(short.word == long.word for short, long in pairs)
+    return [
+        "## Forty at `standard`",
+        "",
+        f"Of {longer.asked} that span the kinds, {len(pairs)} have had ten minutes each and about five times the "
+        f"evaluations. {same} are told the same word. *More* are laws that fail only there, *fewer* those that failed "
+        "at `quick` alone.",
+        "",
+        "| potential | evaluations | at `quick` | at `standard` | more | fewer |",
+        "| --- | --- | --- | --- | --- | --- |",
+        *(_beside(short, long) for short, long in sorted(pairs, key=lambda pair: (pair[0].kind, pair[0].spec))),
+        "",
+    ]
+
+
+def _beside(short: Judged, long: Judged) -> str:
+    first, second = ({result.id: result for result in one.of("fail")} for one in (short, long))
+    more = "; ".join(f"{law} {_size(second[law])}" for law in second if law not in first)
+    asked = {result.id for result in long.of("pass", "fail", "inconclusive", "error")}
+    fewer = ", ".join(law for law in first if law in asked and law not in second)
+    counts = [one.certificate.evaluations if one.certificate else 0 for one in (short, long)]
+    return f"| `{_name(short.spec)}` | {counts[0]:,}, {counts[1]:,} | {short.word} | {long.word} | {more} | {fewer} |"
+
+
 def _row(one: Judged) -> str:
     if one.certificate is None:
         return f"| `{_name(one.spec)}` | not loaded | {_plain(one.said)} | |"
@@ -266,29 +222,28 @@ def _plain(text: str) -> str:
     return line if len(line) <= 240 else f"{line[:237]}…"
 
 
-def certificates(found: Sequence[Judged], folder: Path) -> Mapping[str, Path]:
-    """Write the certificates of potentials of which there are some."""
+def certificates(found: Sequence[Judged], folder: Path) -> list[Path]:
+    """Write the certificates of potentials of which there are some, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    written = {}
+    written = []
     for number, one in enumerate(found):
         if one.certificate is not None:
             path = folder / f"{number:03d}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', _name(one.spec))[:80]}.json"
             write(one.certificate, path)
-            written[one.spec] = path
+            written.append(path)
     return written
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--certificates", metavar="DIR", type=Path)
-    parser.add_argument("--results", type=Path, default=EXPORTED)
     parser.add_argument("--json", action="store_true", help="what fails, for whoever looks")
     given = parser.parse_args()
-    whole = field(given.results)
+    whole, longer = field(CAMPAIGN), field(STANDARD)
     if given.certificates:
-        print(f"{len(certificates(whole.found, given.certificates))} certificates in {given.certificates}")
+        print(f"{len(certificates([*whole.found, *longer.found], given.certificates))} in {given.certificates}")
     elif given.json:
         fails = {one.spec: {law.id: _size(law) for law in one.of("fail")} for one in whole.found}
         print(json.dumps(fails, ensure_ascii=False))
     else:
-        print(page(whole))
+        print(page(whole, longer))

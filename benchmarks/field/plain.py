@@ -18,7 +18,7 @@ from ase import Atoms
 from ase.calculators.kim import KIM
 
 from benchmarks.field.looks import FOUND, Look, lines
-from benchmarks.field.page import field
+from benchmarks.field.found import field
 from benchmarks.openkim_measures import calculator, energy_of, history, pair_jump
 from gnnp_bench.certificate.io import replace_file
 from gnnp_bench.certificate.result import Counterexample

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.field.page import CAMPAIGN, Field, field, page
+from benchmarks.field.found import CAMPAIGN, STANDARD, Field, field
+from benchmarks.field.page import page
 from benchmarks.sources import ROOT
 from gnnp_bench import certify
 from gnnp_bench.campaign.asked import read
@@ -27,7 +28,7 @@ def whole() -> Field:
 
 
 def test_the_page_is_that_of_the_results(whole: Field) -> None:
-    assert page(whole) + "\n" == (ROOT / "docs" / "field.md").read_text()
+    assert page(whole, field(STANDARD)) + "\n" == (ROOT / "docs" / "field.md").read_text()
 
 
 def test_results_are_of_all_kinds(whole: Field) -> None:
