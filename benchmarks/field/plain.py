@@ -17,8 +17,8 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.kim import KIM
 
-from benchmarks.field.looks import FOUND, Look, lines
 from benchmarks.field.found import field
+from benchmarks.field.looks import FOUND, Look, lines
 from benchmarks.openkim_measures import calculator, energy_of, history, pair_jump
 from gnnp_bench.certificate.io import replace_file
 from gnnp_bench.certificate.result import Counterexample
