@@ -82,8 +82,8 @@ class Ledger:
 
 
 def what(kind: str, name: str, budget: str) -> str:
-    """Return what is done, as the cost model tells tasks apart."""
-    return f"{kind} {budget}" if kind == "pool" else f"{kind} {name} {budget}"
+    """Return what is done, as the cost model tells tasks apart. A measurement has no budget."""
+    return f"{kind} {budget}" if kind == "pool" else f"{kind} {name} {budget}" if kind == "law" else f"{kind} {name}"
 
 
 def row_of(work: Work, outcome: Outcome, *, value: bytes | None = None) -> Row:

@@ -191,11 +191,15 @@ class Turns:
         return None
 
     def _expected(self, subject: Subject) -> float:
-        """Return the seconds that all tasks of a potential will take; infinite while nothing is known of it."""
+        """Return the seconds that all tasks of a potential will take; infinite while nothing is known of it.
+
+        What is timed does not count: it waits for all others.
+        """
         told = self.ledger.subjects.get(self.plan.subject(subject).address)
         if told is None or told.address not in self._costs.potential:
             return math.inf
         works = [work for pool in self.plan.pools(subject, told.address) for work in (pool, *self.plan.laws(pool))]
+        works += [work for work in self.plan.measures(subject, told.address) if work.kind != "bench"]
         return sum(self.seconds(work) for work in works if not self.ledger.is_done(work))
 
 

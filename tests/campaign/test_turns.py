@@ -10,6 +10,7 @@ import pytest
 
 from gnnp_bench.campaign.asked import Campaign, Subject
 from gnnp_bench.campaign.kept import Ledger, row_of
+from gnnp_bench.campaign.measures import Measure
 from gnnp_bench.campaign.parts import Part, Plan
 from gnnp_bench.campaign.turns import Seat, Turns
 from gnnp_bench.campaign.work import Outcome, SubjectTold, Work
@@ -64,6 +65,16 @@ def taken(turns: Turns, seat: Seat) -> Work:
 def test_what_is_known_to_take_longest_is_opened_first_and_what_is_not_known_before_it() -> None:
     turns = turns_of({"a": 1.0, "c": 2.0})
     assert [opened(turns, Seat()) for _ in SPECS] == ["b", "c", "a"]
+
+
+def test_what_is_measured_beside_the_laws_counts_among_what_is_expected() -> None:
+    again = Measure(kind="properties", asked="{}", files=(), name="properties")
+    turns = turns_of({"a": 1.0, "b": 1.1, "c": 1.2}, measures=(again,))
+    for spec, seconds in {"a": 100.0, "b": 1.0, "c": 1.0}.items():
+        (work,) = turns.plan.measures(Subject(spec), spec)
+        earlier = replace(work, asked='{"fmax": 1}')  # other keys, so it is to be done again
+        turns.ledger.note(row_of(earlier, Outcome(ending="finished", value=b"{}", elapsed_s=seconds)))
+    assert opened(Turns(turns.plan, turns.ledger), Seat()) == "a"
 
 
 def test_a_worker_stays_with_what_it_holds_the_longest_first() -> None:
