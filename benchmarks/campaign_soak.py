@@ -2,9 +2,9 @@
 
     python -m benchmarks.campaign_soak [--seeds 770] [--minutes 10] [--every 1.0] [--leader-every 60]
 
-Kills a process of a worker every second, and the process that leads every minute, for so many minutes; resumes until
-everything is done, once more in peace for what was killed each time; then runs the same campaign undisturbed and
-compares each result, times apart. Ends with 0 if both stores hold the same results, each once.
+Kills a process of a worker every second, and the process that leads every minute, for so many minutes, and begins the
+campaign again whenever it has ended; then lets it end in peace, runs the same campaign undisturbed and compares each
+result, times apart. Ends with 0 if both stores hold the same results, each once.
 """
 
 from __future__ import annotations
@@ -48,33 +48,37 @@ def begun(path: Path) -> subprocess.Popen[bytes]:
 
 
 def disturbed(path: Path, minutes: float, every: float, leader_every: float) -> tuple[int, int]:
-    """Run a campaign to its end while killing; return how many workers and leaders were killed."""
+    """Run a campaign while killing, until the time is over or all is done; return how many workers and leaders died."""
     chance = random.Random(0)
     until = time.monotonic() + 60.0 * minutes
     killed, leaders = 0, 0
     next_leader = time.monotonic() + leader_every
     process = begun(path)
-    while True:
+    while time.monotonic() < until:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(chance.uniform(0.0, 2.0 * every))
         if process.poll() is not None:
-            if process.returncode != -signal.SIGKILL:
+            if process.returncode != -signal.SIGKILL and not left(path):
                 return killed, leaders
             process = begun(path)
-            continue
-        if time.monotonic() > until:
-            process.wait()
-            continue
-        if time.monotonic() > next_leader:
+        elif time.monotonic() > next_leader:
             next_leader = time.monotonic() + leader_every
             process.kill()
             leaders += 1
-            continue
-        children = psutil.Process(process.pid).children()
-        if children:
+        elif children := psutil.Process(process.pid).children():
             with contextlib.suppress(psutil.Error):
                 chance.choice(children).kill()
                 killed += 1
+    process.wait()
+    return killed, leaders
+
+
+def left(path: Path) -> bool:
+    """Return whether a task was given up because its processes were killed."""
+    with store.reading(path.with_suffix(".db")) as opened:
+        rows = list(opened.rows())
+    done = {row.address for row in rows if row.ending != "killed"}
+    return any(row.address not in done for row in rows)
 
 
 def results(path: Path) -> dict[tuple[str, ...], list[Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ SCHEMA = HERE.parent / "gnnp_bench" / "certificate" / "schema-3.json"
 PART = re.compile(r"^<!-- site: (\w+) -->$", re.MULTILINE)
 LISTED = re.compile(r"^(?:- |\| |  ).*", re.MULTILINE)
 PAGE = re.compile(r"\]\((?!\.\./)([\w./-]+)\.md\)")
+LEADERBOARD = "leaderboard"
+"""The tag of Sphinx that asks for the leaderboard of the field, and its folder in the site."""
 FOLDER = re.compile(r"\[([^\]]*)\]\((?!\w+:)([^)#\s]+)\)")
 
 
@@ -125,6 +127,29 @@ def folder(_: str) -> str:
     return "```{toctree}\n:glob:\n\n*\n```"
 
 
+def leaderboard() -> str:
+    """Return the link to the leaderboard, which stands only where the site has one."""
+    link = f'<p><a href="{LEADERBOARD}/index.html">All certificates, in a table that sorts and filters</a></p>'
+    return f"````{{only}} {LEADERBOARD}\n```{{raw}} html\n{link}\n```\n````"
+
+
+def field() -> list[Any]:
+    """Return what the campaigns of the field have found, by the results in the repository."""
+    from benchmarks.field import found
+
+    return [one for path in (found.CAMPAIGN, found.STANDARD) for one in found.field(path).found]
+
+
+def write_leaderboard(out: Path, found: Sequence[Any]) -> None:
+    """Write the leaderboard of potentials that were judged, `benchmarks.field.found.Judged`, into a folder."""
+    from gnnp_bench.checks.registry import all_checks
+    from gnnp_bench.commands.folders import write_folder
+    from gnnp_bench.report.html.site import site
+
+    certificates = [(one.file, one.certificate) for one in found if one.certificate is not None]
+    write_folder(str(out), site(certificates, {}, {check.id: check for check in all_checks()}))
+
+
 PARTS: dict[str, Callable[[str], str]] = {
     "commands": lambda _: commands(),
     "python": lambda _: python(),
@@ -132,6 +157,7 @@ PARTS: dict[str, Callable[[str], str]] = {
     "security": lambda _: security(),
     "contents": contents,
     "folder": folder,
+    "leaderboard": lambda _: leaderboard(),
 }
 """What takes the place of a comment; each is given the page."""
 
@@ -156,7 +182,13 @@ def _read(app: Any, page: str, source: list[str]) -> None:
     source[0] = completed(source[0], Path(app.env.doc2path(page)).parent)
 
 
+def _finish(app: Any, error: Exception | None) -> None:
+    if error is None and app.builder.format == "html" and app.tags.has(LEADERBOARD):
+        write_leaderboard(Path(app.outdir) / LEADERBOARD, field())
+
+
 def setup(app: Any) -> dict[str, Any]:
-    """Complete each page when Sphinx reads it."""
+    """Complete each page when Sphinx reads it, and write the leaderboard after the pages."""
     app.connect("source-read", _read)
+    app.connect("build-finished", _finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 import gnnp_bench
+from benchmarks.field.found import CAMPAIGN, field
 from gnnp_bench import strategies
 from gnnp_bench.certificate.schema import schema
 from gnnp_bench.cli import app, main
@@ -77,3 +78,15 @@ def test_addresses_are_listed_with_their_pages() -> None:
     found = module("addresses").addresses()
     assert "docs/strategies.md" in found["https://hypothesis.readthedocs.io"]
     assert all(re.fullmatch(r"https?://\S+[^.,;:]", address) for address in found)
+
+
+def test_the_leaderboard_has_a_page_for_each_certificate_of_the_field(tmp_path: Path) -> None:
+    some = field(CAMPAIGN).found[:8]
+    PARTS.write_leaderboard(tmp_path, some)
+    index = (tmp_path / "index.html").read_text(encoding="utf-8")
+    pages = {path.name for path in (tmp_path / "certificates").iterdir()}
+    expected = {one.file.replace(".json", ".html") for one in some if one.certificate is not None}
+    assert pages == expected
+    assert len(pages) > 4
+    assert set(re.findall(r'href="certificates/([^"#]+)"', index)) == pages
+    assert f'href="{PARTS.LEADERBOARD}/index.html"' in PARTS.leaderboard()

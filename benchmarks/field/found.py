@@ -44,6 +44,12 @@ class Judged:
     certificate: Certificate | None
     said: str = ""
 
+    @property
+    def file(self) -> str:
+        """The name of the file that its certificate is written to."""
+        name = f"{self.spec.removeprefix('kim:')}-{self.certificate.budget if self.certificate else ''}"
+        return re.sub(r"[^A-Za-z0-9_.-]+", "-", name) + ".json"
+
     def of(self, *statuses: str) -> list[CheckResult]:
         """Return the laws that ended in one of these ways."""
         return [] if self.certificate is None else [one for one in self.certificate.checks if one.status in statuses]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
@@ -49,6 +48,8 @@ def page(whole: Field, longer: Field) -> str:
             "",
             "*Failed* means that a law that binds this potential is broken by more than its bound, in at least one "
             "structure that can be replayed. How much that matters depends on the use: look at the number.",
+            "",
+            "<!-- site: leaderboard -->",
             "",
             "## Kinds",
             "",
@@ -225,12 +226,11 @@ def _plain(text: str) -> str:
 def certificates(found: Sequence[Judged], folder: Path) -> list[Path]:
     """Write the certificates of potentials of which there are some, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for number, one in enumerate(found):
+    written = [folder / one.file for one in found if one.certificate is not None]
+    assert len(set(written)) == len(written), "two potentials would share a file"
+    for one in found:
         if one.certificate is not None:
-            path = folder / f"{number:03d}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', _name(one.spec))[:80]}.json"
-            write(one.certificate, path)
-            written.append(path)
+            write(one.certificate, folder / one.file)
     return written
 
 
