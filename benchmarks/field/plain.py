@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatch
 
 import numpy as np
-from ase import Atoms
+from ase import Atoms, units
 from ase.calculators.kim import KIM
+from ase.md.verlet import VelocityVerlet
+from ase.optimize import FIRE
 
 from benchmarks.field.found import field
 from benchmarks.field.looks import FOUND, Look, lines
@@ -52,16 +54,17 @@ def triple_falls(name: str, one: str, other: str, third: str, scale: float, angl
 def _fall(lengths: np.ndarray, energies: np.ndarray) -> str:
     """Tell how far an energy falls behind the highest place to which it has risen; lengths become shorter."""
     found = (0.0, 0, 0, 0.0)
-    for top in range(1, len(energies) - 1):
-        barrier = float(energies[top] - energies[:top].min())
+    for top in range(len(energies) - 1):
+        barrier = float(energies[top] - energies[: top + 1].min())
         deepest = top + int(energies[top:].argmin())
         fall = float(energies[top] - energies[deepest])
-        if energies[top] >= max(energies[top - 1], energies[top + 1]) and fall > found[0]:
+        if energies[top] >= max(energies[max(top - 1, 0)], energies[top + 1]) and fall > found[0]:
             found = (fall, top, deepest, barrier)
     fall, top, deepest, barrier = found
     if not fall:
         return "it rises all the way"
-    return f"behind {barrier:.2g} eV at {lengths[top]:.2f} Å it falls by {fall:.3g} eV to {lengths[deepest]:.2f} Å"
+    behind = f"behind {barrier:.2g} eV at" if barrier else "behind no barrier from"
+    return f"{behind} {lengths[top]:.2f} Å it falls by {fall:.3g} eV to {lengths[deepest]:.2f} Å"
 
 
 def crystal_falls(name: str, symbol: str, lattice: str, a: float) -> str:
@@ -113,11 +116,12 @@ def _structure(found: Counterexample) -> Atoms:
     return atoms
 
 
-def moved(name: str, found: Counterexample) -> str:
-    """Return by how much forces differ when all atoms of the counterexample are moved by 1 Å."""
+def moved(name: str, found: Counterexample, by: Sequence[float] = (0.0, 0.5, 0.0), rattle: float = 1e-3) -> str:
+    """Return by how much forces differ when all atoms of the counterexample are moved by parts of the cell vectors."""
     atoms = _structure(found)
+    atoms.positions += rattle * np.random.default_rng(0).normal(size=atoms.positions.shape)
     there = atoms.copy()
-    there.positions += found.case["parameters"]["shift"]
+    there.positions += by @ there.cell.array
     missed = []
     for skin in (0.0, 0.2):
         asked = []
@@ -128,9 +132,46 @@ def moved(name: str, found: Counterexample) -> str:
             asked.append(one.get_forces())
         missed.append(float(np.abs(asked[1] - asked[0]).max()))
     return (
-        f"ASE: forces of the crystal moved by 1 Å, calculators just made, {missed[0]:.2g} eV/Å; with lists of 20 % "
-        f"more {missed[1]:.2g} eV/Å"
+        f"ASE: forces of the crystal moved by {by} of its cell vectors and wrapped, calculators just made, differ by "
+        f"{missed[0]:.2g} eV/Å; with lists of 20 % more {missed[1]:.2g} eV/Å"
     )
+
+
+def goes_off(name: str, found: Counterexample) -> str:
+    """Return by how much the total energy changes in the trajectory of the counterexample, in ever shorter steps."""
+    atoms, asked = _structure(found), found.case["parameters"]
+    atoms.calc = calculator(name)
+    FIRE(atoms, logfile=None).run(fmax=0.3, steps=15)
+    masses = atoms.get_masses()[:, None]
+    seed = np.random.SeedSequence(asked["seed"]).generate_state(1)[0]
+    momenta = np.random.default_rng(seed).normal(size=(len(atoms), 3)) * np.sqrt(masses * units.kB * 300.0)
+    momenta -= masses * momenta.sum(axis=0) / masses.sum()
+    told = []
+    for finer in (4, 16, 64):
+        one = atoms.copy()
+        one.calc = calculator(name)
+        one.set_momenta(momenta)
+        dynamics = VelocityVerlet(one, asked["timestep"] / finer * units.fs)
+        energies = [one.get_total_energy()]
+        for _ in range(asked["steps"] * finer):
+            dynamics.run(1)
+            energies.append(one.get_total_energy())
+        changes = 1e6 * np.diff(energies) / len(one)
+        told.append(f"{changes.sum():.2g} in {len(changes):,} steps, at most {np.abs(changes).max():.2g} in one")
+    length = asked["timestep"] * asked["steps"]
+    return f"ASE: at 300 K the total energy changes within {length:g} fs by µeV/atom {'; '.join(told)}"
+
+
+def net_force(spec: str, found: Counterexample) -> str:
+    """Return what the forces of our potential without a gradient add up to, on atoms that are moved by 0.1 Å."""
+    from reference_model.calculator import ReferenceCalculator
+    from reference_model.potential import create
+
+    atoms = _structure(found)
+    atoms.rattle(0.1, seed=0)
+    atoms.calc = ReferenceCalculator(create(spec.partition(":")[2], {}, None))
+    total = np.abs(atoms.get_forces().sum(axis=0)).max()
+    return f"ASE: the forces on {atoms.get_chemical_formula()} add up to {total:.2g} eV/Å"
 
 
 def _words(told: tuple[float, str], unit: str) -> str:
@@ -143,22 +184,30 @@ CUC, FE = (
 )
 SNAP = "SNAP_ZuoChenLi_2019quadratic_Cu__MO_265210066873_000"
 TIN = "MEAM_LAMMPS_AlmyrasSangiovanniSarakinos_2019_NAlTi__MO_958395190627_000"
+HE = "TT_Modified_HellmannBichVogel_2007_He__MO_126942667206_002"
+EMT_AL = "EMT_Asap_Standard_JacobsenStoltzeNorskov_1996_Al__MO_623376124862_001"
+CU_MG = "EMT_Asap_MetalGlass_BaileySchiotzJacobsen_2004_CuMg__MO_228059236215_001"
+AUCD = "Morse_EIP_GuthikondaElliott_2011_AuCd__MO_703849496106_002"
+BH = "ThreeBodyCluster_BH_BiswasHamann_1987_Si__MO_019616213550_000"
 LOOKED_AT: dict[tuple[str, str], Callable[[str, Counterexample], str]] = {
+    (CUC, "dynamics/no-blow-up"): lambda name, found: pair_falls(name, "Cu", "C"),
+    (HE, "dynamics/no-blow-up"): lambda name, found: pair_falls(name, "He", "He"),
+    (EMT_AL, "dynamics/energy-conserved"): goes_off,
+    (BH, "dynamics/energy-conserved"): goes_off,
+    (AUCD, "robustness/noise-floor"): moved,
+    (CU_MG, "robustness/processes"): lambda name, found: _words(history(name, "Cu,Mg"), "eV/atom"),
     (CUC, "physics/short-range"): lambda name, found: pair_falls(name, "C", "C"),
     (FE, "periodicity/supercell"): reordered,
     (TIN, "physics/short-range"): lambda name, found: triple_falls(name, "N", "N", "N", 1.0, 180.0),
     (TIN, "smoothness/continuity"): lambda name, found: _words(pair_jump(name, "TiN", 3.566427, "force"), "eV/Å"),
-    ("EMT_Asap_Standard_JacobsenStoltzeNorskov_1996_Al__MO_623376124862_001", "physics/short-range"): (
-        lambda name, found: crystal_falls(name, "Al", "fcc", 4.0)
-    ),
-    ("Morse_EIP_GuthikondaElliott_2011_AuCd__MO_703849496106_002", "symmetry/translation"): moved,
+    (EMT_AL, "physics/short-range"): lambda name, found: crystal_falls(name, "Al", "fcc", 4.0),
+    (AUCD, "symmetry/translation"): moved,
     (SNAP, "physics/short-range"): lambda name, found: crystal_falls(name, "Cu", "fcc", 3.6),
     (SNAP, "physics/equation-of-state"): lambda name, found: crystal_falls(name, "Cu", "fcc", 3.6),
-    ("EMT_Asap_MetalGlass_BaileySchiotzJacobsen_2004_CuMg__MO_228059236215_001", "robustness/call-history"): (
-        lambda name, found: _words(history(name, "Cu,Mg"), "eV/atom")
-    ),
+    (CU_MG, "robustness/call-history"): lambda name, found: _words(history(name, "Cu,Mg"), "eV/atom"),
+    ("reference:direct", "dynamics/momentum"): net_force,
 }
-"""By name of the model and law."""
+"""By name of the model, or spec of the potential, and law."""
 
 
 def main(glob: str) -> None:
@@ -166,7 +215,7 @@ def main(glob: str) -> None:
     kept = {(one.spec, one.law): one for one in lines()}
     found = {one.spec: {law.id: law.counterexample for law in one.of("fail")} for one in field().found}
     for (name, law), look in LOOKED_AT.items():
-        spec = f"kim:{name}"
+        spec = name if ":" in name else f"kim:{name}"
         counterexample = found.get(spec, {}).get(law)
         if fnmatch(law, glob) and counterexample is not None:
             kept[spec, law] = Look(spec, law, look(name, counterexample))
