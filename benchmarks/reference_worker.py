@@ -1,9 +1,9 @@
 """Times the reference potential in a process of its own; see `benchmarks.peers.mace.serve` for the requests.
 
-A model is a variant, or VARIANT-compiled. Besides, {"model": …, "structure": …, "measure": NAME} measures "flops" (of matrix products, in one evaluation), "rate"
-(floating-point operations per second of a large matrix product), "making" (seconds, children included), "peak" (bytes, and seconds of the first
-evaluation of this size and of one with the memory at hand) and "batch" (seconds for 64 cells together and one at a
-time).
+A model is a variant, or VARIANT-compiled. Besides, {"model": …, "structure": …, "measure": NAME} measures "flops" (of
+matrix products, in one evaluation), "rate" (floating-point operations per second of a large matrix product), "making"
+(seconds until the potential is there, with those of compilers), "peak" (bytes, and seconds of the first evaluation of
+this size and of one with the memory at hand) and "batch" (seconds for 64 cells together and one at a time).
 """
 
 from __future__ import annotations
