@@ -42,7 +42,8 @@ def aggregate(basis: EdgeBasis, sources: torch.Tensor) -> torch.Tensor:
     basis : EdgeBasis
     sources : (N, M, q) tensor
     """
-    if torch.compiler.is_compiling():  # the compiler arranges blocks itself
+    n_atoms: Any = sources.shape[0]
+    if isinstance(n_atoms, torch.SymInt):  # traced for any number of atoms: the compiler arranges blocks itself
         return _moments(*basis, sources)
     # Of the two, Yᵀ (R ⊗ h) takes a fifth of the time at l_max 2 where one number is sent, as much where it is five.
     by = _AggregateFew if 3 * sources.shape[2] <= basis.angular.shape[1] else _Aggregate
@@ -51,7 +52,7 @@ def aggregate(basis: EdgeBasis, sources: torch.Tensor) -> torch.Tensor:
 
 
 def _moments(angular: torch.Tensor, radial: torch.Tensor, sources: torch.Tensor) -> torch.Tensor:
-    shape = (len(angular), angular.shape[1], radial.shape[1], sources.shape[2])
+    shape = (angular.shape[0], angular.shape[1], radial.shape[1], sources.shape[2])
     return torch.bmm(_outer(angular, radial).flatten(1, 2), sources).reshape(shape)
 
 

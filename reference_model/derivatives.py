@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
 from reference_model.chunks import energies_and_gradient
+from reference_model.compiling import Code
 from reference_model.graph import Graph
 from reference_model.model import Network
 
@@ -36,7 +36,13 @@ class Outputs:
 
 
 def predict(
-    network: Network, graph: Graph, *, training: bool = False, chunk: int | None = None, direct: float | None = None
+    network: Network,
+    graph: Graph,
+    *,
+    training: bool = False,
+    chunk: int | None = None,
+    direct: float | None = None,
+    code: Code | None = None,
 ) -> Outputs:
     """Return energies, forces and stresses of a batch.
 
@@ -53,10 +59,14 @@ def predict(
         Evaluate a larger batch that many atoms at a time; see `chunks`. Not in training.
     direct : float, optional
         For a network with direct heads: weight ε of what they say in −∇E + ε F. None takes the heads alone.
+    code : Code, optional
+        The network, compiled, which is asked in its place for the batch as a whole. Not in training.
     """
     vectors = graph.vectors.detach()
     with torch.enable_grad():
-        if chunk is None or len(graph.species) <= chunk:
+        if code is not None:
+            atomic, gradient = code.energies_and_gradient(graph)
+        elif chunk is None or len(graph.species) <= chunk:
             vectors.requires_grad_()
             atomic = network(dataclasses.replace(graph, vectors=vectors))
             (gradient,) = torch.autograd.grad(atomic.energies.sum(), vectors, create_graph=training)
@@ -105,45 +115,6 @@ def feature_slopes(network: Network, graph: Graph) -> tuple[torch.Tensor, list[t
         for hook in hooks:
             hook.remove()
     return energies.detach(), [one.detach() for one in features], slopes
-
-
-def compiled(network: Network, backend: str = "inductor") -> Callable[[Graph], tuple[torch.Tensor, torch.Tensor]]:
-    """Compile energies and their gradient into one piece of code.
-
-    The first batch of a new shape is compiled, for half a minute or more; the following ones of that shape are not.
-    The backend "inductor" needs a C++ compiler; "aot_eager" needs none, and gains nothing but a check.
-
-    Parameters
-    ----------
-    network : Network
-        Without trainable parameters: `network.requires_grad_(False)`.
-    backend : str
-        Of `torch.compile`.
-
-    Returns
-    -------
-    callable
-        From a `Graph` to atomic energies, (N,) tensor, eV, and their gradient, (3, N, M) tensor, eV/Å, for
-        `forces_and_virials`.
-    """
-
-    def total(vectors: torch.Tensor, graph: Graph) -> tuple[torch.Tensor, torch.Tensor]:
-        energies = network(dataclasses.replace(graph, vectors=vectors)).energies
-        return energies.sum(), energies
-
-    def energies_and_gradient(
-        vectors: torch.Tensor, neighbours: torch.Tensor, reverse: torch.Tensor, species: torch.Tensor, n_close: int
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        graph = Graph(vectors, neighbours, reverse, species, species, vectors, (), n_close)
-        gradient, (_, energies) = torch.func.grad_and_value(total, has_aux=True)(vectors, graph)
-        return energies, gradient
-
-    run = torch.compile(energies_and_gradient, fullgraph=True, dynamic=False, backend=backend)
-
-    def evaluate(graph: Graph) -> tuple[torch.Tensor, torch.Tensor]:
-        return run(graph.vectors, graph.neighbours, graph.reverse, graph.species, graph.n_close)
-
-    return evaluate
 
 
 def forces_and_virials(

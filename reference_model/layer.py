@@ -139,7 +139,7 @@ class VectorCoupling(nn.Module):
 
     def forward(self, moments: torch.Tensor) -> torch.Tensor:
         """Return (S, N, K) contributions to the density of (N, S, n_radial, 3 n_vectors) moments."""
-        n_atoms = len(moments)
+        n_atoms = moments.shape[0]
         apart = moments.reshape(*moments.shape[:3], 3, self.n_vectors).permute(1, 3, 0, 2, 4)
         coupled = self.coupling @ apart.reshape(3 * self.n_components, -1)
         densities, row = [], 0

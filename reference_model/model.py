@@ -140,7 +140,7 @@ class Network(nn.Module):
         """Return what the network says about each atom of a batch; `graph.vectors` in the dtype of the parameters."""
         energies = self.pair_energies(graph.vectors, graph.species, self.partners(graph), graph.n_close)
         if not self.hyper.n_layers:
-            return Atomic(energies, graph.vectors.new_zeros(len(energies), 0))
+            return Atomic(energies, graph.vectors.new_zeros(energies.shape[0], 0))
         basis, sources = self.basis(graph.vectors, graph.species), self.sent(None, graph)
         rounds: list[Round] = []
         for t in range(self.hyper.n_layers):
@@ -294,5 +294,5 @@ def _lengths(vectors: torch.Tensor) -> torch.Tensor:
 
 def _order(neighbours: torch.Tensor) -> torch.Tensor:
     """Return (N, M, 1): +1 where the neighbour's index is the higher, −1 where the lower, 0 for images."""
-    rows = torch.arange(len(neighbours), device=neighbours.device)
+    rows = torch.arange(neighbours.shape[0], device=neighbours.device)
     return torch.sign(neighbours - rows[:, None])[..., None]

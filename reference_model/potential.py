@@ -22,6 +22,7 @@ from gnnp_bench.potential import (
     Property,
     Unsupported,
 )
+from reference_model.compiling import Code, compiled
 from reference_model.derivatives import Outputs, feature_slopes, predict
 from reference_model.files import digest, load_network, read_notes
 from reference_model.graph import Neighbourhood, collate, find_neighbours
@@ -32,7 +33,7 @@ from reference_model.untrained import SPECIES, untrained
 from reference_model.variants import DEFAULT, VARIANTS, hyperparameters
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
-OPTIONS = ("dtype", "device", "seed", "epsilon")
+OPTIONS = ("dtype", "device", "seed", "epsilon", "compile")
 
 MAX_BATCH_SLOTS = 32_768
 """Structures are put together until they have this many slots for neighbours; larger batches leave the cache."""
@@ -40,6 +41,8 @@ WIDTH_RATIO = 1.5
 """Structures share a batch while their largest numbers of neighbours differ by no more than this factor."""
 CHUNK = 1024
 """Larger systems are evaluated this many atoms at a time."""
+LARGEST_COMPILED = 4096
+"""Atoms of a batch that compiled code is asked for: it takes all at once, and twice as many are faster in pieces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class ReferencePotential:
     identity : Identity
     epsilon : float or None
         For a network with direct heads: forces are −∇E + ε times theirs; None takes theirs alone.
+    code : Code or None
+        The network as compiled code.
     """
 
     network: Network
@@ -61,6 +66,7 @@ class ReferencePotential:
     capabilities: Capabilities
     identity: Identity
     epsilon: float | None = None
+    code: Code | None = None
 
     def evaluate(self, structures: Sequence[Atoms], properties: frozenset[Property]) -> list[Prediction]:
         """Evaluate structures in batches of similar ones; see `Potential`.
@@ -116,7 +122,8 @@ class ReferencePotential:
         dtype = DTYPES[self.capabilities.dtype or "float32"]
         graph = collate(neighbourhoods, self.network.hyper.species, dtype, self.capabilities.device)
         chunk = CHUNK if len(graph.species) > CHUNK else None
-        return predict(self.network, graph, chunk=chunk, direct=self.epsilon)
+        code = self.code if len(graph.species) <= LARGEST_COMPILED else None
+        return predict(self.network, graph, chunk=chunk, direct=self.epsilon, code=code)
 
 
 def from_network(
@@ -126,10 +133,11 @@ def from_network(
     dtype: str = "float32",
     device: str = "cpu",
     epsilon: float | None = None,
+    compile: bool = False,
     notes: Mapping[str, Any] | None = None,
     stable: tuple[str, ...] = (),
 ) -> ReferencePotential:
-    """Wrap a network, which is converted to the precision and moved to the device.
+    """Wrap a network, which is converted to the precision and moved to the device, and compiled if that is asked for.
 
     `notes` are those of its file: on which species it was trained together, and how far its reference energies go.
     `stable` are the crystals that it was made for.
@@ -151,6 +159,8 @@ def from_network(
     keep_freed()
     network = network.to(where, DTYPES[dtype]).eval().requires_grad_(False)
     hyper = network.hyper
+    if compile and where.type != "cpu":
+        raise PotentialError(f"compile=true makes code for the CPU: leave it out, or device={device}")
     matmul = torch.get_float32_matmul_precision()
     return ReferencePotential(
         network=network,
@@ -177,14 +187,15 @@ def from_network(
             packages=("gnnp-bench", "e3nn", "torch", "vesin"),
         ),
         epsilon=epsilon,
+        code=compiled(network, DTYPES[dtype]) if compile else None,
     )
 
 
 def create(argument: str | None, options: Mapping[str, str], species: tuple[str, ...] | None) -> ReferencePotential:
     """Build the potential of `reference[:name]`, `reference:PATH` or `reference:untrained[-variant]`.
 
-    Options are dtype (float32, float64), device (a name that torch knows), seed (of random weights), and epsilon (the
-    share of direct forces that is added to −∇E).
+    Options are dtype (float32, float64), device (a name that torch knows), seed (of random weights), epsilon (the
+    share of direct forces that is added to −∇E), and compile (true: as compiled code, see `compiling`).
 
     Raises
     ------
@@ -195,6 +206,7 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
         raise PotentialError(f"reference has no option {strange[0]!r}; choose from {', '.join(OPTIONS)}")
     dtype, device = options.get("dtype", "float32"), options.get("device", "cpu")
     epsilon = _number(options, "epsilon", float) if "epsilon" in options else None
+    compile = _yes(options, "compile")
     notes: Mapping[str, Any] | None = None
     stable: tuple[str, ...] = ()
     if (found := find(argument)) is not None:
@@ -207,7 +219,9 @@ def create(argument: str | None, options: Mapping[str, str], species: tuple[str,
         variant = _variant(argument)
         seed = int(_number(options, "seed", int)) if "seed" in options else 0
         network, name = untrained(hyperparameters(species or SPECIES, variant), seed), f"reference-untrained-{variant}"
-    return from_network(network, name, dtype=dtype, device=device, epsilon=epsilon, notes=notes, stable=stable)
+    return from_network(
+        network, name, dtype=dtype, device=device, epsilon=epsilon, compile=compile, notes=notes, stable=stable
+    )
 
 
 def batches(neighbourhoods: Sequence[Neighbourhood]) -> Iterator[list[int]]:
@@ -295,6 +309,13 @@ def _variant(argument: str | None) -> str:
             f" reference:untrained-VARIANT (VARIANT one of {', '.join(VARIANTS)}), not {shown}"
         )
     return argument.partition("-")[2] or DEFAULT
+
+
+def _yes(options: Mapping[str, str], name: str) -> bool:
+    value = options.get(name, "false").lower()
+    if value not in ("true", "false"):
+        raise PotentialError(f"{name} must be true or false, not {options[name]!r}")
+    return value == "true"
 
 
 def _number(options: Mapping[str, str], name: str, kind: type[int] | type[float]) -> int | float:

@@ -1,4 +1,4 @@
-"""The network as a whole: chunks, devices, compilation, training derivatives, files."""
+"""The network as a whole: chunks, devices, training derivatives, files."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from torch.overrides import TorchFunctionMode
 
 from gnnp_bench.potential import PotentialError
 from reference_model.chunks import energies_and_gradient
-from reference_model.derivatives import compiled, forces_and_virials, predict
+from reference_model.derivatives import forces_and_virials, predict
 from reference_model.files import KEY, digest, load_network, read_notes, save_network
 from reference_model.graph import Graph, collate, find_neighbours
 from reference_model.model import Network
 from reference_model.untrained import FORCE, root_mean_square, typical_structures, untrained
 from reference_model.variants import VARIANTS, hyperparameters
-from tests.reference_model.structures import SPECIES, every_kind, salt
+from tests.reference_model.structures import SPECIES, every_kind
 
 
 def network(variant: str = "lmax2", species: tuple[str, ...] = SPECIES, **changes: int) -> Network:
@@ -138,18 +138,6 @@ def test_mixed_devices_and_a_look_at_a_value_would_be_seen():
 
 def tensors_of(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     return dict(module.named_parameters()) | dict(module.named_buffers())
-
-
-@pytest.mark.filterwarnings("ignore:.*autograd.function.Function.* should not be instantiated:DeprecationWarning")
-def test_compiled_code_gives_what_eager_code_gives():
-    small = network(n_channels=8, l_max=1).float().requires_grad_(False)
-    batch = collate([find_neighbours(salt(), 5.0)], SPECIES)
-    expected = predict(small, batch)
-    energies, gradient = compiled(small, backend="aot_eager")(batch)
-    forces, virials = forces_and_virials(batch.vectors, gradient, batch.reverse)
-    torch.testing.assert_close(energies, expected.atomic_energies, rtol=1e-6, atol=1e-6)
-    torch.testing.assert_close(forces, expected.forces, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(virials.sum(0) / batch.volumes[0], expected.stresses[0], rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
