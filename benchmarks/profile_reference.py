@@ -28,7 +28,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.reference_worker import potential, rate, timed
 from gnnp_bench.potential import ALL_PROPERTIES
-from reference_model.derivatives import forces_and_virials
+from reference_model.forces import forces_and_virials
 from reference_model.graph import collate, find_neighbours
 
 KINDS = {

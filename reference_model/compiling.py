@@ -1,4 +1,4 @@
-"""The network as machine code: energies and their gradient in one piece, compiled once for batches of any size.
+"""The network as machine code: energies and forces in one piece, compiled once for batches of any size.
 
 Where torch's eager operators each read and write all that belongs to edges, compiled code does whole chains of them at
 once. The network is traced once with its derivative, for numbers of atoms and slots that are symbols. AOTInductor [1]_
@@ -25,6 +25,7 @@ import torch
 
 from gnnp_bench.potential import PotentialError
 from reference_model.files import digest
+from reference_model.forces import forces_and_virials
 from reference_model.graph import PADDING, ROUNDED, Graph
 from reference_model.model import Atomic, Network
 
@@ -43,7 +44,7 @@ class Code:
     Attributes
     ----------
     run : callable
-        From what `inputs` returns to the gradient and what the network says.
+        From what `inputs` returns to forces, virials, and what the network says.
     path : Path
         The package that holds it.
     """
@@ -51,17 +52,19 @@ class Code:
     run: Callable[..., Sequence[torch.Tensor]]
     path: Path
 
-    def energies_and_gradient(self, graph: Graph) -> tuple[Atomic, torch.Tensor]:
-        """Return what the network says, and the gradient of the total energy with respect to the vectors.
+    def derived(self, graph: Graph) -> tuple[Atomic, torch.Tensor, torch.Tensor]:
+        """Return what the network says, and −∂E/∂r.
 
         Returns
         -------
         atomic : Atomic
-        gradient : (3, N, M) tensor, eV/Å
+        forces : (N, 3) tensor of float64, eV/Å
+        virials : (N, 3, 3) tensor of float64, eV
+            Symmetric.
         """
         n_atoms = len(graph.species)
-        gradient, *said = self.run(*inputs(graph))
-        return Atomic(*(one[:n_atoms] for one in said)), gradient[:, :n_atoms]
+        forces, virials, *said = (one[:n_atoms] for one in self.run(*inputs(graph)))
+        return Atomic(*said), forces, virials
 
 
 def inputs(graph: Graph) -> tuple[torch.Tensor, ...]:
@@ -172,7 +175,7 @@ def _make(network: Network, dtype: torch.dtype, path: Path) -> None:
 
 
 def traced(network: Network, given: Sequence[torch.Tensor]) -> torch.fx.GraphModule:
-    """Return the gradient, and what the network says, as one graph of operators for batches of any size.
+    """Return forces, virials and what the network says as one graph of operators, for batches of any size.
 
     Parameters
     ----------
@@ -193,7 +196,8 @@ def traced(network: Network, given: Sequence[torch.Tensor]) -> torch.fx.GraphMod
         with torch.enable_grad():
             said = network(Graph(vectors, neighbours, reverse, species, species, vectors, (), close.shape[1]))
             (gradient,) = torch.autograd.grad(said.energies.sum(), vectors)
-        return [gradient, *(one.detach() for one in said if one is not None)]
+        forces, virials = forces_and_virials(vectors.detach(), gradient, reverse)
+        return [forces, virials, *(one.detach() for one in said if one is not None)]
 
     graph = make_fx(function, tracing_mode="symbolic", _allow_non_fake_inputs=True)(*given)
     views = (torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default)
@@ -240,8 +244,9 @@ def _compare(network: Network, code: Code, dtype: torch.dtype) -> None:
     with torch.enable_grad():
         said = network(replace(graph, vectors=vectors))
         (gradient,) = torch.autograd.grad(said.energies.sum(), vectors)
-    found, of_vectors = code.energies_and_gradient(graph)
-    for here, there in zip((gradient, *said), (of_vectors, *found), strict=True):
+    expected = (*forces_and_virials(vectors.detach(), gradient, graph.reverse), *said)
+    found, forces, virials = code.derived(graph)
+    for here, there in zip(expected, (forces, virials, *found), strict=True):
         if here is not None and there is not None:
             off = float((here.detach() - there).abs().max() / here.detach().abs().max().clamp(min=1.0))
             if not off <= AGREEMENT[dtype]:

@@ -9,6 +9,7 @@ import torch
 
 from reference_model.chunks import energies_and_gradient
 from reference_model.compiling import Code
+from reference_model.forces import forces_and_virials
 from reference_model.graph import Graph
 from reference_model.model import Network
 
@@ -65,14 +66,15 @@ def predict(
     vectors = graph.vectors.detach()
     with torch.enable_grad():
         if code is not None:
-            atomic, gradient = code.energies_and_gradient(graph)
-        elif chunk is None or len(graph.species) <= chunk:
-            vectors.requires_grad_()
-            atomic = network(dataclasses.replace(graph, vectors=vectors))
-            (gradient,) = torch.autograd.grad(atomic.energies.sum(), vectors, create_graph=training)
+            atomic, forces, virials = code.derived(graph)
         else:
-            atomic, gradient = energies_and_gradient(network, dataclasses.replace(graph, vectors=vectors), chunk)
-        forces, virials = forces_and_virials(vectors, gradient, graph.reverse)
+            if chunk is None or len(graph.species) <= chunk:
+                vectors.requires_grad_()
+                atomic = network(dataclasses.replace(graph, vectors=vectors))
+                (gradient,) = torch.autograd.grad(atomic.energies.sum(), vectors, create_graph=training)
+            else:
+                atomic, gradient = energies_and_gradient(network, dataclasses.replace(graph, vectors=vectors), chunk)
+            forces, virials = forces_and_virials(vectors, gradient, graph.reverse)
         if atomic.forces is not None and atomic.virials is not None:
             share = 0.0 if direct is None else 1.0
             weight = 1.0 if direct is None else direct
@@ -115,28 +117,6 @@ def feature_slopes(network: Network, graph: Graph) -> tuple[torch.Tensor, list[t
         for hook in hooks:
             hook.remove()
     return energies.detach(), [one.detach() for one in features], slopes
-
-
-def forces_and_virials(
-    vectors: torch.Tensor, gradient: torch.Tensor, reverse: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return forces on atoms and their symmetric virials.
-
-    Parameters
-    ----------
-    vectors, gradient : (3, N, M) tensors, Å and eV/Å
-    reverse : (N, M) tensor of int64
-
-    Returns
-    -------
-    forces : (N, 3) tensor of float64, eV/Å
-    virials : (N, 3, 3) tensor of float64, eV
-    """
-    # An empty slot has no gradient, and it is its own reverse.
-    slopes = gradient.double()
-    forces = (slopes - slopes.flatten(1)[:, reverse.flatten()].reshape(slopes.shape)).sum(-1).T
-    virials = torch.einsum("anm,bnm->nab", vectors.double(), slopes)
-    return forces, 0.5 * (virials + virials.transpose(1, 2))
 
 
 def sum_by_structure(values: torch.Tensor, graph: Graph) -> torch.Tensor:

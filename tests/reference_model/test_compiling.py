@@ -154,8 +154,8 @@ def test_where_nothing_can_be_kept_it_says_so(tmp_path, monkeypatch):
 def test_code_that_says_something_else_is_refused(code, monkeypatch):
     def off(path: Path) -> Code:
         def run(*given: torch.Tensor) -> list[torch.Tensor]:
-            gradient, energies, *rest = code.run(*given)
-            return [gradient * (1.0 + 1e-6), energies, *rest]
+            forces, *rest = code.run(*given)
+            return [forces * (1.0 + 1e-6), *rest]
 
         return Code(run, path)
 

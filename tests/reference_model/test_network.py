@@ -13,8 +13,9 @@ from torch.overrides import TorchFunctionMode
 
 from gnnp_bench.potential import PotentialError
 from reference_model.chunks import energies_and_gradient
-from reference_model.derivatives import forces_and_virials, predict
+from reference_model.derivatives import predict
 from reference_model.files import KEY, digest, load_network, read_notes, save_network
+from reference_model.forces import forces_and_virials
 from reference_model.graph import Graph, collate, find_neighbours
 from reference_model.model import Network
 from reference_model.untrained import FORCE, root_mean_square, typical_structures, untrained
