@@ -8,7 +8,7 @@ import io
 import json
 import lzma
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -78,6 +78,16 @@ def export(rows: Iterable[Row], path: str | Path) -> int:
             count += 1
     _put(path, written.getvalue())
     return count
+
+
+def latest(rows: Sequence[Row]) -> list[Row]:
+    """Return the results without those of a version of a law, or of what measures, that has a later one."""
+    last = {_asked(row): row.version for row in rows}
+    return [row for row in rows if row.version == last[_asked(row)]]
+
+
+def _asked(row: Row) -> tuple[str | int, ...]:
+    return row.kind, row.spec, row.subject, row.name, row.budget, row.profile, row.seed
 
 
 def imported_rows(path: str | Path) -> Iterator[Row]:

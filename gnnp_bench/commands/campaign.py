@@ -204,6 +204,7 @@ def export(
     source: Annotated[str, typer.Argument(metavar="FILE|STORE", help="A campaign file, or a store.")],
     out: Annotated[str | None, typer.Option(metavar="FILE", help="Write results here: .jsonl.gz or .jsonl.xz.")] = None,
     parquet: Annotated[str | None, typer.Option(metavar="FILE", help="Write results here, as Parquet.")] = None,
+    latest: Annotated[bool, typer.Option("--latest", help="Leave out what a later version has done again.")] = False,
 ) -> int:
     """Write all results of a store into one compact file, from which `import` makes a store again.
 
@@ -229,6 +230,7 @@ def export(
             if "is damaged" not in str(error):
                 raise
             found, lost = exchange.salvage(path)
+        found = exchange.latest(found) if latest else found
         if out is not None:
             exchange.export(found, out)
         if parquet is not None:

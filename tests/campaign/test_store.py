@@ -7,6 +7,7 @@ import json
 import lzma
 import random
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -175,6 +176,14 @@ def test_an_export_makes_the_same_store_elsewhere(tmp_path: Path, suffix: str) -
         assert exchange.take_in(opened, exchange.imported_rows(first)) == (30, 0)
         assert exchange.take_in(opened, exchange.imported_rows(first)) == (0, 30)
         assert list(opened.rows()) == rows
+
+
+def test_of_versions_the_latest_is_what_is_left() -> None:
+    old = [row(number, seed=number, version="older") for number in range(5)]
+    again = row(5, seed=3, version="newer")
+    late = row(6, seed=3, version="newer", ending="late")
+    assert exchange.latest([*old, again, late]) == [*old[:3], *old[4:], again, late]
+    assert exchange.latest(old) == old
 
 
 @pytest.mark.parametrize("packer", [gzip, lzma])
