@@ -7,7 +7,6 @@ import json
 import lzma
 import random
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
