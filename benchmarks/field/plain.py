@@ -21,6 +21,7 @@ from ase.optimize import FIRE
 
 from benchmarks.field.found import field
 from benchmarks.field.looks import FOUND, Look, lines
+from benchmarks.openkim_direct import through_refresh
 from benchmarks.openkim_measures import calculator, energy_of, history, pair_jump
 from gnnp_bench.certificate.io import replace_file
 from gnnp_bench.certificate.result import Counterexample
@@ -188,6 +189,8 @@ HE = "TT_Modified_HellmannBichVogel_2007_He__MO_126942667206_002"
 EMT_AL = "EMT_Asap_Standard_JacobsenStoltzeNorskov_1996_Al__MO_623376124862_001"
 CU_MG = "EMT_Asap_MetalGlass_BaileySchiotzJacobsen_2004_CuMg__MO_228059236215_001"
 AUCD = "Morse_EIP_GuthikondaElliott_2011_AuCd__MO_703849496106_002"
+ALU = "MEAM_LAMMPS_PascuetFernandez_2015_AlU__MO_596300673917_000"
+WAGNER = "MEAM_LAMMPS_Wagner_2007_SiC__MO_430846853065_000"
 BH = "ThreeBodyCluster_BH_BiswasHamann_1987_Si__MO_019616213550_000"
 LOOKED_AT: dict[tuple[str, str], Callable[[str, Counterexample], str]] = {
     (CUC, "dynamics/no-blow-up"): lambda name, found: pair_falls(name, "Cu", "C"),
@@ -205,6 +208,10 @@ LOOKED_AT: dict[tuple[str, str], Callable[[str, Counterexample], str]] = {
     (SNAP, "physics/short-range"): lambda name, found: crystal_falls(name, "Cu", "fcc", 3.6),
     (SNAP, "physics/equation-of-state"): lambda name, found: crystal_falls(name, "Cu", "fcc", 3.6),
     (CU_MG, "robustness/call-history"): lambda name, found: _words(history(name, "Cu,Mg"), "eV/atom"),
+    (ALU, "dynamics/time-reversal"): lambda name, found: _words(
+        through_refresh(name, "Al,U", "asked again"), "eV/atom"
+    ),
+    (WAGNER, "robustness/threads"): lambda name, found: _words(through_refresh(name, "Si,C", "asked again"), "eV/atom"),
     ("reference:direct", "dynamics/momentum"): net_force,
 }
 """By name of the model, or spec of the potential, and law."""
