@@ -163,6 +163,23 @@ def goes_off(name: str, found: Counterexample) -> str:
     return f"ASE: at 300 K the total energy changes within {length:g} fs by µeV/atom {'; '.join(told)}"
 
 
+def shell_steps(name: str, symbol: str, a: float, cutoff: float) -> str:
+    """Return by how much the energy of an fcc crystal steps as its cell grows and a shell of neighbours leaves."""
+    from ase.build import bulk
+
+    crystal = bulk(symbol, "fcc", a=a, cubic=True) * 4
+    lengths = crystal.get_all_distances(mic=True)[0, 1:]
+    shell = lengths[np.abs(lengths - cutoff).argmin()]
+    energies = []
+    for beyond in (-1e-7, 1e-7):
+        atoms = crystal.copy()
+        atoms.set_cell(atoms.cell.array * (cutoff / shell * (1.0 + beyond)), scale_atoms=True)
+        energies.append(energy_of(calculator(name), atoms) / len(atoms))
+    number = int((np.abs(lengths - shell) < 1e-6).sum())
+    step = 1e6 * (energies[1] - energies[0])
+    return f"ASE: fcc {symbol} steps by {step:.2g} µeV/atom where a shell of {number} neighbours crosses {cutoff:.3f} Å"
+
+
 def net_force(spec: str, found: Counterexample) -> str:
     """Return what the forces of our potential without a gradient add up to, on atoms that are moved by 0.1 Å."""
     from reference_model.calculator import ReferenceCalculator
@@ -191,6 +208,7 @@ CU_MG = "EMT_Asap_MetalGlass_BaileySchiotzJacobsen_2004_CuMg__MO_228059236215_00
 AUCD = "Morse_EIP_GuthikondaElliott_2011_AuCd__MO_703849496106_002"
 ALU = "MEAM_LAMMPS_PascuetFernandez_2015_AlU__MO_596300673917_000"
 WAGNER = "MEAM_LAMMPS_Wagner_2007_SiC__MO_430846853065_000"
+ZHOU_MG = "EAM_Dynamo_ZhouJohnsonWadley_2004_Mg__MO_137404467969_005"
 BH = "ThreeBodyCluster_BH_BiswasHamann_1987_Si__MO_019616213550_000"
 LOOKED_AT: dict[tuple[str, str], Callable[[str, Counterexample], str]] = {
     (CUC, "dynamics/no-blow-up"): lambda name, found: pair_falls(name, "Cu", "C"),
@@ -212,6 +230,7 @@ LOOKED_AT: dict[tuple[str, str], Callable[[str, Counterexample], str]] = {
         through_refresh(name, "Al,U", "asked again"), "eV/atom"
     ),
     (WAGNER, "robustness/threads"): lambda name, found: _words(through_refresh(name, "Si,C", "asked again"), "eV/atom"),
+    (ZHOU_MG, "dynamics/stress-in-motion"): lambda name, found: shell_steps(name, "Mg", 4.5, 7.147124),
     ("reference:direct", "dynamics/momentum"): net_force,
 }
 """By name of the model, or spec of the potential, and law."""
