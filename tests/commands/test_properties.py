@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -155,11 +156,15 @@ def lay_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str, *arguments: str) -> None:
-    """Run a command that is interrupted."""
+    """Run a command that is interrupted, also where SIGINT was ignored when the tests began."""
     lay_out(tmp_path, monkeypatch)
     monkeypatch.setenv("AT", at)
     command, *others = arguments
-    assert main([command, "tempers_of_crystals:Stopping", *others]) == 3
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert main([command, "tempers_of_crystals:Stopping", *others]) == 3
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_without_stress_no_cell_is_relaxed(

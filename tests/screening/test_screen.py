@@ -24,6 +24,7 @@ from ase.io import read, write
 from ase.optimize import FIRE
 
 from gnnp_bench.cli import main
+from tests.commands.processes import running
 
 SPEC = ("ase:ase.calculators.emt:EMT", "--species", "Cu,Au")
 
@@ -127,8 +128,8 @@ def lines(file: Path) -> list[bytes]:
 def test_ctrl_c_keeps_what_is_finished():
     write("set.extxyz", alloys(20))
     options = ["--json", "out.json", "--parquet", "out.parquet"]
-    command = [sys.executable, "-m", "gnnp_bench", "screen", SPEC[0], "set.extxyz", *SPEC[1:], *options]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
+    command = ["screen", SPEC[0], "set.extxyz", *SPEC[1:], *options]
+    with running(*command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         end = time.monotonic() + 300
         while len(lines(Path("screen.jsonl"))) < 3 and time.monotonic() < end:
             time.sleep(0.01)
