@@ -65,11 +65,24 @@ def kind_of(spec: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What is known of the field: potentials that have had their turn, how many are asked for, first and last day."""
+    """What is known of the field.
+
+    Attributes
+    ----------
+    found : tuple of Judged
+        Potentials that have had their turn.
+    asked : int
+        How many are asked for.
+    days : (str, str)
+        The first and the last.
+    outdated : int
+        Results of laws that are of an earlier version of the law than others of the same file.
+    """
 
     found: tuple[Judged, ...]
     asked: int
     days: tuple[str, str]
+    outdated: int = 0
 
 
 def field(campaign: Path = CAMPAIGN, results: Path | None = None) -> Field:
@@ -88,10 +101,14 @@ def field(campaign: Path = CAMPAIGN, results: Path | None = None) -> Field:
         return Field((), len(asked.subjects), ("", ""))
     with TemporaryDirectory() as folder, store.writing(Path(folder) / "field.db") as opened:
         exchange.take_in(opened, exchange.imported_rows(results))
-        days = sorted(row.made_at[:10] for row in opened.rows("WHERE kind = 'law'"))
+        laws = list(opened.rows("WHERE kind = 'law'"))
+        days = sorted(row.made_at[:10] for row in laws)
+        last = {(row.subject, row.name): row.version for row in laws}
+        latest = {row.name: row.version for row in sorted(laws, key=lambda row: row.made_at)}
+        outdated = sum(latest[name] != version for (_, name), version in last.items())
         ledger = Ledger.of(opened)
         found = [one for view in views(opened, plan, ledger, any_version=True) if (one := _judged(view)) is not None]
-    return Field(tuple(found), len(plan.campaign.subjects), (days[0], days[-1]))
+    return Field(tuple(found), len(plan.campaign.subjects), (days[0], days[-1]), outdated)
 
 
 def _judged(view: View) -> Judged | None:

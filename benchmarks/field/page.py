@@ -45,7 +45,8 @@ def page(whole: Field, longer: Field) -> str:
             f"Of {whole.asked} potentials {len(found)} have had their turn: {told}. {len(cut)} needed more than their "
             "120 seconds, and the rest of their laws was not asked; shortest laws came first. Such a potential is "
             "*failed* if a law had failed by then, else *out of time*. Budget `quick`, seed 0, two processes on two "
-            f"shared cores, {' to '.join(dict.fromkeys(whole.days))}.",
+            f"shared cores, {' to '.join(dict.fromkeys(whole.days))}."
+            + (f" {whole.outdated:,} results are of an earlier version of their law." if whole.outdated else ""),
             "",
             "*Failed* means that a law that binds this potential is broken by more than its bound, in at least one "
             "structure that can be replayed. How much that matters depends on the use: look at the number.",
